@@ -1,0 +1,60 @@
+# Every target is one command; `make` alone says what there is.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+# ARGS is added to the tutorial, unless it names a data set, a loss or an experiment of its own.
+EXPERIMENT = $(if $(filter dataset=% loss=% experiment=%,$(ARGS)),,experiment=tutorial)
+
+.DEFAULT_GOAL := help
+.PHONY: help install sweep ui sync list test test-all lint types check bench lock clean
+
+help: ## say what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "make %-9s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## set up .venv as requirements.lock says (the other targets do it when needed)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: lossbench needs Python 3.11, 3.12 or 3.13, with venv."; \
+		echo "  hint: install one, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "setting up .venv with $(PYTHON) (about a minute; 2 GB) ..."
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+sweep: $(STAMP) ## run the nine tutorial experiments, 30 seeds each; more: make sweep ARGS="seeds=200"
+	@$(BIN)/lossbench -m $(EXPERIMENT) $(ARGS)
+
+ui: $(STAMP) ## browse the results in MLflow's UI, on this machine only
+	@$(BIN)/lossbench-ui $(ARGS)
+
+sync: $(STAMP) ## send to MLflow what is not in it yet
+	@$(BIN)/lossbench-sync $(ARGS)
+
+list: $(STAMP) ## show the data sets, heads and losses, and which go together
+	@$(BIN)/lossbench-list $(ARGS)
+
+test: $(STAMP) ## run the fast tests (minutes)
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-all: $(STAMP) ## run all tests
+	@$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+
+lint: $(STAMP) ## check style
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(STAMP) ## check types
+	@$(BIN)/mypy
+
+check: lint types test ## lint, types and tests, as CI runs them
+
+bench: $(STAMP) ## measure: job by job, a plain loop, ours, and C
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+lock: ## renew requirements.lock from pyproject.toml (needs uv)
+	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+		--extra bench --extra dev --extra joblib pyproject.toml --output-file requirements.lock
+
+clean: ## remove .venv and caches; results stay
+	@rm -rf .venv .pytest_cache .ruff_cache .mypy_cache dist

@@ -1,0 +1,268 @@
+"""What a cell is told: the types of all settings, and what their values must be.
+
+Types stand here, values only in ``conf/``.
+"""
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from lossbench.datasets.table import DATASETS
+from lossbench.errors import Problem
+from lossbench.losses.table import LOSSES
+from lossbench.seeds import parse_seeds
+
+# Part of every cell's key: raise it when the same settings give other numbers than before.
+RESULTS_VERSION = 1
+
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "gelu", "selu", "silu", "softplus", "leaky_relu", "linear")
+INITIALIZERS = ("he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "lecun_uniform", "lecun_normal")
+TRAINERS = ("compiled", "fit")
+RERUNS = ("none", "failed", "all")
+
+
+@dataclass
+class HeadConfig:
+    """The output layer."""
+
+    name: str = MISSING
+
+
+@dataclass
+class LossConfig:
+    """The loss; each of its parameters is a further key."""
+
+    name: str = MISSING
+
+
+@dataclass
+class MlpConfig:
+    """A multi-layer perceptron: one number of units a hidden layer."""
+
+    name: str = MISSING
+    hidden_units: Any = MISSING
+    activation: str = MISSING
+    initializer: str = MISSING
+
+
+@dataclass
+class SgdConfig:
+    """Stochastic gradient descent with momentum."""
+
+    name: str = MISSING
+    learning_rate: float = MISSING
+    momentum: float = MISSING
+    nesterov: bool = MISSING
+
+
+@dataclass
+class AdamConfig:
+    """Adam."""
+
+    name: str = MISSING
+    learning_rate: float = MISSING
+    beta_1: float = MISSING
+    beta_2: float = MISSING
+    epsilon: float = MISSING
+
+
+@dataclass
+class TrackingConfig:
+    """Whether runs go to MLflow, and where that is."""
+
+    enabled: bool = MISSING
+    uri: str | None = MISSING
+
+
+@dataclass
+class CellConfig:
+    """Everything that a job is told; the groups have types of their own (``schema``)."""
+
+    dataset: Any = MISSING
+    head: Any = MISSING
+    loss: Any = MISSING
+    model: Any = MISSING
+    optimizer: Any = MISSING
+    seeds: Any = MISSING
+    epochs: int = MISSING
+    batch_size: int = MISSING
+    evaluate_every: int = MISSING
+    trainer: str = MISSING
+    name: str | None = MISSING
+    plan: bool = MISSING
+    rerun: str = MISSING
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    grids: list[Any] = MISSING
+    published: list[Any] = MISSING
+
+
+MODELS = {"mlp": MlpConfig}
+OPTIMIZERS = {"sgd": SgdConfig, "adam": AdamConfig}
+GROUPS = ("dataset", "head", "loss", "model", "optimizer", "experiment")
+# What makes a cell's numbers: a positive list. Seeds, tracking, names and the launcher are not in it.
+KEY_SETTINGS = ("dataset", "head", "loss", "model", "optimizer", "epochs", "batch_size", "evaluate_every", "trainer")
+
+
+def conf_folder() -> Path:
+    """Return the folder of the shipped choices: beside ``src`` in a clone, in the package once installed."""
+    installed = Path(__file__).parent / "conf"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def home() -> Path:
+    """Return the folder in which ``multirun/`` and ``mlruns/`` lie: ``LOSSBENCH_HOME``, or the working directory."""
+    return Path(os.environ.get("LOSSBENCH_HOME") or ".").absolute()
+
+
+def schema(group: str, name: str) -> type:
+    """Return the dataclass of a group's settings when its ``name`` is chosen.
+
+    Raises
+    ------
+    KeyError
+        If the group has no such name.
+    """
+    if group == "dataset":
+        return DATASETS[name].config
+    if group == "head":
+        return HeadConfig
+    if group == "loss":
+        parameters = () if name == "auto" else LOSSES[name].parameters
+        fields = [(p.name, float, field(default=MISSING)) for p in parameters]
+        return make_dataclass(f"{name}Config", fields, bases=(LossConfig,))
+    return {"model": MODELS, "optimizer": OPTIMIZERS}[group][name]
+
+
+def cell_key(settings: dict[str, Any]) -> str:
+    """Return the key of a cell: a hash of the resolved settings that make its numbers."""
+    content = {"version": RESULTS_VERSION, **{name: settings[name] for name in KEY_SETTINGS}}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def validate(settings: dict[str, Any]) -> list[Problem]:
+    """Return all that is wrong with the values of a typed cell: ranges and combinations.
+
+    Parameters
+    ----------
+    settings : dict
+        A cell whose types hold; ``head`` and ``loss`` resolved.
+    """
+    check = _Checker(settings)
+    for name in ("epochs", "batch_size", "evaluate_every"):
+        check.within(name, 1, 10**9)
+    check.one_of("trainer", TRAINERS)
+    check.one_of("rerun", RERUNS)
+    _check_seeds(check)
+    _check_dataset(check)
+    _check_loss(check)
+    _check_model(check)
+    _check_optimizer(check)
+    return check.problems
+
+
+class _Checker:
+    """Looks values up by their dotted keys and collects what is wrong."""
+
+    def __init__(self, settings: dict[str, Any]):
+        self.settings = settings
+        self.problems: list[Problem] = []
+
+    def value(self, key: str) -> Any:
+        value: Any = self.settings
+        for part in key.split("."):
+            value = value[part]
+        return value
+
+    def add(self, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(message, hint))
+
+    def within(self, key: str, low: float, high: float) -> None:
+        """Both ends are allowed; NaN never is."""
+        value = self.value(key)
+        if not low <= value <= high:
+            limit = f"at least {low:g}" if value < low else f"at most {high:g}"
+            self.add(f"{key} must be {limit if not math.isnan(value) else 'a number'}; got {value:g}.")
+
+    def one_of(self, key: str, allowed) -> None:
+        if self.value(key) not in allowed:
+            self.add(f"{key} must be one of {', '.join(allowed)}; got {self.value(key)!r}.")
+
+
+def _check_seeds(check: _Checker) -> None:
+    try:
+        check.settings["seeds"] = parse_seeds(check.settings["seeds"])
+    except ValueError as error:
+        check.add(str(error), "seeds=30 means the seeds 0 to 29, 'seeds=[3,5]' these two, seed=3 this one.")
+
+
+def _check_dataset(check: _Checker) -> None:
+    settings = check.settings["dataset"]
+    info = DATASETS[settings["name"]]
+    for name, (low, high) in info.ranges.items():
+        check.within(f"dataset.{name}", low, high)
+    check.within("dataset.split.train", 1, 10**9)
+    check.within("dataset.split.validation", 0, 10**9)
+    check.within("dataset.split.test", 1, 10**9)
+    split = settings["split"]
+    if sum(split.values()) > settings["n_samples"]:
+        check.add(
+            f"dataset.split takes {sum(split.values())} samples "
+            f"(train {split['train']}, validation {split['validation']}, test {split['test']}); "
+            f"the data set has {settings['n_samples']}.",
+            "raise dataset.n_samples, or take fewer.",
+        )
+    if "n_informative" in settings and settings["n_informative"] > settings["n_features"]:
+        check.add(
+            f"dataset.n_informative must be at most dataset.n_features; "
+            f"got {settings['n_informative']} of {settings['n_features']}."
+        )
+    check.one_of("dataset.standardize.x", ("none", "standard"))
+    check.one_of("dataset.standardize.y", ("none", "standard"))
+    check.one_of("dataset.standardize.fitted_on", ("train", "all_rows"))
+    if info.task != "regression" and settings["standardize"]["y"] != "none":
+        check.add(f"dataset.standardize.y must be none for classes; dataset={info.name} has classes.")
+
+
+def _check_loss(check: _Checker) -> None:
+    loss = LOSSES[check.settings["loss"]["name"]]
+    for parameter in loss.parameters:
+        problem = parameter.problem(check.settings["loss"][parameter.name])
+        if problem:
+            check.add(f"loss.{parameter.name} {problem}.")
+
+
+def _check_model(check: _Checker) -> None:
+    model = check.settings["model"]
+    units = model["hidden_units"]
+    units = [units] if type(units) is int else units
+    if not isinstance(units, list) or not all(type(n) is int and 1 <= n <= 10**6 for n in units):
+        check.add(
+            "model.hidden_units must be a number of at least 1 for each hidden layer; "
+            f"got {model['hidden_units']!r}.",
+            "model.hidden_units=50 is one hidden layer, 'model.hidden_units=[50,20]' are two.",
+        )
+    else:
+        model["hidden_units"] = units
+    check.one_of("model.activation", ACTIVATIONS)
+    check.one_of("model.initializer", INITIALIZERS)
+
+
+def _check_optimizer(check: _Checker) -> None:
+    optimizer = check.settings["optimizer"]
+    if not 0.0 < optimizer["learning_rate"] <= 1e6:
+        check.add(f"optimizer.learning_rate must be above 0 and at most 1e+06; got {optimizer['learning_rate']:g}.")
+    for name in ("momentum", "beta_1", "beta_2"):
+        if name in optimizer and not 0.0 <= optimizer[name] < 1.0:
+            check.add(f"optimizer.{name} must be at least 0 and below 1; got {optimizer[name]:g}.")
+    if "epsilon" in optimizer and not 0.0 < optimizer["epsilon"] <= 1.0:
+        check.add(f"optimizer.epsilon must be above 0 and at most 1; got {optimizer['epsilon']:g}.")
+    if optimizer.get("nesterov") and optimizer["momentum"] == 0.0:
+        check.add("optimizer.nesterov=true needs a momentum above 0; got optimizer.momentum=0.")
+
+

@@ -1,0 +1,1 @@
+"""The data sets: ``table`` says what there is, as plain data; ``loading`` makes them."""

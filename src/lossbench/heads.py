@@ -1,0 +1,175 @@
+"""The output layers: how targets are encoded for one, and how its raw prediction is read.
+
+A head is an activation after the last linear layer. It maps the *raw prediction* (any real number) to the
+*prediction* in its open range, as a link function does, and says how a prediction becomes a class.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+INFINITY = float("inf")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the targets of a task are written as numbers.
+
+    Attributes
+    ----------
+    description : str
+        In words, for lists and errors.
+    encode : callable
+        (classes of shape (n,) or values of shape (n, outputs), number of classes) -> float32 array (n, outputs).
+    """
+
+    description: str
+    encode: Callable[[np.ndarray, int], np.ndarray]
+
+
+ENCODINGS = {
+    "real": Encoding("the numbers themselves", lambda y, n: np.asarray(y, np.float32)),
+    "zero_one": Encoding("0 and 1", lambda y, n: np.asarray(y, np.float32)[:, None]),
+    "signed": Encoding("-1 and 1", lambda y, n: np.asarray(2.0 * y - 1.0, np.float32)[:, None]),
+    "one_hot": Encoding("a 1 in the column of the class", lambda y, n: np.eye(n, dtype=np.float32)[y]),
+    "integer": Encoding("the number of the class", lambda y, n: np.asarray(y, np.float32)[:, None]),
+}
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head, as data.
+
+    Attributes
+    ----------
+    activation : str
+        Keras's name of the activation.
+    encodings : dict
+        The task to the encodings that the head's range can reach.
+    low, high : float
+        The open range of the prediction.
+    activate, invert : callable
+        Raw prediction to prediction, and back (float64 arrays); predictions at an end of the range are moved inside.
+    class_rule : str
+        How a prediction becomes a class.
+    formula, source : str
+        The prediction as a function of the raw prediction z, and where it is defined.
+    """
+
+    name: str
+    activation: str
+    encodings: dict[str, tuple[str, ...]]
+    low: float
+    high: float
+    activate: Callable[[np.ndarray], np.ndarray]
+    invert: Callable[[np.ndarray], np.ndarray]
+    formula: str
+    class_rule: str
+    source: str
+    parameters: tuple[str, ...] = ()
+
+    def reaches(self, low: float, high: float) -> bool:
+        """Say whether every prediction lies in the closed interval from ``low`` to ``high``."""
+        return low <= self.low and self.high <= high
+
+
+def _sigmoid(z):
+    # Written with exp of a negative number only, which cannot overflow.
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1.0, e) / (1.0 + e)
+
+
+def _softmax(z):
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+# How far inside an open range a prediction at its end is taken to be: the distance of a float32 from 1.
+EDGE = 1e-7
+
+HEADS = {
+    head.name: head
+    for head in (
+        Head(
+            name="linear",
+            activation="linear",
+            encodings={
+                "regression": ("real",),
+                "binary": ("zero_one", "signed"),
+                "multiclass": ("one_hot",),
+            },
+            low=-INFINITY,
+            high=INFINITY,
+            activate=lambda z: z,
+            invert=lambda p: p,
+            formula="z",
+            class_rule="two classes: above the middle of the two targets; more: the largest output",
+            source="Nelder and Wedderburn (1972), Generalized Linear Models, doi:10.2307/2344614",
+        ),
+        Head(
+            name="sigmoid",
+            activation="sigmoid",
+            encodings={"binary": ("zero_one",)},
+            low=0.0,
+            high=1.0,
+            activate=_sigmoid,
+            invert=lambda p: np.log(np.clip(p, EDGE, 1 - EDGE)) - np.log1p(-np.clip(p, EDGE, 1 - EDGE)),
+            formula="1 / (1 + exp(-z))",
+            class_rule="above 0.5",
+            source="Berkson (1944), Application of the Logistic Function to Bio-Assay, doi:10.2307/2280041",
+        ),
+        Head(
+            name="tanh",
+            activation="tanh",
+            encodings={"binary": ("signed",)},
+            low=-1.0,
+            high=1.0,
+            activate=np.tanh,
+            invert=lambda p: np.arctanh(np.clip(p, -1 + EDGE, 1 - EDGE)),
+            formula="tanh(z)",
+            class_rule="above 0",
+            source="LeCun et al. (1998), Efficient BackProp, doi:10.1007/3-540-49430-8_2",
+        ),
+        Head(
+            name="softmax",
+            activation="softmax",
+            encodings={"multiclass": ("one_hot", "integer")},
+            low=0.0,
+            high=1.0,
+            activate=_softmax,
+            invert=lambda p: np.log(np.clip(p, EDGE, 1.0)),
+            formula="exp(z_k) / sum_j exp(z_j)",
+            class_rule="the largest output",
+            source="Bridle (1990), Probabilistic Interpretation of Feedforward Classification Network Outputs, "
+            "doi:10.1007/978-3-642-76153-9_28",
+        ),
+    )
+}
+
+
+def decide(raw, head: str, encoding: str, argmax=np.argmax):
+    """Return the class that each raw prediction means, by the head's own rule.
+
+    The rules compare raw predictions: the activations are monotone, so the classes are the same, and
+    saturation cannot hide a difference.
+
+    Parameters
+    ----------
+    raw : array or tensor, shape (n_samples, n_outputs)
+    head : str
+        A name of ``HEADS``.
+    encoding : str
+        A name of ``ENCODINGS``.
+    argmax : callable
+        Of the library that ``raw`` belongs to.
+
+    Returns
+    -------
+    bool or int array or tensor, shape (n_samples,)
+        The class; two classes as False and True.
+    """
+    if encoding in ("one_hot", "integer"):
+        return argmax(raw, 1)
+    middle = 0.5 if head == "linear" and encoding == "zero_one" else 0.0
+    return raw[:, 0] > middle

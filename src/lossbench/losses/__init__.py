@@ -1,0 +1,1 @@
+"""The loss functions: ``table`` says what there is, as plain data; ``functions`` computes."""
