@@ -26,6 +26,10 @@ INITIALIZERS = ("he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "l
 TRAINERS = ("compiled", "fit")
 RERUNS = ("none", "failed", "all")
 
+# What losses are compared by, for each task.
+MAIN_METRICS = {"regression": "rmse", "binary": "accuracy", "multiclass": "accuracy"}
+LOWER_IS_BETTER = ("loss", "mse", "rmse", "mae", "log_loss", "brier")
+
 
 @dataclass
 class HeadConfig:

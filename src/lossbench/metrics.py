@@ -91,6 +91,3 @@ def _brier(y: np.ndarray, probability: np.ndarray, classes: np.ndarray) -> float
     if probability.shape[1] == 1:
         return float(brier_score_loss(y, probability[:, 0], labels=classes))
     return float(brier_score_loss(y, probability, labels=classes, scale_by_half=False))
-
-
-MAIN_METRICS = {"regression": "rmse", "binary": "accuracy", "multiclass": "accuracy"}

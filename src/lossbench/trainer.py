@@ -15,15 +15,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lossbench.config import MAIN_METRICS
 from lossbench.heads import ENCODINGS, HEADS, decide
 from lossbench.losses.functions import per_sample_loss
 from lossbench.losses.table import Pair
-from lossbench.metrics import MAIN_METRICS
 from lossbench.models import build_model, build_optimizer, initial_weights
 from lossbench.seeds import batch_orders
 
 # Evaluation and prediction take this many samples at a time: memory does not grow with the data.
-EVALUATION_BATCH = 2048
+EVALUATION_BATCH = 1024
 # One call of the program updates about this many weights times samples (1 s), so that an interrupt comes through.
 WORK_PER_CALL = 2_000_000_000
 
@@ -231,8 +231,7 @@ class Program:
     ) -> Trained:
         """Train one run; see ``train_compiled``."""
         structure = self.structure
-        with _tracing_lock:
-            state = self._split(initial_weights(self._model, seed))
+        state = self._split(initial_weights(self._model, seed))
         optimizer_state = [tf.constant(value) for value in self._optimizer_start]
         optimizer_state[self._learning_rate_index] = tf.constant(hyperparameters.learning_rate, tf.float32)
         parameters = [tf.constant(hyperparameters.loss.get(name, 0.0), tf.float32) for name in structure.parameters]
@@ -254,13 +253,13 @@ class Program:
         return self._trained(np.concatenate(points), carry, diverged)
 
     def predict(self, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
-        """Return the raw predictions of trained weights, shape (n_samples, n_outputs), for features ``x``."""
+        """Predict; see ``predict_compiled``."""
         trainable, rest = self._split(weights)
         batches = []
-        size = EVALUATION_BATCH if len(x) > EVALUATION_BATCH // 4 else EVALUATION_BATCH // 4
-        for start in range(0, len(x), size):
-            batch = x[start : start + size]
-            padded = np.pad(batch, ((0, size - len(batch)), *((0, 0),) * (x.ndim - 1)))
+        for start in range(0, len(x), EVALUATION_BATCH):
+            batch = x[start : start + EVALUATION_BATCH]
+            # Padding changes no other row's prediction, and one shape means one compilation.
+            padded = np.pad(batch, ((0, EVALUATION_BATCH - len(batch)), *((0, 0),) * (x.ndim - 1)))
             batches.append(self._predict(trainable, rest, tf.constant(padded)).numpy()[: len(batch)])
         return np.concatenate(batches)
 
@@ -413,6 +412,27 @@ class Program:
         return raw
 
 
+def predict_compiled(structure: Structure, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Return the raw predictions of trained weights, shape (n_samples, n_outputs), for features ``x``."""
+    return program_for(structure).predict(weights, x)
+
+
+def predict_with_fit(structure: Structure, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Return what ``predict_compiled`` does, through Keras's ``Model.predict``."""
+    with _tracing_lock:
+        model = build_model(json.loads(structure.model), structure.n_features, structure.n_outputs)
+        model.set_weights(weights)
+        return model.predict(x, batch_size=EVALUATION_BATCH, verbose=0)
+
+
+def mean_loss(pair: Pair, y: np.ndarray, raw: np.ndarray, n_classes: int, parameters: dict[str, float]) -> float:
+    """Return a pair's mean loss over samples with targets ``y``, for one raw prediction of shape (1, n_outputs)."""
+    encoded = tf.constant(ENCODINGS[pair.encoding].encode(y, n_classes))
+    raw_predictions = tf.repeat(tf.constant(raw, tf.float32), len(y), axis=0)
+    losses = per_sample_loss(pair, HEADS[pair.head].activation)(encoded, raw_predictions, **parameters)
+    return float(np.mean(losses, dtype=np.float64))
+
+
 def curve_names(structure: Structure) -> list[str]:
     """Return the names of the curves, in the order of the program's history."""
     metric = MAIN_METRICS[structure.pair.task]
@@ -470,6 +490,7 @@ def train_with_fit(
             epochs=hyperparameters.epochs,
             steps_per_epoch=-(-n_train // structure.batch_size),
             callbacks=[evaluation],
+            shuffle=False,
             verbose=0,
         )
     if stopped():
