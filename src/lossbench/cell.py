@@ -1,5 +1,6 @@
 """One cell, from its settings to its part files: what a Hydra job does."""
 
+import gc
 import json
 import logging
 import threading
@@ -24,6 +25,8 @@ from lossbench.results import DIVERGED, FAILED, FINISHED, RunInfo, write_arrays,
 from lossbench.trainer import Data, Hyperparameters, Structure, Trained
 
 log = logging.getLogger(__name__)
+# TensorFlow is a million objects that stay: without this, collecting garbage walks through them again and again.
+gc.freeze()
 
 TRAIN = {"compiled": trainer.train_compiled, "fit": trainer.train_with_fit}
 PREDICT = {"compiled": trainer.predict_compiled, "fit": trainer.predict_with_fit}
@@ -90,6 +93,8 @@ def compile_ahead(cells: list[Cell]) -> threading.Thread:
 
     def build():
         for cell in cells:
+            if cell.settings["trainer"] != "compiled":
+                continue
             try:
                 trainer.program_for(PreparedCell(cell).structure)
             except Exception:

@@ -99,8 +99,8 @@ def _hydra(argv: list[str]) -> int:
     import hydra
 
     from lossbench.config import conf_folder
+    from lossbench.launch import job
     from lossbench.plan import search_path_override
-    from lossbench.sweep import job
 
     # Completion rewrites its own command line: nothing may be added to it.
     extra = [] if {"-sc", "--shell-completion", "--hydra-help"} & set(argv) else search_path_override()

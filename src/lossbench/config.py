@@ -106,8 +106,8 @@ class CellConfig:
     published: list[Any] = MISSING
 
 
-MODELS = {"mlp": MlpConfig}
-OPTIMIZERS = {"sgd": SgdConfig, "adam": AdamConfig}
+MODELS: dict[str, type] = {"mlp": MlpConfig}
+OPTIMIZERS: dict[str, type] = {"sgd": SgdConfig, "adam": AdamConfig}
 GROUPS = ("dataset", "head", "loss", "model", "optimizer", "experiment")
 # What makes a cell's numbers: a positive list. Seeds, tracking, names and the launcher are not in it.
 KEY_SETTINGS = ("dataset", "head", "loss", "model", "optimizer", "epochs", "batch_size", "evaluate_every", "trainer")
@@ -140,7 +140,7 @@ def schema(group: str, name: str) -> type:
         parameters = () if name == "auto" else LOSSES[name].parameters
         fields = [(p.name, float, field(default=MISSING)) for p in parameters]
         return make_dataclass(f"{name}Config", fields, bases=(LossConfig,))
-    return {"model": MODELS, "optimizer": OPTIMIZERS}[group][name]
+    return (MODELS if group == "model" else OPTIMIZERS)[name]
 
 
 def cell_key(settings: dict[str, Any]) -> str:
@@ -247,8 +247,7 @@ def _check_model(check: _Checker) -> None:
     units = [units] if type(units) is int else units
     if not isinstance(units, list) or not all(type(n) is int and 1 <= n <= 10**6 for n in units):
         check.add(
-            "model.hidden_units must be a number of at least 1 for each hidden layer; "
-            f"got {model['hidden_units']!r}.",
+            f"model.hidden_units must be a number of at least 1 for each hidden layer; got {model['hidden_units']!r}.",
             "model.hidden_units=50 is one hidden layer, 'model.hidden_units=[50,20]' are two.",
         )
     else:
@@ -268,5 +267,3 @@ def _check_optimizer(check: _Checker) -> None:
         check.add(f"optimizer.epsilon must be above 0 and at most 1; got {optimizer['epsilon']:g}.")
     if optimizer.get("nesterov") and optimizer["momentum"] == 0.0:
         check.add("optimizer.nesterov=true needs a momentum above 0; got optimizer.momentum=0.")
-
-

@@ -13,9 +13,7 @@ def build_model(settings: dict[str, Any], n_features: int, n_outputs: int) -> ke
     layers: list[Any] = [keras.Input((n_features,))]
     for n_units in settings["hidden_units"]:
         layers.append(
-            keras.layers.Dense(
-                n_units, activation=settings["activation"], kernel_initializer=settings["initializer"]
-            )
+            keras.layers.Dense(n_units, activation=settings["activation"], kernel_initializer=settings["initializer"])
         )
     return keras.Sequential([*layers, keras.layers.Dense(n_outputs)])
 

@@ -8,7 +8,7 @@ from lossbench.metrics import Scores, evaluate
 
 
 def _majority(y: np.ndarray) -> np.ndarray:
-    """The more frequent of two codes, the larger on a tie; for one-hot columns the most frequent class."""
+    """Return the more frequent of two codes, the larger on a tie; of one-hot columns the most frequent class."""
     if y.shape[1] > 1:
         return np.eye(y.shape[1])[y.sum(axis=0).argmax()]
     values, counts = np.unique(y[:, 0], return_counts=True)

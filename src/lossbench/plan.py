@@ -123,6 +123,11 @@ class Plan:
         """Where its results lie."""
         return home() / "multirun" / self.name
 
+    @property
+    def n_runs(self) -> int:
+        """How many runs it has."""
+        return len(self.cells) * len(self.seeds)
+
     def to_json(self) -> str:
         """Return the plan as it is written to ``plan.json``."""
         return json.dumps(asdict(self), indent=1) + "\n"
@@ -257,7 +262,8 @@ def search_path_override() -> list[str]:
 
 
 def _draft(assignments, experiment: str | None, arguments: Arguments) -> list[_Draft]:
-    drafts, problems = [], []
+    drafts: list[_Draft] = []
+    problems: list[Problem] = []
     for assignment, swept in assignments:
         choices = {key: str(value) for key, value in assignment.items() if key in GROUPS}
         values = {key: value for key, value in assignment.items() if key not in GROUPS}
@@ -306,7 +312,7 @@ def _typed(choices: dict[str, str], values: dict[str, Any], experiment: str | No
     composed = _composed(choices, experiment)
     problems = []
     plain = {key: value for key, value in composed.items() if key not in GROUPS}
-    cell = OmegaConf.merge(OmegaConf.structured(CellConfig), plain)
+    cell: Any = OmegaConf.merge(OmegaConf.structured(CellConfig), plain)
     for key in ("dataset", "head", "loss", "model", "optimizer"):
         try:
             cell[key] = _typed_group(key, composed[key])
@@ -357,13 +363,13 @@ def _keys(cell: DictConfig) -> dict[str, str]:
     keys: dict[str, str] = {}
 
     def walk(node: DictConfig, prefix: str) -> None:
-        for name in node:
+        for name in map(str, node):
             key = f"{prefix}{name}"
             child = node._get_node(name)
             if isinstance(child, DictConfig):
                 walk(child, f"{key}.")
             elif key not in ("grids", "published"):
-                keys[key] = words.get(child._metadata.ref_type, "a value")  # type: ignore[union-attr, arg-type]
+                keys[key] = words.get(child._metadata.ref_type, "a value")  # type: ignore[union-attr]
 
     walk(cell, "")
     return keys
@@ -388,9 +394,11 @@ def _resolve(drafts: list[_Draft]) -> tuple[list[Cell], list[tuple[str, str]]]:
     if problems:
         raise UsageError(*problems)
     if not possible:
-        raise UsageError(*(Problem(f"{reason}.", "`lossbench-list` shows what goes together.") for _, reason in skipped))
+        raise UsageError(
+            *(Problem(f"{reason}.", "`lossbench-list` shows what goes together.") for _, reason in skipped)
+        )
     _name_apart([draft for draft, _ in possible])
-    cells = {}
+    cells: dict[str, Cell] = {}
     for draft, outside in possible:
         key = cell_key(draft.settings)
         cells.setdefault(key, _cell(draft, key, outside))

@@ -171,9 +171,7 @@ class CellResults:
 
 def read_results(plan: Plan) -> list[CellResults]:
     """Return the results of the plan's cells, in its order, with exactly its seeds."""
-    return [
-        CellResults(cell, list(read_runs(plan.folder / cell.folder, plan.seeds).values())) for cell in plan.cells
-    ]
+    return [CellResults(cell, list(read_runs(plan.folder / cell.folder, plan.seeds).values())) for cell in plan.cells]
 
 
 def results_table(plan: Plan, results: list[CellResults]) -> pd.DataFrame:

@@ -46,7 +46,7 @@ class Terminal:
         """Print a line, above the progress bar if there is one."""
         self.console.print(text)
 
-    def start_progress(self, n_runs: int) -> None:
+    def start_progress(self, n_finished: int, n_runs: int) -> None:
         """Show a bar with the time left, on a terminal."""
         if not self.console.is_terminal:
             return
@@ -59,7 +59,7 @@ class Terminal:
             console=self.console,
             transient=True,
         )
-        self._bar.add_task("runs", total=n_runs)
+        self._bar.add_task("runs", completed=n_finished, total=n_runs)
         self._bar.start()
 
     def advance(self, n_finished: int) -> None:
@@ -98,11 +98,6 @@ class Terminal:
     def summary(self, results: list[CellResults]) -> None:
         """Print a table for each data set, best first, and the published values where there are some."""
         for text in summary_lines(self.plan, results):
-            self.line(text)
-
-    def problem_lines(self, lines: list[str]) -> None:
-        """Print what did not go well."""
-        for text in lines:
             self.line(text)
 
 
@@ -200,6 +195,8 @@ def table(rows: list[list[str]], *, left: int, gap: str = "  ") -> list[str]:
     widths = [max(len(row[i]) for row in full) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [text.ljust(w) if i < left else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            text.ljust(w) if i < left else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))
+        ]
         lines.append(gap.join(cells).rstrip())
     return lines

@@ -89,6 +89,7 @@ class Tracker:
             if run.data.tags["kind"] == "cell":
                 self._cells.setdefault(run.data.tags["cell_key"], []).append(run)
         self._current: dict[str, str] = {}
+        self._written: set[str] = set()
         # What an earlier start left open; whatever still is when this one ends is closed.
         live = [run for run in known if run.info.lifecycle_stage != "deleted"]
         self._open = {run.info.run_id for run in live if run.info.status == "RUNNING"}
@@ -121,7 +122,8 @@ class Tracker:
             return
         elif recorded.data.tags.get("mlflow.parentRunId") != parent:
             self.client.set_tag(recorded.info.run_id, "mlflow.parentRunId", parent)
-        if recorded.info.status in ("RUNNING", "KILLED"):
+        if recorded.info.status in ("RUNNING", "KILLED") and run.info.key not in self._written:
+            self._written.add(run.info.key)
             self._log_run(recorded.info.run_id, cell, run)
 
     def _log_run(self, run_id: str, cell: Cell, run: Result) -> None:
@@ -192,9 +194,7 @@ class Tracker:
 
     def _experiment(self, uri: str) -> str:
         name, plan = self.plan.name, self.plan
-        note = EXPERIMENT_NOTE.format(
-            name=name, n_cells=len(plan.cells), n_seeds=len(plan.seeds), command=plan.command
-        )
+        note = EXPERIMENT_NOTE.format(name=name, n_cells=len(plan.cells), n_seeds=len(plan.seeds), command=plan.command)
         found = self.client.get_experiment_by_name(name)
         if found is None:
             local = uri.startswith(("sqlite:", "file:"))
@@ -374,4 +374,3 @@ def _commit() -> dict[str, str]:
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
     return done.stdout.strip()
-

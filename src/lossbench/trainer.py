@@ -4,6 +4,7 @@ The compiled trainer is a pure function. Weights, optimizer state and curves are
 tensors, so one program serves every seed, and any number of threads may call it at once.
 """
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -123,7 +124,7 @@ def make_structure(settings: dict[str, Any], pair: Pair, data: Data) -> Structur
     n_train, n_features = data.x["train"].shape
     n_outputs = data.y["train"].shape[1]
     units = [n_features, *settings["model"]["hidden_units"], n_outputs]
-    n_weights = sum((a + 1) * b for a, b in zip(units, units[1:], strict=False))
+    n_weights = sum((a + 1) * b for a, b in itertools.pairwise(units))
     per_call = max(1, WORK_PER_CALL // (n_weights * n_train))
     return Structure(
         model=json.dumps(settings["model"], sort_keys=True),
@@ -459,7 +460,7 @@ def _stateless_optimizer(settings: dict[str, Any]) -> keras.optimizers.Optimizer
     base = next(cls for cls in type(stock).__mro__ if cls.__name__ == "BaseOptimizer")
     backend = next(cls for cls in type(stock).__mro__ if cls.__name__ == "TFOptimizer")
     common = {name: getattr(base, name) for name in vars(backend) if name in vars(base) and not name.startswith("__")}
-    pure = type(type(stock).__name__, (type(stock),), common)
+    pure: Any = type(type(stock).__name__, (type(stock),), common)
     return pure.from_config(stock.get_config())
 
 

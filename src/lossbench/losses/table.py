@@ -140,7 +140,7 @@ _ROWS = (
     Loss(
         name="hinge",
         formula="max(0, 1 - y p)",
-        meaning="Asks for a margin of 1 on the right side and for nothing more; estimates the class, not its probability.",
+        meaning="Asks for a margin of 1 on the right side, and no more; estimates the class, not its probability.",
         encodings={"binary": ("signed",)},
         heads={"binary": "tanh"},
         y_true=(-1.0, 1.0),
@@ -199,7 +199,7 @@ _ROWS = (
     Loss(
         name="kl_divergence",
         formula="sum_k y_k log(y_k / p_k)",
-        meaning="Cross-entropy less the entropy of the targets, which is 0 for one-hot targets: then the same function.",
+        meaning="Cross-entropy less the entropy of the targets, which is 0 when they are one-hot: the same function.",
         encodings={"multiclass": ("one_hot",)},
         heads={"multiclass": "softmax"},
         y_true=UNIT,
@@ -258,7 +258,7 @@ def pair(loss: Loss, head: Head, task: str) -> Pair:
         tasks = " or ".join(loss.encodings)
         raise ValueError(f"loss={loss.name} is for {tasks} targets; the data set's are {task}")
     if head.name not in fitting:
-        raise ValueError(_why_not(loss, head, task) + f"; use head={' or head='.join(fitting)}")
+        raise ValueError(f"{_why_not(loss, head, task)}; use head={' or head='.join(fitting)}")
     if loss.stable and head.name in loss.stable:
         name, encoding = loss.stable[head.name]
         return Pair(loss.name, head.name, task, encoding, f"lossbench.losses.functions:{name}", on_raw=True)
@@ -297,5 +297,3 @@ def _why_not(loss: Loss, head: Head, task: str) -> str | None:
             f"head={head.name} gives {' or '.join(head.encodings[task])}"
         )
     return None
-
-

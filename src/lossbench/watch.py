@@ -1,0 +1,59 @@
+"""Sees parts as they are finished, whatever process wrote them, and says so in the terminal."""
+
+import os
+import threading
+
+from lossbench.plan import Cell, Plan
+from lossbench.results import FAILED, CellResults, part_path, read_run, read_runs
+from lossbench.terminal import Terminal
+
+# How often the parent looks for finished parts.
+POLL_SECONDS = 0.1
+
+
+class Watcher:
+    """A thread of the parent process that follows the plan's open runs."""
+
+    def __init__(self, plan: Plan, terminal: Terminal, open_seeds: dict[str, list[int]]):
+        self.plan = plan
+        self.terminal = terminal
+        self._waiting = {folder: set(seeds) for folder, seeds in open_seeds.items()}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+
+    def __enter__(self) -> "Watcher":
+        self.terminal.start_progress(self._n_done(), self.plan.n_runs)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error) -> None:
+        """Look a last time, and stop."""
+        self._stopped.set()
+        self._thread.join()
+        self.terminal.stop_progress()
+
+    def _n_done(self) -> int:
+        return self.plan.n_runs - sum(map(len, self._waiting.values()))
+
+    def _watch(self) -> None:
+        last = False
+        while not last:
+            last = self._stopped.wait(POLL_SECONDS)
+            for cell in self.plan.cells:
+                if self._waiting[cell.folder]:
+                    self._look(cell)
+
+    def _look(self, cell: Cell) -> None:
+        folder, waiting = self.plan.folder / cell.folder, self._waiting[cell.folder]
+        parts = folder / "parts"
+        names = set(os.listdir(parts)) if parts.is_dir() else set()
+        for seed in sorted(seed for seed in waiting if f"seed={seed}.npz" in names):
+            run = read_run(part_path(folder, seed))
+            if run is None:
+                continue
+            waiting.discard(seed)
+            if run.info.status == FAILED:
+                self.terminal.run_failed(cell, run)
+        self.terminal.advance(self._n_done())
+        if not waiting:
+            self.terminal.cell_finished(CellResults(cell, list(read_runs(folder, self.plan.seeds).values())))
