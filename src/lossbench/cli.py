@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 
+from lossbench import __version__
 from lossbench.errors import Problem, UsageError
 
 INTERRUPTED = 130
@@ -56,6 +57,9 @@ def list_main() -> None:
 def _lossbench(argv: list[str]) -> int:
     from lossbench.arguments import read_flags, read_overrides
 
+    if "--version" in argv:
+        print(f"lossbench {__version__}")
+        return 0
     flags = read_flags(argv)
     if flags.shell_completion:
         return _hydra(argv)

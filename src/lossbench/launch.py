@@ -60,10 +60,7 @@ def _multirun(overrides: list[str]) -> None:
 
 def _launcher_problem(launcher: str, error: Exception) -> Problem:
     said = str(error).strip().splitlines() or [type(error).__name__]
-    if launcher == "basic":
-        return Problem(f"the jobs could not be run: {said[0]}", "this is a fault of lossbench; please report it.")
-    package = f"hydra-{launcher.split('_')[0]}-launcher"
-    hint = f"is it installed? pip install {package} (the extra lossbench[joblib] brings joblib's)."
+    hint = "its settings are hydra.launcher.…; `lossbench --cfg hydra hydra/launcher=…` shows them."
     return Problem(f"the launcher {launcher!r} could not run the jobs: {said[0]}", hint)
 
 

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lossbench.arguments import ALL, Arguments, encode, group_folders, unique
 from lossbench.config import GROUPS, CellConfig, cell_key, conf_folder, home, schema, validate
 from lossbench.datasets.table import DATASETS, scaled_target_range
-from lossbench.errors import Problem, UsageError, unknown
+from lossbench.errors import MissingEnvironmentError, Problem, UsageError, unknown
 from lossbench.heads import HEADS
 from lossbench.losses.table import ALIASES, BASELINES, LOSSES, Pair, losses_for, outside_domain, pair
 
@@ -156,8 +156,9 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         assignments = list(_assignments(grids, arguments))
         if not assignments:
             raise UsageError(_nothing_matches(grids, arguments, experiment))
-        drafts = _draft(assignments, experiment, arguments)
-    cells, skipped = _resolve(drafts)
+        _check_launcher(arguments)
+        drafts, problems = _draft(assignments, experiment)
+    cells, skipped = _resolve(drafts, problems)
     first = cells[0].settings
     name = first["name"] or _sweep_name(arguments, experiment)
     _check_sweep_name(name)
@@ -243,6 +244,15 @@ def _nothing_matches(grids: list[dict[str, list]], arguments: Arguments, experim
     )
 
 
+def _check_launcher(arguments: Arguments) -> None:
+    names = [text.partition("=")[2] for text in arguments.hydra if text.startswith("hydra/launcher=")]
+    there = GlobalHydra.instance().config_loader().get_group_options("hydra/launcher")
+    if names and names[-1] not in there:
+        hint = "pip install 'lossbench[joblib]'" if names[-1] == "joblib" else "install its Hydra plugin"
+        message = f"the launcher {names[-1]!r} is not installed; there is {', '.join(there)}."
+        raise MissingEnvironmentError(Problem(message, hint))
+
+
 def _hydra():
     GlobalHydra.instance().clear()
     return initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="lossbench")
@@ -261,7 +271,8 @@ def search_path_override() -> list[str]:
     return [f"hydra.searchpath=[file://{own[0]}]"] if own else []
 
 
-def _draft(assignments, experiment: str | None, arguments: Arguments) -> list[_Draft]:
+def _draft(assignments, experiment: str | None) -> tuple[list[_Draft], list[Problem]]:
+    """Return the cells asked for, and what is wrong with their types; a wrong value is left out."""
     drafts: list[_Draft] = []
     problems: list[Problem] = []
     for assignment, swept in assignments:
@@ -269,14 +280,13 @@ def _draft(assignments, experiment: str | None, arguments: Arguments) -> list[_D
         values = {key: value for key, value in assignment.items() if key not in GROUPS}
         for draft_choices in _with_losses(choices, experiment):
             try:
-                settings = _typed(draft_choices, values, experiment)
+                settings, wrong = _typed(draft_choices, values, experiment)
             except UsageError as error:
                 problems += error.problems
                 continue
+            problems += wrong
             drafts.append(_Draft(draft_choices, values, swept, settings))
-    if problems:
-        raise UsageError(*problems)
-    return drafts
+    return drafts, problems
 
 
 def _with_losses(choices: dict[str, str], experiment: str | None) -> list[dict[str, str]]:
@@ -307,8 +317,10 @@ def _composed(choices: dict[str, str], experiment: str | None) -> DictConfig:
         raise UsageError(Problem(f"the configuration cannot be composed: {error}")) from None
 
 
-def _typed(choices: dict[str, str], values: dict[str, Any], experiment: str | None) -> dict[str, Any]:
-    """Return a cell's settings with their types checked and all its values set."""
+def _typed(
+    choices: dict[str, str], values: dict[str, Any], experiment: str | None
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Return a cell's settings with the values set whose types hold, and the problems of the others."""
     composed = _composed(choices, experiment)
     problems = []
     plain = {key: value for key, value in composed.items() if key not in GROUPS}
@@ -321,15 +333,10 @@ def _typed(choices: dict[str, str], values: dict[str, Any], experiment: str | No
     if problems:
         raise UsageError(*problems)
     cell.head.name = choices.get("head", composed.head.name)
-    for key, value in values.items():
-        problem = _set(cell, key, value)
-        if problem:
-            problems.append(problem)
-    if problems:
-        raise UsageError(*problems)
+    problems = [problem for key, value in values.items() if (problem := _set(cell, key, value))]
     settings = _plain(cell)
-    settings.pop("grids"), settings.pop("published")
-    return settings
+    del settings["grids"], settings["published"]
+    return settings, problems
 
 
 def _typed_group(group: str, node: DictConfig) -> DictConfig:
@@ -375,9 +382,11 @@ def _keys(cell: DictConfig) -> dict[str, str]:
     return keys
 
 
-def _resolve(drafts: list[_Draft]) -> tuple[list[Cell], list[tuple[str, str]]]:
+def _resolve(drafts: list[_Draft], problems: list[Problem]) -> tuple[list[Cell], list[tuple[str, str]]]:
     """Return the cells that can be, and the skipped ones with their reasons."""
-    possible, skipped, problems = [], [], []
+    possible: list[tuple[_Draft, bool]] = []
+    skipped: list[tuple[str, str]] = []
+    problems = list(problems)
     for draft in drafts:
         settings = draft.settings
         info = DATASETS[settings["dataset"]["name"]]

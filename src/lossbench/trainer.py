@@ -210,12 +210,12 @@ class Program:
         self._pinned: tuple[Data, list[tf.Tensor]] | None = None
         with _tracing_lock:
             self._model = build_model(json.loads(structure.model), structure.n_features, structure.n_outputs)
-            self._optimizer = _stateless_optimizer(json.loads(structure.optimizer))
+            self._optimizer = _pure_optimizer(json.loads(structure.optimizer))
             self._optimizer.build(self._model.trainable_variables)
-            self._optimizer_start = [variable.numpy() for variable in self._optimizer.variables]
-            self._learning_rate_index = [v.path for v in self._optimizer.variables].index(
-                self._optimizer.learning_rate.path
-            )
+            self._optimizer_variables = _optimizer_variables(self._optimizer)
+            self._optimizer_start = [variable.numpy() for variable in self._optimizer_variables]
+            paths = [variable.path for variable in self._optimizer_variables]
+            self._learning_rate_index = paths.index(self._optimizer.learning_rate.path)
             self._loss = per_sample_loss(structure.pair, HEADS[structure.pair.head].activation)
             self._compiled = tf.function(self._train, jit_compile=True, autograph=False)
             self._predict = tf.function(self._predict_batch, jit_compile=True, autograph=False)
@@ -223,7 +223,7 @@ class Program:
         self._compile_ahead()
 
     @property
-    def n_compilations(self) -> int:
+    def n_traces(self) -> int:
         """How many times its training was traced: once, if everything that differs between runs is an input."""
         return self._compiled.experimental_get_tracing_count()
 
@@ -231,8 +231,19 @@ class Program:
         self, data: Data, hyperparameters: Hyperparameters, seed: int, stopped: Callable[[], bool] = lambda: False
     ) -> Trained:
         """Train one run; see ``train_compiled``."""
+        return self.train_from(initial_weights(self._model, seed), data, hyperparameters, seed, stopped)
+
+    def train_from(
+        self,
+        weights: list[np.ndarray],
+        data: Data,
+        hyperparameters: Hyperparameters,
+        seed: int,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Trained:
+        """Train one run from given weights, with the batch order of ``seed``; see ``train_compiled``."""
         structure = self.structure
-        state = self._split(initial_weights(self._model, seed))
+        state = self._split(weights)
         optimizer_state = [tf.constant(value) for value in self._optimizer_start]
         optimizer_state[self._learning_rate_index] = tf.constant(hyperparameters.learning_rate, tf.float32)
         parameters = [tf.constant(hyperparameters.loss.get(name, 0.0), tf.float32) for name in structure.parameters]
@@ -331,11 +342,12 @@ class Program:
 
         def epoch(e, state, history, diverged):
             rows = order[e]
-            _, state = tf.while_loop(
-                lambda i, _: i < n_full,
-                lambda i, state: (i + 1, step(tf.slice(rows, [i * batch], [batch]), state)),
-                (0, state),
-            )
+            if n_full:
+                _, state = tf.while_loop(
+                    lambda i, _: i < n_full,
+                    lambda i, state: (i + 1, step(tf.slice(rows, [i * batch], [batch]), state)),
+                    (0, state),
+                )
             if n_last:
                 state = step(rows[n_full * batch :], state)
             number = done + e + 1
@@ -362,8 +374,15 @@ class Program:
             raw, rest, penalties = self._model.stateless_call(trainable, rest, x, training=True, return_losses=True)
             loss = tf.reduce_mean(self._loss(y, raw, **parameters)) + sum(penalties)
         gradients = tape.gradient(loss, trainable)
-        trainable, optimizer = self._optimizer.stateless_apply(optimizer, gradients, trainable)
+        trainable, optimizer = self._update(trainable, optimizer, gradients)
         return trainable, rest, optimizer
+
+    def _update(self, trainable, optimizer, gradients):
+        variables, state = self._model.trainable_variables, self._optimizer_variables
+        values = [*zip(variables, trainable, strict=True), *zip(state, optimizer, strict=True)]
+        with keras.StatelessScope(values) as scope:
+            self._optimizer.apply(gradients)
+        return [scope.get_current_value(v) for v in variables], [scope.get_current_value(v) for v in state]
 
     def _record(self, state, data, parameters, history, e, number):
         trainable, rest, _ = state
@@ -376,18 +395,20 @@ class Program:
 
     def _evaluate(self, trainable, rest, split, parameters):
         """Return the mean loss and the main metric over a whole split."""
-        x, y, target = split
-        n = x.shape[0]
+        n = split[0].shape[0]
 
         def sums(x, y, target):
             raw, _ = self._model.stateless_call(trainable, rest, x, training=False)
             return tf.reduce_sum(self._loss(y, raw, **parameters)), self._metric_sum(raw, target)
 
         def batch(i, loss, metric):
-            start = i * EVALUATION_BATCH
-            part = [t[start : start + EVALUATION_BATCH] for t in (x, y, target)]
-            part = [tf.ensure_shape(p, (EVALUATION_BATCH, *t.shape[1:])) for p, t in zip(part, split, strict=True)]
-            batch_loss, batch_metric = sums(*part)
+            begin = i * EVALUATION_BATCH
+            rest_of = [t.shape[1:].as_list() for t in split]
+            parts = [
+                tf.slice(t, [begin, *[0] * len(rest)], [EVALUATION_BATCH, *rest])
+                for t, rest in zip(split, rest_of, strict=True)
+            ]
+            batch_loss, batch_metric = sums(*parts)
             return i + 1, loss + batch_loss, metric + batch_metric
 
         n_full, n_last = divmod(n, EVALUATION_BATCH)
@@ -449,19 +470,27 @@ def _stack_orders(orders: Iterator[np.ndarray], structure: Structure, remaining:
     return stacked, n_epochs
 
 
-def _stateless_optimizer(settings: dict[str, Any]) -> keras.optimizers.Optimizer:
-    """Return a stock optimizer whose ``stateless_apply`` works.
+def _pure_optimizer(settings: dict[str, Any]) -> keras.optimizers.Optimizer:
+    """Return a stock optimizer whose update can be a pure function of tensors.
 
-    With TensorFlow, Keras routes an optimizer's assignments through ``tf.distribute``, which wants variables, and
-    so refuses ``stateless_apply``. The methods of its own common base class, which other backends use, assign
-    through Keras alone; taking them back makes the update a pure function of tensors.
+    With TensorFlow, Keras routes an optimizer's assignments through ``tf.distribute``, which wants variables. The
+    methods of its common base class, which other backends use, assign through Keras alone. They are put back
+    below the stock class, so that what it overrides itself stays its own.
     """
     stock = build_optimizer(settings)
     base = next(cls for cls in type(stock).__mro__ if cls.__name__ == "BaseOptimizer")
     backend = next(cls for cls in type(stock).__mro__ if cls.__name__ == "TFOptimizer")
     common = {name: getattr(base, name) for name in vars(backend) if name in vars(base) and not name.startswith("__")}
-    pure: Any = type(type(stock).__name__, (type(stock),), common)
+    below = type("Pure", (keras.optimizers.Optimizer,), common)
+    pure: Any = type(type(stock).__name__, (type(stock), below), {})
     return pure.from_config(stock.get_config())
+
+
+def _optimizer_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Return all variables of an optimizer, also those that it does not list (Nadam has one)."""
+    listed = list(optimizer.variables)
+    known = {id(variable) for variable in listed}
+    return listed + [v for v in vars(optimizer).values() if isinstance(v, keras.Variable) and id(v) not in known]
 
 
 def train_with_fit(
@@ -530,8 +559,10 @@ class _Evaluation(keras.callbacks.Callback):
         values: list[float] = []
         for name in self.data.x:
             x, y, target = self.data.x[name], self.data.y[name], self.data.target[name]
-            values.append(float(self.model.evaluate(x, y, batch_size=EVALUATION_BATCH, verbose=0)))
-            values.append(main_metric(self.structure.pair, self.model.predict(x, verbose=0), target))
+            starts = range(0, len(x), EVALUATION_BATCH)
+            raw = np.concatenate([self.model(x[i : i + EVALUATION_BATCH], training=False) for i in starts])
+            values.append(float(np.mean(self.model.loss(tf.constant(y), tf.constant(raw)))))
+            values.append(main_metric(self.structure.pair, raw, target))
         self.rows.append([number, *values])
         if not np.isfinite(values[0]):
             self.diverged_epoch = number

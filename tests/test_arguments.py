@@ -1,0 +1,278 @@
+"""The command line and the plan: what is asked for, how it is named, and what is wrong with it."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import environment, run
+
+from lossbench.arguments import choices_of, read_flags, read_overrides
+from lossbench.config import GROUPS
+from lossbench.errors import MissingEnvironmentError, UsageError
+from lossbench.plan import make_plan
+from lossbench.seeds import parse_seeds
+
+
+def plan(*argv: str):
+    flags = read_flags(list(argv))
+    return make_plan(read_overrides(flags.overrides, multirun=flags.multirun), "lossbench")
+
+
+def cell_names(*argv: str) -> list[str]:
+    return [cell.name for cell in plan(*argv).cells]
+
+
+def message(*argv: str) -> str:
+    with pytest.raises(UsageError) as error:
+        plan(*argv)
+    return str(error.value)
+
+
+def test_tutorial_is_three_grids_of_three_losses():
+    tutorial = plan("experiment=tutorial")
+    assert [cell.name for cell in tutorial.cells] == [
+        "regression/mean_squared_error/linear",
+        "regression/mean_squared_logarithmic_error/linear",
+        "regression/mean_absolute_error/linear",
+        "circles/binary_crossentropy/sigmoid",
+        "circles/hinge/tanh",
+        "circles/squared_hinge/tanh",
+        "blobs/categorical_crossentropy/softmax",
+        "blobs/sparse_categorical_crossentropy/softmax",
+        "blobs/kl_divergence/softmax",
+    ]
+    assert tutorial.name == "tutorial"
+    assert tutorial.seeds == list(range(30))
+    by_dataset = {cell.dataset: cell.settings for cell in tutorial.cells}
+    assert {name: (s["model"]["hidden_units"], s["epochs"]) for name, s in by_dataset.items()} == {
+        "regression": ([25], 100),
+        "circles": ([50], 200),
+        "blobs": ([50], 100),
+    }
+    for settings in by_dataset.values():
+        assert settings["optimizer"] == {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": False}
+        assert settings["batch_size"] == 32
+        assert settings["dataset"]["split"] == {"train": 500, "validation": 0, "test": 500}
+    assert [cell.name for cell in tutorial.cells if cell.outside_domain] == [
+        "regression/mean_squared_logarithmic_error/linear"
+    ]
+    assert len(tutorial.published) == 9
+
+
+@pytest.mark.parametrize(
+    ("argument", "seeds"),
+    [
+        pytest.param("seeds=5", [0, 1, 2, 3, 4], id="count"),
+        pytest.param("seeds=[3,5]", [3, 5], id="list"),
+        pytest.param("seed=3", [3], id="one"),
+        pytest.param("seed=0", [0], id="zero is a seed"),
+        pytest.param("seed=range(0,5)", [0, 1, 2, 3, 4], id="Hydra's range"),
+        pytest.param("seed=4,2", [4, 2], id="Hydra's list"),
+    ],
+)
+def test_seeds(argument, seeds):
+    assert plan("-m", argument).seeds == seeds
+
+
+def test_seeds_of_any_spelling_are_the_same_sweep():
+    names = {plan("-m", argument).name for argument in ("seeds=5", "seed=range(0,5)", "seeds=[0,1,2,3,4]")}
+    keys = {plan("-m", argument).cells[0].key for argument in ("seeds=5", "seed=range(0,5)", "seed=7")}
+    assert len(names) == 1
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize("value", [0, -1, [], [-1], ["a"], True, None, 2.5, [1.0]])
+def test_what_is_no_seeds(value):
+    with pytest.raises(ValueError, match="seeds must be"):
+        parse_seeds(value)
+
+
+def test_a_choice_keeps_the_matching_cells_of_an_experiment():
+    assert cell_names("experiment=tutorial", "loss=hinge") == ["circles/hinge/tanh"]
+    assert len(cell_names("experiment=tutorial", "dataset=blobs")) == 3
+
+
+def test_a_value_replaces_the_grids_value_and_a_new_key_multiplies():
+    replaced = plan("-m", "experiment=tutorial", "dataset=circles", "epochs=7")
+    assert {cell.settings["epochs"] for cell in replaced.cells} == {7}
+    multiplied = cell_names("-m", "experiment=tutorial", "loss=hinge", "optimizer.learning_rate=0.1,0.01")
+    assert multiplied == [
+        "circles/hinge/tanh/optimizer.learning_rate=0.1",
+        "circles/hinge/tanh/optimizer.learning_rate=0.01",
+    ]
+
+
+def test_names_of_sweeps():
+    assert plan("experiment=tutorial", "seeds=2", "tracking.enabled=false").name == "tutorial"
+    varied = plan("experiment=tutorial", "epochs=7").name
+    assert varied.startswith("tutorial-epochs=7-")
+    assert plan("experiment=tutorial", "epochs=8").name != varied
+    assert plan("loss=hinge", "dataset=circles").name == plan("dataset=circles", "loss=hinge").name
+    assert plan("loss=hinge", "name=mine").name == "mine"
+
+
+def test_published_values_stand_only_beside_their_own_settings():
+    assert plan("experiment=tutorial", "dataset=circles").published
+    assert not plan("experiment=tutorial", "epochs=7").published
+
+
+def test_aliases_doubles_and_defaults():
+    made = plan("-m", "dataset=circles", "loss=bce,binary_crossentropy,log_loss")
+    assert [cell.name for cell in made.cells] == ["circles/binary_crossentropy/sigmoid"]
+    assert "loss=bce is binary_crossentropy" in made.notes
+    assert cell_names("dataset=regression") == ["regression/mean_squared_error/linear"]
+    assert cell_names("dataset=blobs") == ["blobs/categorical_crossentropy/softmax"]
+
+
+def test_all_losses_of_a_task_leave_out_what_is_outside_its_domain():
+    assert cell_names("-m", "dataset=regression", "loss=all") == [
+        "regression/mean_squared_error/linear",
+        "regression/mean_absolute_error/linear",
+    ]
+
+
+def test_impossible_cells_of_a_sweep_are_left_out_with_a_reason():
+    made = plan("-m", "dataset=circles,regression", "loss=hinge")
+    assert [cell.name for cell in made.cells] == ["circles/hinge/tanh"]
+    ((name, reason),) = made.skipped
+    assert name.startswith("regression/hinge")
+    assert "is for binary targets" in reason
+
+
+def test_cells_that_differ_have_different_folders():
+    cells = plan("-m", "optimizer=sgd,adam", "batch_size=16,32", "model.hidden_units=[5],[5,5]").cells
+    assert len({cell.folder for cell in cells}) == len({cell.key for cell in cells}) == 8
+
+
+def test_flags_may_stand_anywhere():
+    assert read_flags(["loss=hinge", "-m", "dataset=circles"]).multirun
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["loss=hing"], ["unknown loss 'hing'", "did you mean 'hinge'"]),
+        (["epochs=-5"], ["epochs must be at least 1; got -5"]),
+        (["optimizer.learning_rate=fast"], ["optimizer.learning_rate must be a number; got 'fast'"]),
+        (["optimizer.learning_rate=nan"], ["optimizer.learning_rate must be above 0"]),
+        (["optimizer.lr=0.1"], ["unknown key 'optimizer.lr'", "optimizer.learning_rate"]),
+        (["los=mse"], ["unknown key 'los'", "did you mean 'loss'"]),
+        (["+los=mse"], ["unknown key 'los'", "did you mean 'loss'"]),
+        (["+loss=mse"], ["there is nothing to add", "write loss=mse"]),
+        (["seeds=0"], ["seeds must be a count of at least 1", "seeds=30 means"]),
+        (["-m", "seeds=range(0,5)"], ["sweep over counts", "seed=range(0,5)"]),
+        (["batch_size=0"], ["batch_size must be at least 1; got 0"]),
+        (["loss=../../evil"], ["unknown loss '../../evil'", "binary_crossentropy"]),
+        (["dataset=regression", "loss=hinge"], ["loss=hinge is for binary targets", "lossbench-list"]),
+        (["loss=bce", "head=linear"], ["needs predictions from 0 to 1", "use head=sigmoid"]),
+        (["loss=bce,hinge"], ["more than one value", "add -m"]),
+        (["-m", "epochs=interval(1,5)"], ["interval"]),
+        (["hydra/sweeper=optuna"], ["no other sweeper"]),
+        (["hydra.sweep.dir=x"], ["LOSSBENCH_HOME"]),
+        (["name=../x"], ["name must be letters"]),
+        (["~loss"], ["cannot be taken away"]),
+        (["foo"], ["not of the form key=value"]),
+        (["dataset.split.train=900"], ["takes 1400 samples", "has 1000"]),
+        (["model.hidden_units=[0]"], ["model.hidden_units must be"]),
+        (["model.activation=rellu"], ["model.activation must be one of"]),
+        (["loss.label_smoothing=1"], ["loss.label_smoothing must be at least 0 and below 1; got 1"]),
+        (["experiment=tutorial", "loss=mse", "dataset=blobs"], ["has no cell with", "regression (mean_squared_error"]),
+        (["loss.name=hinge"], ["choose loss=hinge instead"]),
+    ],
+)
+def test_errors_say_what_must_hold_and_what_to_do(argv, said):
+    text = message(*argv)
+    assert text.startswith("error: ")
+    for part in said:
+        assert part in text
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    text = message("epochs=abc", "seeds=0", "batch_size=0", "optimizer.learning_rate=-1")
+    assert text.count("error: ") == 4
+
+
+def test_a_launcher_that_is_not_there():
+    with pytest.raises(MissingEnvironmentError, match="'nothere' is not installed"):
+        plan("hydra/launcher=nothere")
+
+
+@pytest.mark.parametrize(
+    "argv", [["loss=hing"], ["+los=mse"], ["seeds=0"], ["dataset=regression", "loss=hinge"], ["loss=../../evil"]]
+)
+def test_an_error_in_the_arguments_exits_2_without_a_traceback(tmp_path, argv):
+    done = run(tmp_path, *argv)
+    assert done.status == 2
+    assert done.out == ""
+    assert done.err.startswith("error: ")
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "multirun").exists()
+
+
+HEAVY = ("tensorflow", "mlflow", "sklearn")
+IMPORTED = f"import sys; print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["loss=hing"], ["plan=true"], ["loss=bce", "--cfg", "job"]])
+def test_nothing_heavy_is_imported_for_what_needs_no_training(tmp_path, argv):
+    code = f"import sys, atexit\natexit.register(lambda: exec({IMPORTED!r}))\n"
+    code += f"sys.argv = ['lossbench', *{argv!r}]\nfrom lossbench.cli import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.strip().endswith("[]"), done.stderr
+
+
+def test_help_shows_the_choices_and_aliases_work_everywhere(tmp_path):
+    assert "loss: auto, binary_crossentropy" in run(tmp_path, "--help").out
+    first = run(tmp_path, "-m", "loss=bce,hinge", "--cfg", "job")
+    assert first.status == 0
+    assert "name: binary_crossentropy" in first.out
+    assert run(tmp_path, "--version").out.startswith("lossbench ")
+
+
+def test_completion_passes_untouched(tmp_path):
+    done = run(tmp_path, "-sc", "query=bash", COMP_LINE="lossbench loss=hin", COMP_POINT="18")
+    assert "loss=hinge" in done.out
+
+
+@pytest.mark.parametrize("group", [group for group in GROUPS if group != "experiment"])
+def test_every_choice_of_every_group_composes(group):
+    for name in choices_of(group):
+        dataset = {"linear": "regression", "softmax": "blobs"}.get(name, "circles")
+        if group == "loss":
+            from lossbench.losses.table import LOSSES
+
+            task = "binary" if name == "auto" else next(iter(LOSSES[name].encodings))
+            dataset = {"regression": "regression", "binary": "circles", "multiclass": "blobs"}[task]
+        argv = [f"{group}={name}"] + ([f"dataset={dataset}"] if group in ("loss", "head") else [])
+        argv += ["loss=mse"] if group == "head" else []
+        assert len(plan(*argv).cells) == 1
+
+
+@pytest.mark.parametrize("name", choices_of("experiment"))
+def test_every_experiment_keeps_its_values_and_names_its_command(name):
+    assert plan(f"experiment={name}").cells
+    from lossbench.config import conf_folder
+
+    assert f"experiment={name}" in (conf_folder() / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
+
+
+def test_choices_of_the_working_directory_are_added_and_replace_none(tmp_path, monkeypatch):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "dataset").mkdir()
+    (tmp_path / "conf" / "dataset" / "noisy.yaml").write_text("defaults:\n  - circles\n  - _self_\nnoise: 0.3\n")
+    (tmp_path / "conf" / "dataset" / "circles.yaml").write_text("name: evil\n")
+    (tmp_path / "conf" / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\nseeds: 2\ngrids:\n  - {dataset: noisy, loss: [bce, hinge]}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    made = plan("experiment=mine")
+    assert [cell.name for cell in made.cells] == ["noisy/binary_crossentropy/sigmoid", "noisy/hinge/tanh"]
+    assert made.cells[0].settings["dataset"]["noise"] == 0.3
+    assert plan("dataset=circles").cells[0].settings["dataset"]["noise"] == 0.1

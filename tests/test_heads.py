@@ -1,0 +1,52 @@
+"""One contract over every head: activation and inverse, range, and the class that it decides."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lossbench.heads import EDGE, HEADS, decide
+
+each_head = pytest.mark.parametrize("head", HEADS.values(), ids=lambda head: head.name)
+
+
+@each_head
+def test_activation_is_that_of_keras(head):
+    raw = np.random.default_rng(0).normal(scale=3, size=(20, 3))
+    expected = keras.activations.get(head.activation)(tf.constant(raw, tf.float64))
+    np.testing.assert_allclose(head.activate(raw), expected, rtol=1e-6)
+
+
+@each_head
+def test_predictions_lie_in_the_range_and_never_overflow(head):
+    prediction = head.activate(np.array([[-500.0, 500.0, 0.0]]))
+    assert np.isfinite(prediction).all()
+    assert (prediction >= head.low).all()
+    assert (prediction <= head.high).all()
+
+
+@each_head
+def test_inverse_undoes_the_activation(head):
+    raw = np.array([[0.3, -1.2, 0.5]])
+    prediction = head.activate(raw)
+    np.testing.assert_allclose(head.activate(head.invert(prediction)), prediction, atol=2 * EDGE)
+    if np.isfinite(head.high):
+        # An end of the open range is moved inside.
+        assert np.isfinite(head.invert(np.array([[head.low, head.high]]))).all()
+
+
+def test_classes_are_decided_by_the_heads_own_rule():
+    raw = np.array([[-0.2], [0.2], [0.7]])
+    assert decide(raw, "sigmoid", "zero_one").tolist() == [False, True, True]
+    assert decide(raw, "tanh", "signed").tolist() == [False, True, True]
+    assert decide(raw, "linear", "signed").tolist() == [False, True, True]
+    assert decide(raw, "linear", "zero_one").tolist() == [False, False, True]
+    assert decide(np.array([[0.1, 0.5, 0.4], [3.0, 1.0, 2.0]]), "softmax", "one_hot").tolist() == [1, 0]
+    assert decide(tf.constant([[0.1, 0.5]]), "softmax", "one_hot", argmax=tf.argmax).numpy().tolist() == [1]
+
+
+@each_head
+def test_every_row_is_complete(head):
+    assert head.formula
+    assert head.class_rule
+    assert "doi:" in head.source

@@ -1,0 +1,232 @@
+"""One contract over every loss: a new one needs a row in the table and, where it has one, a perfect prediction."""
+
+import importlib
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.optimize import minimize_scalar
+
+from lossbench.config import conf_folder
+from lossbench.heads import ENCODINGS, HEADS
+from lossbench.losses.functions import load, per_sample_loss
+from lossbench.losses.table import ALIASES, BASELINES, LOSSES, losses_for, pair
+from lossbench.naive import STATISTICS
+
+N_CLASSES = {"regression": 0, "binary": 2, "multiclass": 3}
+
+
+def possible_pairs():
+    """Return every loss with every head that goes with it, for every task."""
+    found = []
+    for loss in LOSSES.values():
+        for task in loss.encodings:
+            for head in HEADS.values():
+                try:
+                    found.append(pair(loss, head, task))
+                except ValueError:
+                    continue
+    return found
+
+
+PAIRS = possible_pairs()
+each_pair = pytest.mark.parametrize("made", PAIRS, ids=lambda p: f"{p.task}-{p.loss}-{p.head}")
+
+
+def targets(made, n=12, seed=0):
+    rng = np.random.default_rng(seed)
+    if made.task == "regression":
+        y = rng.normal(size=(n, 1))
+        # The formula is asked only where it means what it says.
+        return np.abs(y) if LOSSES[made.loss].y_true[0] == 0 else y
+    return np.arange(n, dtype=np.int32) % N_CLASSES[made.task]
+
+
+def encoded(made, y):
+    return ENCODINGS[made.encoding].encode(y, N_CLASSES[made.task])
+
+
+def n_outputs(made):
+    return 3 if made.task == "multiclass" else 1
+
+
+def loss_of(made):
+    function = per_sample_loss(made, HEADS[made.head].activation)
+    return lambda y, raw: function(tf.constant(y), tf.convert_to_tensor(raw))
+
+
+@each_pair
+def test_one_finite_value_and_gradient_for_each_sample_even_when_saturated(made):
+    y = encoded(made, targets(made))
+    for scale in (0.0, 1.0, 40.0, 500.0):
+        raw = tf.constant(scale * np.random.default_rng(1).choice([-1.0, 1.0], size=(12, n_outputs(made))), tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(raw)
+            value = loss_of(made)(y, raw)
+        assert value.shape == (12,)
+        assert np.isfinite(value).all()
+        assert (value.numpy() >= -1e-6).all()
+        assert np.isfinite(tape.gradient(value, raw)).all()
+
+
+@each_pair
+def test_a_perfect_prediction_costs_nothing(made):
+    y = encoded(made, targets(made))
+    if made.head == "linear":
+        raw = y
+    elif made.encoding == "one_hot":
+        raw = 1000.0 * y
+    else:
+        raw = 1000.0 * (2 * targets(made) - 1)[:, None]
+    np.testing.assert_allclose(loss_of(made)(y, np.float32(raw)), 0, atol=1e-6)
+
+
+@each_pair
+def test_gradient_is_that_of_a_finite_difference(made):
+    function = per_sample_loss(made, HEADS[made.head].activation)
+    y = tf.constant(encoded(made, targets(made)), tf.float64)
+    raw = tf.constant(np.random.default_rng(2).normal(size=(12, n_outputs(made))) + 0.37, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(raw)
+        total = tf.reduce_sum(function(y, raw))
+    gradient = tape.gradient(total, raw).numpy()
+    step = 1e-6
+    for i in np.ndindex(*raw.shape):
+        move = np.zeros(raw.shape)
+        move[i] = step
+        difference = (tf.reduce_sum(function(y, raw + move)) - tf.reduce_sum(function(y, raw - move))) / (2 * step)
+        np.testing.assert_allclose(gradient[i], difference, rtol=1e-5, atol=1e-7)
+
+
+@each_pair
+def test_value_is_that_of_keras(made):
+    row = LOSSES[made.loss]
+    y = targets(made)
+    raw = np.random.default_rng(3).normal(size=(12, n_outputs(made))).astype(np.float32)
+    prediction = HEADS[made.head].activate(raw.astype(np.float64)).astype(np.float32)
+    # What Keras's class is given is what its documentation asks for, whatever encoding our kernel takes.
+    keras_encoding = row.encodings[made.task][0] if made.on_raw else made.encoding
+    keras_y = ENCODINGS[keras_encoding].encode(y, N_CLASSES[made.task])
+    expected = getattr(keras.losses, row.keras)(reduction="none")(keras_y, prediction)
+    np.testing.assert_allclose(loss_of(made)(encoded(made, y), raw), expected, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", [n for n, row in LOSSES.items() if "regression" in row.encodings])
+def test_the_best_constant_is_the_statistic_that_the_table_names(name):
+    row = LOSSES[name]
+    y = np.random.default_rng(4).gamma(2.0, size=(101, 1))
+    function = load(row.function)
+
+    def mean_loss(constant):
+        return float(tf.reduce_mean(function(tf.constant(y), tf.constant(np.full_like(y, constant)))))
+
+    best = minimize_scalar(mean_loss, bounds=(0, 10), method="bounded", options={"xatol": 1e-9}).x
+    np.testing.assert_allclose(best, STATISTICS[row.statistic](y)[0], atol=1e-4)
+
+
+@each_pair
+def test_no_constant_of_a_class_loss_beats_its_statistic(made):
+    if made.task == "regression":
+        pytest.skip("its statistic is checked above")
+    from lossbench.naive import constant_raw_prediction
+
+    y = np.array([0] * 7 + [1] * 4 + ([2] * 3 if made.task == "multiclass" else []), np.int32)
+    code = encoded(made, y)
+    loss = loss_of(made)
+    best_raw = constant_raw_prediction(made, y, N_CLASSES[made.task]).astype(np.float32)
+    best = float(np.mean(loss(code, np.repeat(best_raw, len(y), axis=0))))
+    rng = np.random.default_rng(5)
+    for scale in (0.1, 1.0, 5.0):
+        for _ in range(30):
+            other = best_raw + scale * rng.normal(size=best_raw.shape).astype(np.float32)
+            assert float(np.mean(loss(code, np.repeat(other, len(y), axis=0)))) >= best - 2e-6
+
+
+@pytest.mark.parametrize(
+    ("loss", "y_true", "y_pred", "value"),
+    [
+        # Published beside explanations of each loss; every one can be done by hand.
+        ("categorical_crossentropy", [[0, 1, 0], [0, 0, 1]], [[0.05, 0.95, 0], [0.1, 0.8, 0.1]], 1.176939),
+        ("binary_crossentropy", [[0], [1]], [[0.4], [0.6]], 0.5108254),
+        ("mean_absolute_error", [[0], [0]], [[1], [1]], 1.0),
+        ("mean_squared_error", [[0], [1]], [[1], [1]], 0.5),
+        ("hinge", [[1], [-1]], [[0.5], [0.5]], ((1 - 0.5) + (1 + 0.5)) / 2),
+        ("squared_hinge", [[1], [-1]], [[0.5], [0.5]], ((1 - 0.5) ** 2 + (1 + 0.5) ** 2) / 2),
+        ("mean_squared_logarithmic_error", [[np.e - 1]], [[0]], (1 - 0) ** 2),
+        ("kl_divergence", [[0.5, 0.5]], [[0.25, 0.75]], 0.5 * np.log(2) + 0.5 * np.log(2 / 3)),
+        ("sparse_categorical_crossentropy", [[1]], [[0.5, 0.25, 0.25]], 2 * np.log(2)),
+    ],
+)
+def test_published_values(loss, y_true, y_pred, value):
+    function = load(LOSSES[loss].function)
+    losses = function(tf.constant(y_true, tf.float32), tf.constant(y_pred, tf.float32))
+    np.testing.assert_allclose(np.mean(losses), value, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_saturated_on_the_wrong_side_has_the_right_loss_and_gradient(sign):
+    """At z = 40 on the wrong side, log(1 + exp(40)) is 40 and its derivative 1, in float32 too."""
+    made = pair(LOSSES["binary_crossentropy"], HEADS["sigmoid"], "binary")
+    value, gradient = value_and_gradient(made, [[0.0 if sign > 0 else 1.0]], [[40.0 * sign]])
+    np.testing.assert_allclose(value, [40.0])
+    np.testing.assert_allclose(gradient, [[sign]])
+    for loss in ("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence"):
+        made = pair(LOSSES[loss], HEADS["softmax"], "multiclass")
+        value, gradient = value_and_gradient(made, [[1.0, 0.0, 0.0]], [[-40.0 * sign, 40.0 * sign, 0.0]])
+        right = 80.0 if sign > 0 else 0.0
+        np.testing.assert_allclose(value, [right], atol=1e-6)
+        np.testing.assert_allclose(gradient, [[-1.0, 1.0, 0.0]] if sign > 0 else [[0.0, 0.0, 0.0]], atol=1e-6)
+
+
+def value_and_gradient(made, y, raw):
+    raw = tf.constant(raw)
+    with tf.GradientTape() as tape:
+        tape.watch(raw)
+        value = per_sample_loss(made, HEADS[made.head].activation)(tf.constant(y), raw)
+    return value, tape.gradient(value, raw)
+
+
+@pytest.mark.parametrize(
+    ("loss", "head"), [("binary_crossentropy", "sigmoid"), ("categorical_crossentropy", "softmax")]
+)
+def test_label_smoothing_is_kerass_and_may_be_a_tensor(loss, head):
+    task = "binary" if head == "sigmoid" else "multiclass"
+    made = pair(LOSSES[loss], HEADS[head], task)
+    y, raw = encoded(made, targets(made)), np.random.default_rng(6).normal(size=(12, n_outputs(made)))
+    expected = getattr(keras.losses, LOSSES[loss].keras)(label_smoothing=0.2, reduction="none", from_logits=True)(
+        y, raw
+    )
+    ours = per_sample_loss(made, head)(tf.constant(y), tf.constant(raw, tf.float32), label_smoothing=tf.constant(0.2))
+    np.testing.assert_allclose(ours, expected, rtol=1e-5)
+    prediction = HEADS[head].activate(raw).astype(np.float32)
+    plain = load(LOSSES[loss].function)(tf.constant(y), tf.constant(prediction), label_smoothing=tf.constant(0.2))
+    np.testing.assert_allclose(plain, expected, rtol=1e-5)
+
+
+def test_every_row_is_complete_and_every_name_is_one_thing():
+    for row in LOSSES.values():
+        assert row.formula, row.name
+        assert row.meaning.endswith(".")
+        assert "doi:" in row.source or "arXiv" in row.source
+        assert set(row.heads) == set(row.encodings)
+        assert (conf_folder() / "loss" / f"{row.name}.yaml").exists()
+        for task, head in row.heads.items():
+            assert pair(row, HEADS[head], task)
+        module, _, function = row.function.partition(":")
+        taken = inspect.signature(getattr(importlib.import_module(module), function)).parameters
+        assert {p.name for p in row.parameters} <= set(taken)
+    assert not set(ALIASES) & set(LOSSES)
+    assert all(baseline in losses_for(task) for task, baseline in BASELINES.items())
+
+
+def test_a_pair_that_cannot_be_says_why():
+    with pytest.raises(ValueError, match="is for binary targets; the data set's are regression"):
+        pair(LOSSES["hinge"], HEADS["tanh"], "regression")
+    with pytest.raises(
+        ValueError, match="needs predictions from 0 to 1; head=tanh gives from -1 to 1; use head=sigmoid"
+    ):
+        pair(LOSSES["binary_crossentropy"], HEADS["tanh"], "binary")
+    with pytest.raises(ValueError, match="needs targets as signed; head=sigmoid gives zero_one"):
+        pair(LOSSES["hinge"], HEADS["sigmoid"], "binary")

@@ -1,0 +1,358 @@
+"""The promises of the compiled trainer: it is ``Model.fit``, and it is itself bit for bit."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import environment
+from test_losses import PAIRS
+
+from lossbench import trainer
+from lossbench.datasets.loading import Part
+from lossbench.heads import ENCODINGS, HEADS
+from lossbench.losses.table import LOSSES, pair
+from lossbench.models import build_model, build_optimizer, initial_weights
+from lossbench.seeds import batch_orders
+from lossbench.trainer import Hyperparameters, make_data, make_structure, train_compiled, train_with_fit
+
+# 100 = 3 * 32 + 4: the last batch is smaller.
+N_TRAIN, N_TEST, BATCH = 100, 60, 32
+EPOCHS = 20
+SGD = {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": False}
+ADAM = {"name": "adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+
+
+def splits(task, n_train=N_TRAIN, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n_train + N_TEST, 4)).astype(np.float32)
+    signal = x[:, 0] - 0.5 * x[:, 1] ** 2 + 0.3 * rng.normal(size=len(x))
+    if task == "regression":
+        y = signal[:, None].astype(np.float32)
+    elif task == "binary":
+        y = (signal > 0).astype(np.int32)
+    else:
+        y = np.digitize(signal, [-0.7, 0.5]).astype(np.int32)
+    return {"train": Part(x[:n_train], y[:n_train]), "test": Part(x[n_train:], y[n_train:])}
+
+
+def setting(made, *, optimizer=SGD, loss=None, epochs=EPOCHS, n_train=N_TRAIN, data_seed=0, **more):
+    """Return structure, data and hyperparameters of a small cell."""
+    n_classes = {"regression": 0, "binary": 2, "multiclass": 3}[made.task]
+    data = make_data(made, splits(made.task, n_train, data_seed), n_classes)
+    settings = {
+        "model": {"name": "mlp", "hidden_units": [8], "activation": "relu", "initializer": "he_uniform"},
+        "optimizer": optimizer,
+        "loss": {"name": made.loss, **(loss or {})},
+        "batch_size": BATCH,
+        "evaluate_every": 1,
+        "epochs": epochs,
+        **more,
+    }
+    hyperparameters = Hyperparameters(optimizer["learning_rate"], loss or {}, epochs)
+    return make_structure(settings, made, data), data, hyperparameters
+
+
+def pair_of(loss, head, task):
+    return pair(LOSSES[loss], HEADS[head], task)
+
+
+BCE = pair_of("binary_crossentropy", "sigmoid", "binary")
+MSE = pair_of("mean_squared_error", "linear", "regression")
+
+
+def bits(trained) -> str:
+    content = [trained.epochs, *trained.weights, *(trained.curves[name] for name in sorted(trained.curves))]
+    return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in content)).hexdigest()
+
+
+def assert_close(ours, weights, curves):
+    for a, b in zip(ours.weights, weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
+    for name, curve in curves.items():
+        np.testing.assert_allclose(ours.curves[name], curve, atol=1e-5, rtol=1e-5, err_msg=name)
+
+
+def plain_keras(made, structure, data, hyperparameters, seed):
+    """Train as a tutorial does: Keras's own loss class on the activated output, batch by batch, evaluated after."""
+    model = build_model(json.loads(structure.model), structure.n_features, structure.n_outputs)
+    model.set_weights(initial_weights(model, seed))
+    # Integers where the loss asks for them; the order is fed batch by batch.
+    row = LOSSES[made.loss]
+    encoding = row.encodings[made.task][0] if made.on_raw else made.encoding
+    n_classes = {"regression": 0, "binary": 2, "multiclass": 3}[made.task]
+    y = {name: ENCODINGS[encoding].encode(target, n_classes) for name, target in data.target.items()}
+    full = keras.Sequential([model, keras.layers.Activation(HEADS[made.head].activation)])
+    optimizer = json.loads(structure.optimizer) | {"learning_rate": hyperparameters.learning_rate}
+    loss = getattr(keras.losses, row.keras)()
+    full.compile(optimizer=build_optimizer(optimizer), loss=loss)
+    losses = {"train/loss": [], "test/loss": []}
+
+    def evaluate(epoch, logs):
+        for split in ("train", "test"):
+            losses[f"{split}/loss"].append(float(loss(y[split], full(data.x[split], training=False))))
+
+    rows = [
+        order[i : i + BATCH]
+        for order in batch_orders(seed, N_TRAIN, hyperparameters.epochs)
+        for i in range(0, N_TRAIN, BATCH)
+    ]
+    full.fit(
+        ((data.x["train"][r], y["train"][r]) for r in rows),
+        epochs=hyperparameters.epochs,
+        steps_per_epoch=-(-N_TRAIN // BATCH),
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=evaluate)],
+        shuffle=False,
+        verbose=0,
+    )
+    return model.get_weights(), losses
+
+
+CANONICAL = [made for made in PAIRS if LOSSES[made.loss].heads[made.task] == made.head]
+each_canonical = pytest.mark.parametrize("made", CANONICAL, ids=lambda p: f"{p.task}-{p.loss}")
+
+
+@each_canonical
+def test_every_loss_with_sgd_is_plain_keras(made):
+    structure, data, hyperparameters = setting(made)
+    ours = train_compiled(structure, data, hyperparameters, seed=3)
+    weights, losses = plain_keras(made, structure, data, hyperparameters, seed=3)
+    assert_close(ours, weights, losses)
+
+
+@pytest.mark.parametrize("made", PAIRS, ids=lambda p: f"{p.task}-{p.loss}-{p.head}")
+def test_every_head_is_the_fit_trainer(made):
+    structure, data, hyperparameters = setting(made, epochs=5)
+    ours = train_compiled(structure, data, hyperparameters, seed=1)
+    theirs = train_with_fit(structure, data, hyperparameters, seed=1)
+    assert_close(ours, theirs.weights, theirs.curves)
+    assert ours.epochs.tolist() == theirs.epochs.tolist() == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [SGD, {**SGD, "momentum": 0.0}, {**SGD, "nesterov": True}, ADAM],
+    ids=["momentum", "sgd", "nesterov", "adam"],
+)
+def test_every_optimizer_is_the_fit_trainer(optimizer):
+    structure, data, hyperparameters = setting(MSE, optimizer=optimizer)
+    ours = train_compiled(structure, data, hyperparameters, seed=0)
+    theirs = train_with_fit(structure, data, hyperparameters, seed=0)
+    assert_close(ours, theirs.weights, theirs.curves)
+
+
+@pytest.mark.parametrize("name", ["adamw", "nadam", "adamax", "rmsprop", "adagrad", "lion"])
+def test_stock_optimizers_train_as_pure_functions(name):
+    """The optimizers that no choice names yet: the trainer's way of making them pure holds for them too."""
+    structure, data, hyperparameters = setting(MSE, optimizer={"name": name, "learning_rate": 0.003})
+    ours = train_compiled(structure, data, hyperparameters, seed=0)
+    theirs = train_with_fit(structure, data, hyperparameters, seed=0)
+    assert_close(ours, theirs.weights, theirs.curves)
+
+
+def test_curves_are_those_of_the_final_weights():
+    structure, data, hyperparameters = setting(BCE)
+    trained = train_compiled(structure, data, hyperparameters, seed=0)
+    raw = trainer.predict_compiled(structure, trained.weights, data.x["test"])
+    assert raw.shape == (N_TEST, 1)
+    assert trained.curves["test/accuracy"][-1] == pytest.approx(trainer.main_metric(BCE, raw, data.target["test"]))
+
+
+# ---- Itself, bit for bit.
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """Each of 30 seeds, trained alone and in order."""
+    cell = setting(BCE)
+    return cell, {seed: bits(train_compiled(*cell, seed=seed)) for seed in range(30)}
+
+
+@pytest.mark.parametrize("n_seeds", [5, 30])
+def test_the_same_bits_among_other_seeds_in_any_order_on_any_thread(alone, n_seeds):
+    cell, expected = alone
+    order = np.random.default_rng(n_seeds).permutation(n_seeds)
+    with ThreadPoolExecutor(4) as pool:
+        found = dict(zip(order, pool.map(lambda seed: bits(train_compiled(*cell, seed=int(seed))), order), strict=True))
+    assert all(found[seed] == expected[seed] for seed in range(n_seeds))
+
+
+def test_the_same_bits_beside_a_run_that_diverges(alone):
+    cell, expected = alone
+    structure, data, _ = cell
+    wild = Hyperparameters(1e6, {}, EPOCHS)
+    unbounded = setting(MSE)
+    with ThreadPoolExecutor(2) as pool:
+        diverging = [pool.submit(train_compiled, unbounded[0], unbounded[1], wild, seed) for seed in range(4)]
+        beside = [pool.submit(train_compiled, *cell, seed) for seed in range(4)]
+        assert all(future.result().diverged_epoch for future in diverging)
+        assert [bits(future.result()) for future in beside] == [expected[seed] for seed in range(4)]
+    assert bits(train_compiled(structure, data, cell[2], 0)) == expected[0]
+
+
+def test_the_same_bits_in_another_process(alone, tmp_path):
+    _, expected = alone
+    code = "from test_trainer import *; print([bits(train_compiled(*setting(BCE), seed=s)) for s in (2, 0)])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd="tests", env=environment(tmp_path), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str([expected[2], expected[0]])
+
+
+def test_seeds_differ_and_zero_is_one_of_them(alone):
+    _, expected = alone
+    assert len(set(expected.values())) == 30
+
+
+def test_the_same_seed_with_another_loss_starts_from_the_same_weights_and_order():
+    hinge = pair_of("hinge", "tanh", "binary")
+    models = [build_model(json.loads(setting(made)[0].model), 4, 1) for made in (BCE, hinge)]
+    first, second = (initial_weights(model, 7) for model in models)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not np.array_equal(first[0], initial_weights(models[0], 8)[0])
+    same = [np.array_equal(a, b) for a, b in zip(batch_orders(7, 50, 3), batch_orders(7, 50, 9), strict=False)]
+    assert same == [True, True, True]
+
+
+def test_initial_weights_follow_the_layers_initializers():
+    model = build_model({"hidden_units": [1000], "activation": "relu", "initializer": "he_uniform"}, 6, 500)
+    hidden, hidden_bias, output, output_bias = initial_weights(model, 0)
+    # Uniform within sqrt(6 / inputs) for He, sqrt(6 / (inputs + outputs)) for Glorot.
+    for kernel, limit in ((hidden, (6 / 6) ** 0.5), (output, (6 / 1500) ** 0.5)):
+        assert 0.99 * limit < np.abs(kernel).max() <= limit
+        assert abs(kernel.mean()) < 0.05 * limit
+    assert not hidden_bias.any()
+    assert not output_bias.any()
+
+
+def test_losses_that_are_one_function_give_one_run():
+    runs = [
+        bits(train_compiled(*setting(pair_of(loss, "softmax", "multiclass")), seed=2))
+        for loss in ("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence")
+    ]
+    assert len(set(runs)) == 1
+
+
+def test_a_loss_with_parameter_trains_as_keras_does():
+    made = pair_of("categorical_crossentropy", "softmax", "multiclass")
+    structure, data, hyperparameters = setting(made, loss={"label_smoothing": 0.2})
+    ours = train_compiled(structure, data, hyperparameters, seed=0)
+    theirs = train_with_fit(structure, data, hyperparameters, seed=0)
+    assert_close(ours, theirs.weights, theirs.curves)
+    assert bits(ours) != bits(train_compiled(structure, data, Hyperparameters(0.01, {}, EPOCHS), seed=0))
+
+
+# ---- Compiled once.
+
+COMPILE_ONCE = """
+import os, sys
+os.environ["TF_XLA_FLAGS"] = "--tf_xla_persistent_cache_directory=" + sys.argv[1]
+from test_trainer import *
+from dataclasses import replace
+made = pair_of("binary_crossentropy", "sigmoid", "binary")
+structure, data, h = setting(made)
+train_compiled(structure, data, h, 0)
+before = len(os.listdir(sys.argv[1]))
+for seed in range(3):
+    train_compiled(structure, data, h, seed)
+train_compiled(structure, data, replace(h, learning_rate=0.3), 0)
+train_compiled(structure, data, replace(h, loss={"label_smoothing": 0.1}), 0)
+other = setting(made, data_seed=9, optimizer={**SGD, "learning_rate": 0.2}, loss={"label_smoothing": 0.3})
+train_compiled(*other, 5)
+print(before, len(os.listdir(sys.argv[1])), len(trainer._programs), trainer.program_for(structure).n_traces)
+"""
+
+
+def test_another_seed_learning_rate_loss_parameter_or_data_of_the_shape_compiles_nothing(tmp_path):
+    """XLA writes a file for each compilation: there is one, and no second one comes."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE_ONCE, str(tmp_path)],
+        cwd="tests",
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, after, programs, traces = map(int, done.stdout.split())
+    assert before >= 1
+    assert (after, programs, traces) == (before, 1, 1)
+
+
+# ---- What happens on the way.
+
+
+def test_chunks_of_epochs_change_nothing_but_when_it_can_stop(monkeypatch):
+    whole = setting(BCE, epochs=7)
+    monkeypatch.setattr(trainer, "WORK_PER_CALL", 3 * N_TRAIN * (5 * 8 + 9))
+    parts = setting(BCE, epochs=7)
+    assert parts[0].epochs_per_call == 3
+    a, b = train_compiled(*whole, seed=0), train_compiled(*parts, seed=0)
+    assert a.epochs.tolist() == b.epochs.tolist() == list(range(1, 8))
+    assert_close(a, b.weights, b.curves)
+    asked = iter([False, True])
+    with pytest.raises(trainer.StoppedError):
+        train_compiled(*parts, seed=0, stopped=lambda: next(asked))
+
+
+def test_evaluating_every_few_epochs_keeps_the_last():
+    trained = train_compiled(*setting(BCE, epochs=8, evaluate_every=3), seed=0)
+    every = train_compiled(*setting(BCE, epochs=8), seed=0)
+    assert trained.epochs.tolist() == [3, 6, 8]
+    np.testing.assert_allclose(trained.curves["test/loss"], every.curves["test/loss"][[2, 5, 7]], atol=1e-6)
+
+
+def test_a_diverged_run_stops_and_names_its_epoch():
+    structure, data, _ = setting(MSE)
+    for train in (train_compiled, train_with_fit):
+        trained = train(structure, data, Hyperparameters(1e4, {}, EPOCHS), 0)
+        assert 0 < trained.diverged_epoch == trained.epochs[-1] < EPOCHS
+        assert not np.isfinite(trained.curves["train/loss"][-1])
+        assert np.isfinite(trained.curves["train/loss"][:-1]).all()
+
+
+def test_evaluation_in_batches_is_the_whole_splits(monkeypatch):
+    whole = train_compiled(*setting(BCE, epochs=3), seed=0)
+    # 100 and 60 samples in batches of 40: full ones and a rest. Another number of epochs makes another program.
+    monkeypatch.setattr(trainer, "EVALUATION_BATCH", 40)
+    monkeypatch.setattr(trainer, "_programs", {})
+    batched = train_compiled(*setting(BCE, epochs=3), seed=0)
+    assert_close(batched, whole.weights, whole.curves)
+    structure, data, _ = setting(BCE, epochs=3)
+    predicted = trainer.predict_compiled(structure, batched.weights, data.x["train"])
+    plain = trainer.predict_with_fit(structure, batched.weights, data.x["train"])
+    np.testing.assert_allclose(predicted, plain, atol=1e-6)
+
+
+def test_a_batch_larger_than_the_split_is_the_split():
+    structure, data, hyperparameters = setting(BCE, epochs=3, n_train=20)
+    ours = train_compiled(structure, data, hyperparameters, seed=0)
+    theirs = train_with_fit(structure, data, hyperparameters, seed=0)
+    assert_close(ours, theirs.weights, theirs.curves)
+
+
+def test_saturated_on_the_wrong_side_still_learns():
+    """From raw predictions of -40 for the wrong class, one small step must lower the loss."""
+    x = tf.ones((4, 1))
+    for made, start in ((BCE, [[-40.0]]), (pair_of("kl_divergence", "softmax", "multiclass"), [[-40.0, 40.0, 0.0]])):
+        n = len(start[0])
+        y = np.ones((4, 1), np.float32) if n == 1 else np.eye(3, dtype=np.float32)[[0, 0, 0, 0]]
+        data = trainer.Data({"train": x.numpy()}, {"train": y}, {"train": np.full(4, int(n == 1), np.int32)})
+        settings = {
+            "model": {"name": "mlp", "hidden_units": [], "activation": "relu", "initializer": "he_uniform"},
+            "optimizer": {**SGD, "momentum": 0.0},
+            "loss": {"name": made.loss},
+            "batch_size": 4,
+            "evaluate_every": 1,
+            "epochs": 1,
+        }
+        program = trainer.program_for(make_structure(settings, made, data))
+        program_start = [np.zeros((1, n), np.float32), np.array(start[0], np.float32)]
+        trained = program.train_from(program_start, data, Hyperparameters(1.0, {}, 1), seed=0)
+        np.testing.assert_allclose(
+            trained.weights[1], np.array(start[0]) + ([1.0] if n == 1 else [1.0, -1.0, 0.0]), atol=1e-6
+        )
