@@ -1,8 +1,8 @@
 """The MLflow UI on the results that lie here, with links that open it where the answers are.
 
 MLflow's server is a process of its own and is asked over HTTP, as the browser asks it: mlflow itself is not imported
-(2 s). What a link shows (search, order, columns, charts) is a *saved view*: a tag of the experiment, which the UI also
-lists in its menu Views.
+(2 s). What a link shows (search, order, columns, charts) is a *saved view*: a tag of the experiment, in the UI's own
+format (MLflow 3.17), which the UI also offers in its menu of views.
 """
 
 import argparse
@@ -14,25 +14,28 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
+import webbrowser
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from lossbench.config import LOWER_IS_BETTER, MAIN_METRICS, home
 from lossbench.errors import MissingEnvironmentError, Problem
 from lossbench.plan import Plan, read_plan
 
 HOST = "127.0.0.1"
-# Port 5000, MLflow's own, is taken on macOS. Always the same one if it can be: the browser keeps the UI's settings by it.
+# Port 5000, MLflow's own, is taken on macOS. The same one if it can be: by it the browser keeps what a user set.
 PORT = 5050
 START_SECONDS = 60.0
-STOP_SECONDS = 5.0
+# The server itself ends in 0.2 s; the process that started it takes 3 s longer for nothing.
+STOP_SECONDS = 1.0
 POLL_SECONDS = 0.1
-VIEW_TAG = "mlflow.sharedViewState."
+# Otherwise the UI shows what it has for language models.
+TRAINING = "workflowType=machine_learning"
 
 
 def run(argv: list[str]) -> int:
@@ -41,18 +44,19 @@ def run(argv: list[str]) -> int:
     parser.add_argument("--port", type=int, help=f"the port to listen on; without it {PORT}, or a free one")
     parser.add_argument("--open", action="store_true", help="open the newest sweep in the browser")
     arguments = parser.parse_args(argv)
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+    uri = _absolute(os.environ.get("MLFLOW_TRACKING_URI") or default_uri())
     if uri.startswith(("http://", "https://")):
-        print(f"MLFLOW_TRACKING_URI is a server, which has a UI of its own: {uri}")
+        print(f"MLFLOW_TRACKING_URI is a server, which shows its own UI: {uri}")
         _show(_Client(uri.rstrip("/"), local=False), open_browser=arguments.open)
         return 0
     _check_store(uri)
     port = _port(arguments.port)
-    # A closed terminal ends the server too.
+    # A closed terminal ends the server, too.
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     with suppress(KeyboardInterrupt), _server(uri, port) as server:
-        print(f"MLflow shows {uri}")
-        _show(_Client(f"http://{HOST}:{port}", local=True), open_browser=arguments.open)
+        client = _Client(f"http://{HOST}:{port}", local=True)
+        print(f"MLflow UI on {uri.removeprefix('sqlite:///')}: {client.address}")
+        _show(client, open_browser=arguments.open)
         print("Ctrl-C ends it.", flush=True)
         server.wait()
         raise _ended(server)
@@ -67,38 +71,41 @@ def default_uri() -> str:
     return f"sqlite:///{home() / 'mlruns' / 'mlflow.db'}"
 
 
-def _check_store(uri: str) -> None:
-    """Raise if there is nothing to show: a server would create an empty store."""
+def _absolute(uri: str) -> str:
+    """Return the address of a store that does not depend on the working directory."""
     path = uri.removeprefix("sqlite:///")
-    if path != uri and not Path(path).exists():
-        named = "MLFLOW_TRACKING_URI" if "MLFLOW_TRACKING_URI" in os.environ else "LOSSBENCH_HOME"
-        raise MissingEnvironmentError(
-            Problem(
-                f"there are no tracked results: no {path}.",
-                f"run a sweep here first (make sweep), or set {named} to where your results are"
-                + (" (the folder that has mlruns/)." if named == "LOSSBENCH_HOME" else "."),
-            )
-        )
+    return uri if path == uri else f"sqlite:///{Path(path).absolute()}"
+
+
+def _check_store(uri: str) -> None:
+    """Raise if the store is a file that is not there: MLflow would make an empty one."""
+    path = uri.removeprefix("sqlite:///")
+    if path == uri or Path(path).exists():
+        return
+    message = f"there are no tracked results here: {path} does not exist."
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        raise MissingEnvironmentError(Problem(message, "MLFLOW_TRACKING_URI names it; is it right?"))
+    hint = "run a sweep first (make sweep), or set LOSSBENCH_HOME to the folder that has your mlruns/."
+    raise MissingEnvironmentError(Problem(message, hint))
 
 
 def _port(chosen: int | None) -> int:
     """Return the chosen port if it is free; without a choice the usual one, or any that is free."""
-    if chosen is not None:
-        if not _is_free(chosen):
-            raise MissingEnvironmentError(
-                Problem(f"--port {chosen} cannot be used: it is taken, or not allowed.", "choose another, or none.")
-            )
-        return chosen
-    if _is_free(PORT):
+    if chosen is None and _is_free(PORT):
         return PORT
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
+    if not chosen:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            return probe.getsockname()[1]
+    if not _is_free(chosen):
+        message = f"--port must be free; {chosen} is taken, or not allowed."
+        raise MissingEnvironmentError(Problem(message, "leave it out, and a free one is found."))
+    return chosen
 
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # Connections that were just closed do not count.
+        # Connections that were closed a moment ago do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -112,16 +119,21 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen]:
     """Run MLflow's server on a store, from when it answers until the block is left."""
     folder = home() / "mlruns"
     folder.mkdir(parents=True, exist_ok=True)
+    # Not MLflow's own list of allowed hosts: its patterns for private addresses match 10.evil.com.
+    hosts = f"{HOST}:{port},localhost:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    command += ["--default-artifact-root", (folder / "artifacts").as_uri(), "--no-serve-artifacts"]
+    command += ["--host", HOST, "--port", str(port), "--allowed-hosts", hosts, "--uvicorn-opts", "--log-level warning"]
     with open(folder / "ui.log", "w") as log:
+        # In mlruns/: Python would find modules in the user's folder first. In a session of its own: Ctrl-C is for this
+        # process, which then ends all of the server's.
         process = subprocess.Popen(
-            _command(uri, port),
+            command,
             env=_environment(),
-            # Python looks for modules in its working directory first: not among the user's.
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # A session of its own: Ctrl-C is for this process, which then ends all of the server's.
             start_new_session=True,
         )
     try:
@@ -131,26 +143,12 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen]:
         _stop(process)
 
 
-def _command(uri: str, port: int) -> list[str]:
-    # Not MLflow's default of allowed hosts: its patterns for private addresses match 10.evil.com.
-    hosts = f"{HOST}:{port},localhost:{port}"
-    artifacts = (home() / "mlruns" / "artifacts").as_uri()
-    return [
-        *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--default-artifact-root", artifacts),
-        *("--no-serve-artifacts", "--host", HOST, "--port", str(port), "--allowed-hosts", hosts, "--workers", "1"),
-        *("--uvicorn-opts", "--log-level warning"),
-    ]
-
-
 def _environment() -> dict[str, str]:
     """Return this environment without settings for other MLflow servers (one switches the check of hosts off)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "_MLFLOW_"))}
-    return kept | {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        # Otherwise ten more processes, for jobs of language models.
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "PYTHONWARNINGS": "ignore",
-    }
+    # Jobs for language models would be ten more processes.
+    own = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return kept | own | {"PYTHONWARNINGS": "ignore"}
 
 
 def _wait_for_answer(process: subprocess.Popen, port: int) -> None:
@@ -163,33 +161,31 @@ def _wait_for_answer(process: subprocess.Popen, port: int) -> None:
             client.get("/health")
             return
         time.sleep(POLL_SECONDS)
-    raise MissingEnvironmentError(_failure(f"the MLflow server did not answer in {START_SECONDS:.0f} s."))
+    raise _failure(f"the MLflow server does not answer after {START_SECONDS:.0f} s.")
 
 
 def _ended(process: subprocess.Popen) -> MissingEnvironmentError:
-    return MissingEnvironmentError(_failure(f"the MLflow server ended with status {process.returncode}."))
+    return _failure(f"the MLflow server ended, with status {process.returncode}.")
 
 
-def _failure(message: str) -> Problem:
-    """Describe what happened to the server, with the last that it said."""
+def _failure(message: str) -> MissingEnvironmentError:
+    """Return an error with the last that the server said."""
     log = home() / "mlruns" / "ui.log"
     said = "".join(f"\n    {line}" for line in log.read_text(errors="replace").splitlines()[-8:])
-    return Problem(message, f"the end of {log}:{said}")
+    return MissingEnvironmentError(Problem(message, f"{log} ends with:{said or ' nothing'}"))
 
 
 def _stop(process: subprocess.Popen) -> None:
-    """End the server, all of its processes."""
+    """End the server, with all of its processes."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # From here on it takes a moment only; a second Ctrl-C would leave processes behind.
+        # This takes a moment; a second Ctrl-C in it would leave processes behind.
         signal.signal(name, signal.SIG_IGN)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            os.killpg(process.pid, 0)
-            time.sleep(POLL_SECONDS)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
         os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 # ---- What there is in it.
@@ -199,80 +195,72 @@ class _Client:
     """Asks an MLflow server."""
 
     def __init__(self, address: str, *, local: bool):
-        import urllib.request
-
-        self.address, self.local = address, local
+        self.address = address
         # A proxy is for other machines.
-        proxies = urllib.request.ProxyHandler({}) if local else urllib.request.ProxyHandler()
-        self._opener = urllib.request.build_opener(proxies)
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({} if local else None))
 
     def get(self, path: str) -> bytes:
         with self._opener.open(f"{self.address}{path}", timeout=10) as answer:
             return answer.read()
 
-    def post(self, path: str, **content: Any) -> dict[str, Any]:
-        import urllib.request
-
-        request = urllib.request.Request(
-            f"{self.address}/api/2.0/mlflow/{path}",
-            data=json.dumps(content).encode(),
-            headers={"Content-Type": "application/json"},
-        )
+    def ask(self, path: str, **content: Any) -> dict[str, Any]:
+        data, headers = json.dumps(content).encode(), {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.address}/api/2.0/mlflow/{path}", data, headers)
         with self._opener.open(request, timeout=10) as answer:
             return json.loads(answer.read())
 
     def runs(self, experiment_id: str, search: str) -> list[dict[str, Any]]:
-        """Return the newest runs that a search finds, at most 100."""
-        found = self.post("runs/search", experiment_ids=[experiment_id], filter=search, max_results=100)
+        """Return the newest run that a search finds, if there is one."""
+        found = self.ask("runs/search", experiment_ids=[experiment_id], filter=search, max_results=1)
         return found.get("runs", [])
 
 
 def _show(client: _Client, *, open_browser: bool) -> None:
     """Print the links to the newest sweep, and open the first if asked to."""
-    links = [("all sweeps", f"{client.address}/#/experiments?workflowType=machine_learning")]
+    links = []
     try:
-        experiments = client.post("experiments/search", max_results=1000).get("experiments", [])
+        experiments = client.ask("experiments/search", max_results=1000).get("experiments", [])
         newest = _newest_sweep({experiment["name"]: experiment for experiment in experiments})
         if newest is not None:
-            links = _links(client, *newest) + links
-    except OSError as error:
-        print(f"links to the newest sweep cannot be given: {error}")
+            print(f"{newest[0].name}:")
+            links = _links(client, *newest)
+    except (OSError, ValueError, KeyError) as error:
+        print(f"there are no links to the newest sweep: {error}")
+    links.append(("all sweeps", f"{client.address}/#/experiments?{TRAINING}"))
     width = max(len(name) for name, _ in links)
     for name, link in links:
         print(f"  {name:{width}}  {link}", flush=True)
     if open_browser:
-        import webbrowser
-
         webbrowser.open(links[0][1])
 
 
 def _newest_sweep(experiments: dict[str, dict[str, Any]]) -> tuple[Plan, dict[str, Any]] | None:
-    """Return the plan that was written last of those that have an experiment there, and that experiment."""
+    """Return the plan written last of those that have an experiment there, with that experiment."""
     plans = [path for path in (home() / "multirun").glob("*/plan.json") if path.parent.name in experiments]
     for path in sorted(plans, key=lambda path: path.stat().st_mtime, reverse=True):
-        # One that an earlier version wrote cannot always be read.
+        # Another version's cannot always be read.
         with suppress(OSError, ValueError, TypeError, KeyError):
             return read_plan(path.parent), experiments[path.parent.name]
     return None
 
 
 def _links(client: _Client, plan: Plan, experiment: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the links to a sweep, each with what it shows."""
+    """Return the links to a sweep, each with what it shows, and save the views that they open."""
     experiment_id = experiment["experiment_id"]
-    runs = f"{client.address}/#/experiments/{experiment_id}/runs"
-    views = _views(plan)
-    if client.local:
-        _save(client, experiment, views)
-    saved = {tag["key"] for tag in experiment.get("tags", [])} | {view.tag for view in views if client.local}
+    page = f"{client.address}/#/experiments/{experiment_id}/runs"
+    there = {tag["key"]: tag["value"] for tag in experiment.get("tags", [])}
     links = []
-    for sweep in client.runs(experiment_id, "tags.kind = 'sweep'")[:1]:
-        run_id = sweep["info"]["run_id"]
-        links.append((f"{plan.name}: tables, figures", f"{runs}/{run_id}?workflowType=machine_learning"))
-    for view in views:
-        if view.always or client.runs(experiment_id, view.search):
-            links.append((f"{plan.name}: {view.name}", f"{runs}?{view.query(saved=view.tag in saved)}"))
-    charts = views[0].query(saved=views[0].tag in saved)
-    links.insert(2, (f"{plan.name}: curves", f"{runs}?{charts}&compareRunsMode=CHART"))
+    for i, view in enumerate(views(plan)):
+        # The menu has the newest on top. With the time of now, every start would write all of them.
+        content = view.content(int(experiment["creation_time"]) - i)
+        if there.get(view.tag) != content:
+            client.ask("experiments/set-experiment-tag", experiment_id=experiment_id, key=view.tag, value=content)
+        if view.kind == "cell" or client.runs(experiment_id, view.search):
+            links.append((view.name, f"{page}?{TRAINING}&viewStateShareKey={view.key}"))
+    curves = links[0][0].replace("losses", "curves")
+    links.insert(1, (curves, f"{links[0][1]}&compareRunsMode=CHART"))
+    for run in client.runs(experiment_id, "tags.kind = 'sweep'"):
+        links.append(("tables and figures", f"{page}/{run['info']['run_id']}?{TRAINING}"))
     return links
 
 
@@ -280,175 +268,127 @@ def _links(client: _Client, plan: Plan, experiment: dict[str, Any]) -> list[tupl
 
 
 @dataclass(frozen=True)
-class _View:
-    """What a page of an experiment shows.
+class View:
+    """What a page of an experiment shows, as a table or as charts.
 
     Attributes
     ----------
     key, name : str
-        In the link, and in the UI's menu.
-    search : str
-        MLflow's search for the runs.
-    order : str
-        The column that sorts them.
+        In links, and in the UI's menu.
+    search, order : str
+        MLflow's search for the runs, and the column that sorts them.
     columns : list of str
-        Shown, in this order.
+        What the table shows, in this order.
     metrics : list of str
-        Drawn, if it is looked at as charts.
-    always : bool
-        Whether it is worth a link when it is empty.
+        What is drawn: curves, intervals and final values.
+    longest_name : int
+        How many letters the longest name of its runs has.
+    groups : bool
+        Whether runs stand in groups by data set.
     """
 
     key: str
     name: str
+    kind: str
     search: str
     order: str
+    ascending: bool
     columns: list[str]
-    metrics: list[str] = field(default_factory=list)
-    ascending: bool = True
-    group: str = ""
-    always: bool = True
+    metrics: list[str]
+    longest_name: int
+    groups: bool = False
 
     @property
     def tag(self) -> str:
-        return f"{VIEW_TAG}lossbench-{self.key}"
-
-    def query(self, *, saved: bool) -> str:
-        """Return the query of its link; if it is not saved there, columns and charts are the UI's own choice."""
-        # The UI is for language models else.
-        settings = {"workflowType": "machine_learning"}
-        if saved:
-            return urlencode(settings | {"viewStateShareKey": self.tag.removeprefix(VIEW_TAG)})
-        order = {"orderByKey": self.order, "orderByAsc": str(self.ascending).lower()}
-        return urlencode(settings | {"searchFilter": self.search} | order, quote_via=quote)
+        """The experiment's tag in which it is kept."""
+        return f"mlflow.sharedViewState.{self.key}"
 
     def content(self, created: int) -> str:
-        """Return what its tag holds."""
+        """Return what its tag holds; ``created`` is in milliseconds."""
+        by_dataset = {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": "dataset"}]}
         charts, sections = _charts(self.metrics)
-        group = {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": self.group}]}
         state = {
             "searchFilter": self.search,
             "orderByKey": self.order,
             "orderByAsc": self.ascending,
-            "startTime": "ALL",
-            "lifecycleFilter": "Active",
-            "datasetsFilter": [],
-            "modelVersionFilter": "All Runs",
             "selectedColumns": self.columns,
-            "columnOrder": ["attributes.`Run Name`", *self.columns, "runDateAndNestInfo", "duration"],
-            "columnWidths": {"attributes.`Run Name`": 330} | {name: _width(name) for name in self.columns},
+            "columnOrder": ["attributes.`Run Name`", *self.columns],
+            # Pixels. Names and headings end in what tells them apart.
+            "columnWidths": {"attributes.`Run Name`": 6 * self.longest_name + 60}
+            | {name: 6 * len(name) - 5 for name in self.columns},
+            # The UI would draw ten.
             "runsHiddenMode": "SHOW_ALL",
-            "groupBy": group if self.group else None,
+            "groupBy": by_dataset if self.groups else None,
             "useGroupedValuesInCharts": False,
-            "isAccordionReordered": True,
             "compareRunCharts": charts,
             "compareRunSections": sections,
+            "isAccordionReordered": True,
         }
-        # As the UI does: a tag has room for 5000 letters.
+        # As the UI does it: a tag has room for 5000 characters.
         packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
         return json.dumps({"name": self.name, "createdAt": created, "state": f"deflate;{packed}"})
 
 
-def _views(plan: Plan) -> list[_View]:
-    """Return the views of a sweep: its cells, those of each data set, and the seeds that something happened to."""
+def views(plan: Plan) -> list[View]:
+    """Return the views of a sweep: all cells, the cells of each data set, the seeds that something happened to."""
     datasets = list(dict.fromkeys(cell.dataset for cell in plan.cells))
-    views = [_cells_view(plan, datasets)]
+    found = [_cells_view(plan, datasets)]
     if len(datasets) > 1:
-        views += [_cells_view(plan, [dataset]) for dataset in datasets]
-    metrics = list(dict.fromkeys(MAIN_METRICS[cell.task] for cell in plan.cells))
+        found += [_cells_view(plan, [dataset]) for dataset in datasets]
+    metrics = found[0].metrics
     columns = ["tags.`status`", "metrics.`diverged_epoch`", *(f"metrics.`final/test/{m}`" for m in metrics)]
-    for key, name, search in (
-        ("diverged", "diverged or failed seeds", "tags.status != 'finished'"),
-        ("stuck", "stuck seeds", "tags.stuck = 'true'"),
-    ):
-        search = f"tags.kind = 'run' and {search}"
-        views.append(_View(key, name, search, "tags.`cell`", [*columns, "tags.`error`"], metrics, always=False))
-    return views
+    for name, condition in (("diverged or failed", "tags.status != 'finished'"), ("stuck", "tags.stuck = 'true'")):
+        search = f"tags.kind = 'run' and {condition}"
+        key = f"seeds-{name.split()[0]}"
+        longest = found[0].longest_name + len("/seed=1000")
+        found.append(View(key, f"seeds: {name}", "run", search, "tags.`cell`", True, columns, metrics, longest))
+    return found
 
 
-def _cells_view(plan: Plan, datasets: list[str]) -> _View:
+def _cells_view(plan: Plan, datasets: list[str]) -> View:
     cells = [cell for cell in plan.cells if cell.dataset in datasets]
     metrics = list(dict.fromkeys(MAIN_METRICS[cell.task] for cell in cells))
-    several = len(datasets) > 1
-    parts = [""] if several else ["", "_std", "_low", "_high"]
-    columns = [f"metrics.`final/test/{metric}{part}`" for metric in metrics for part in parts]
-    columns += [f"metrics.`{count}`" for count in ("runs", "diverged", "stuck", "failed")]
-    columns += [f"params.`{key}`" for key in dict.fromkeys(key for cell in cells for key in cell.swept)]
-    one = len({cell.dataset for cell in plan.cells}) == 1
-    return _View(
-        key="cells" if several or one else f"cells-{datasets[0]}",
-        name="losses on all data sets" if several else f"losses on {datasets[0]}",
-        search="tags.kind = 'cell'" + ("" if several else f" and params.dataset = '{datasets[0]}'"),
-        order=f"metrics.`final/test/{metrics[0]}`",
-        ascending=metrics[0] in LOWER_IS_BETTER,
-        columns=columns,
-        metrics=metrics,
-        group="dataset" if several else "",
-    )
-
-
-def _width(column: str) -> int:
-    """Return the width in pixels that shows a column's heading whole."""
-    return max(90, 45 + 7 * len(column.split("`")[1]))
+    finals = [f"final/test/{metric}" for metric in metrics]
+    swept = [f"params.`{key}`" for key in dict.fromkeys(key for cell in cells for key in cell.swept)]
+    longest = max(len(cell.name) for cell in cells)
+    if len(datasets) > 1:
+        columns = [f"metrics.`{name}`" for name in (*finals, "stuck", "diverged", "failed", "runs")] + swept
+        search, order = "tags.kind = 'cell'", "attributes.start_time"
+        return View("cells", "losses on all data sets", "cell", search, order, True, columns, metrics, longest, True)
+    final, dataset = finals[0], datasets[0]
+    names = (final, f"{final}_std", "stuck", "diverged", "failed", f"{final}_low", f"{final}_high", "runs")
+    search = f"tags.kind = 'cell' and params.dataset = '{dataset}'"
+    ascending = metrics[0] in LOWER_IS_BETTER
+    columns = [f"metrics.`{name}`" for name in names] + swept
+    key = f"cells-{dataset}"
+    return View(key, f"losses on {dataset}", "cell", search, f"metrics.`{final}`", ascending, columns, metrics, longest)
 
 
 def _charts(metrics: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the charts, and the sections that they stand in; the others, which the UI adds, stay folded."""
-    curves = [f"{split}/{metric}" for metric in (*metrics, "loss") for split in ("test", "train")]
-    charts = [_line("curves", [curve]) for curve in curves]
-    charts += [_line("intervals", [f"test/{metric}_low", f"test/{metric}_high"]) for metric in metrics]
-    charts += [_bar("final", f"final/test/{metric}") for metric in metrics]
-    sections = [
-        _section("curves", "Curves: mean over seeds"),
-        _section("intervals", "95 % interval of the mean over seeds, low and high"),
-        _section("final", "After training: mean over seeds"),
-    ]
-    others = ("test", "train", "final/test", "final/train", "naive/test", "naive/train", "")
-    return charts, sections + [_section(f"other-{name}", name, display=False) for name in others]
-
-
-def _line(section: str, metrics: list[str]) -> dict[str, Any]:
-    return {
-        **_chart("LINE", section, metrics[0]),
-        "selectedMetricKeys": metrics,
-        "lineSmoothness": 0,
-        "scaleType": "linear",
-        "xAxisScaleType": "linear",
-        "xAxisKey": "step",
-        "selectedXAxisMetricKey": "",
-        "yAxisKey": "metric",
-        "yAxisExpressions": [],
-        "range": {},
-        "useGlobalXaxisKey": True,
-        "useGlobalLineSmoothing": True,
+    """Return charts, and the sections that they stand in; those which the UI adds for all else stay folded."""
+    charts = [_line("curves", f"{split}/{name}") for name in (*metrics, "loss") for split in ("test", "train")]
+    charts += [_line("intervals", f"test/{name}_low", f"test/{name}_high") for name in metrics]
+    charts += [_chart("BAR", "final", f"final/test/{name}") for name in metrics]
+    titles = {
+        "curves": "Curves: mean over seeds",
+        "intervals": "Low and high of the mean's 95 % interval",
+        "final": "After training: mean over seeds",
     }
+    others = ("test", "train", "final/test", "final/train", "naive/test", "naive/train", "")
+    sections = [_section(key, title, display=True) for key, title in titles.items()]
+    return charts, sections + [_section(f"all {name}", name, display=False) for name in others]
 
 
-def _bar(section: str, metric: str) -> dict[str, Any]:
-    return _chart("BAR", section, metric)
+def _line(section: str, *metrics: str) -> dict[str, Any]:
+    axes = {"xAxisKey": "step", "xAxisScaleType": "linear", "scaleType": "linear", "yAxisKey": "metric", "range": {}}
+    return _chart("LINE", section, metrics[0]) | axes | {"selectedMetricKeys": metrics, "lineSmoothness": 0}
 
 
 def _chart(kind: str, section: str, metric: str) -> dict[str, Any]:
-    identity = {"uuid": f"{section}-{metric}", "type": kind, "metricSectionId": section, "metricKey": metric}
-    return identity | {"deleted": False, "isGenerated": False, "runsCountToCompare": 100}
+    named = {"uuid": f"{section} {metric}", "type": kind, "metricSectionId": section, "metricKey": metric}
+    return named | {"deleted": False, "isGenerated": False, "runsCountToCompare": 100}
 
 
-def _section(key: str, name: str, *, display: bool = True) -> dict[str, Any]:
-    identity = {"uuid": key, "name": name, "display": display, "columns": 2, "cardHeight": 360}
-    return identity | {"deleted": False, "isGenerated": not display, "isReordered": False}
-
-
-def _save(client: _Client, experiment: dict[str, Any], views: list[_View]) -> None:
-    """Write the views that are not there yet as they are now."""
-    there = {tag["key"]: tag["value"] for tag in experiment.get("tags", [])}
-    for i, view in enumerate(views):
-        # The menu shows the newest first; times of their own would make them new at every start.
-        content = view.content(int(experiment["creation_time"]) - i)
-        if there.get(view.tag) != content:
-            with suppress(OSError):
-                client.post(
-                    "experiments/set-experiment-tag",
-                    experiment_id=experiment["experiment_id"],
-                    key=view.tag,
-                    value=content,
-                )
+def _section(key: str, name: str, *, display: bool) -> dict[str, Any]:
+    named = {"uuid": key, "name": name, "display": display, "columns": 2, "cardHeight": 360}
+    return named | {"deleted": False, "isGenerated": not display, "isReordered": False}

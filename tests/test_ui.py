@@ -1,0 +1,224 @@
+"""``lossbench-ui``: MLflow's real server on a copy of a small sweep, asked as the browser asks it."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+from conftest import BIN, environment, mlflow_runs, run
+
+STARTS_IN = 60
+ENDS_IN = 10
+
+
+def ask(address: str, path: str, *, host: str | None = None, **content) -> tuple[int, bytes]:
+    """Return the status and the body of an answer, errors included."""
+    data = json.dumps(content).encode() if content else None
+    request = urllib.request.Request(f"{address}{path}", data, {"Content-Type": "application/json"})
+    if host:
+        request.add_header("Host", host)
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def processes(text: str) -> list[str]:
+    """Return the command lines of all processes that have a text in it."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if text in line and " mlflow" in line]
+
+
+def start(home: Path, **more: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [str(BIN / "lossbench-ui"), "--port", "0"],
+        env=environment(home, **more),
+        # From anywhere: it is told by LOSSBENCH_HOME.
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@dataclass
+class Interface:
+    """The UI while it runs."""
+
+    home: Path
+    process: subprocess.Popen
+    said: str
+
+    @property
+    def address(self) -> str:
+        return re.search(r"http://127\.0\.0\.1:\d+", self.said)[0]
+
+    @property
+    def links(self) -> dict[str, str]:
+        return {name: link for name, link in re.findall(r"^  (\S.*?) +(http\S+)$", self.said, re.MULTILINE)}
+
+    def api(self, path: str, **content) -> dict:
+        status, body = ask(self.address, f"/api/2.0/mlflow/{path}", **content)
+        assert status == 200, body
+        return json.loads(body)
+
+    def view(self, name: str) -> dict:
+        """Return what the UI reads from the experiment's tag when a link is followed."""
+        page, _, query = self.links[name].partition("?")
+        key = parse_qs(query)["viewStateShareKey"][0]
+        experiment = self.api(f"experiments/get?experiment_id={page.split('/')[-2]}")["experiment"]
+        value = next(tag["value"] for tag in experiment["tags"] if tag["key"] == f"mlflow.sharedViewState.{key}")
+        assert len(value) < 5000
+        return json.loads(zlib.decompress(base64.b64decode(json.loads(value)["state"].removeprefix("deflate;"))))
+
+
+@pytest.fixture(scope="module")
+def interface(smoke, tmp_path_factory):
+    home = tmp_path_factory.mktemp("ui") / "home with spaces"
+    shutil.copytree(smoke.home, home)
+    process = start(home)
+    said = ""
+    try:
+        for line in process.stdout:
+            said += line
+            if "Ctrl-C" in line:
+                break
+        yield Interface(home, process, said)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=ENDS_IN)
+
+
+def test_only_this_machine_is_answered(interface):
+    port = interface.address.split(":")[-1]
+    assert ask(interface.address, "/health")[0] == 200
+    assert ask(interface.address, "/")[0] == 200
+    assert ask(interface.address, "/", host=f"localhost:{port}")[0] == 200
+    for stranger in ("10.evil.com", f"10.evil.com:{port}", "192.168.0.1", f"evil.com:{port}"):
+        assert ask(interface.address, "/", host=stranger)[0] == 403, stranger
+
+
+def test_every_link_leads_to_the_newest_sweep(interface, smoke):
+    experiment = interface.api("experiments/get-by-name?experiment_name=smoke")["experiment"]["experiment_id"]
+    pages = [link for name, link in interface.links.items() if name != "all sweeps"]
+    assert len(pages) >= 3
+    assert all(f"/#/experiments/{experiment}/runs" in page for page in pages)
+    sweep = next(run["id"] for run in mlflow_runs(smoke.home) if run["kind"] == "sweep")
+    assert f"/runs/{sweep}?" in interface.links["tables and figures"]
+
+
+def test_a_data_sets_view_has_its_cells_the_best_first(interface, smoke):
+    for dataset in dict.fromkeys(cell["name"].split("/")[0] for cell in smoke.plan["cells"]):
+        view = interface.view(f"losses on {dataset}")
+        order = f"{view['orderByKey']} {'ASC' if view['orderByAsc'] else 'DESC'}"
+        experiment = interface.api("experiments/get-by-name?experiment_name=smoke")["experiment"]["experiment_id"]
+        search = {"experiment_ids": [experiment], "filter": view["searchFilter"], "order_by": [order]}
+        found = interface.api("runs/search", **search)["runs"]
+        names = [cell["name"] for cell in smoke.plan["cells"] if cell["name"].startswith(f"{dataset}/")]
+        assert sorted(run["info"]["run_name"] for run in found) == sorted(names)
+        metrics = [{m["key"]: m["value"] for m in run["data"]["metrics"]} for run in found]
+        key = view["orderByKey"].split("`")[1]
+        best = max if key.endswith("accuracy") else min
+        assert metrics[0][key] == best(m[key] for m in metrics)
+        # What it shows and draws is there.
+        columns = [column.split("`")[1] for column in view["selectedColumns"] if column.startswith("metrics.")]
+        drawn = [name for chart in view["compareRunCharts"] for name in chart.get("selectedMetricKeys", [])]
+        assert set(columns + drawn) <= set(metrics[0])
+
+
+def test_seeds_that_something_happened_to_have_a_link_only_if_there_are_any(interface, smoke):
+    seeds = [run for run in mlflow_runs(smoke.home) if run["kind"] == "run" and run["stage"] == "active"]
+    assert ("seeds: stuck" in interface.links) == any(run["stuck"] == "true" for run in seeds)
+    assert ("seeds: diverged or failed" in interface.links) == any(run["status"] != "finished" for run in seeds)
+
+
+def test_a_server_of_the_users_is_shown_its_links(interface):
+    done = run(interface.home, command="lossbench-ui", MLFLOW_TRACKING_URI=interface.address)
+    assert (done.status, done.err) == (0, "")
+    for link in interface.links.values():
+        assert link in done.out
+    assert len(processes(str(interface.home))) == len(processes(f"--port {interface.address.split(':')[-1]} ")) - 1
+
+
+def test_a_server_that_is_away_is_said(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    done = run(tmp_path, command="lossbench-ui", MLFLOW_TRACKING_URI=address)
+    assert done.status == 0
+    assert address in done.out
+    assert "refused" in done.out
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("moment", ["at once", "when it answers"])
+def test_it_ends_in_order_with_all_its_processes(interface, tmp_path, name, moment):
+    home = tmp_path / "home"
+    shutil.copytree(interface.home, home)
+    process = start(home)
+    deadline = time.monotonic() + STARTS_IN
+    if moment == "at once":
+        while not processes(str(home)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    else:
+        while "Ctrl-C" not in process.stdout.readline() and time.monotonic() < deadline:
+            pass
+    assert processes(str(home))
+    os.killpg(process.pid, getattr(signal, name))
+    _, err = process.communicate(timeout=ENDS_IN)
+    assert (process.returncode, err) == (0, "")
+    assert processes(str(home)) == []
+
+
+def test_without_a_store_it_says_where_it_looked(tmp_path):
+    done = run(tmp_path, command="lossbench-ui")
+    assert done.status == 3
+    assert done.err.startswith(f"error: there are no tracked results here: {tmp_path}/mlruns/mlflow.db")
+    assert "LOSSBENCH_HOME" in done.err
+    assert "Traceback" not in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_port_is_said(tmp_path):
+    (tmp_path / "mlruns").mkdir()
+    (tmp_path / "mlruns" / "mlflow.db").touch()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run(tmp_path, "--port", str(taken.getsockname()[1]), command="lossbench-ui")
+    assert done.status == 3
+    assert done.err.startswith("error: --port must be free")
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path):
+    (tmp_path / "mlruns").mkdir()
+    (tmp_path / "mlruns" / "mlflow.db").write_text("not a database, whatever its name says " * 20)
+    done = run(tmp_path, "--port", "0", command="lossbench-ui")
+    assert done.status == 3
+    assert done.err.startswith("error: the MLflow server ended")
+    assert "file is not a database" in done.err
+    assert processes(str(tmp_path)) == []
+
+
+def test_it_does_not_import_mlflow():
+    heavy = "{'mlflow', 'tensorflow', 'sklearn', 'pandas'}"
+    code = f"import lossbench.ui, sys; sys.exit(' '.join({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
