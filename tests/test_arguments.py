@@ -9,7 +9,7 @@ from conftest import environment, run
 from lossbench.arguments import choices_of, read_flags, read_overrides
 from lossbench.config import GROUPS
 from lossbench.errors import MissingEnvironmentError, UsageError
-from lossbench.plan import make_plan
+from lossbench.planning import make_plan
 from lossbench.seeds import parse_seeds
 
 

@@ -74,7 +74,7 @@ def _lossbench(argv: list[str]) -> int:
         return _hydra(["--hydra-help"])
     if flags.help or flags.cfg or flags.info is not None:
         return _view(flags)
-    from lossbench.plan import make_plan
+    from lossbench.planning import make_plan
     from lossbench.sweep import run_sweep
 
     arguments = read_overrides(flags.overrides, multirun=flags.multirun)
@@ -102,9 +102,9 @@ def _hydra(argv: list[str]) -> int:
     """Hand over to Hydra itself."""
     import hydra
 
+    from lossbench.compose import search_path_override
     from lossbench.config import conf_folder
     from lossbench.launch import job
-    from lossbench.plan import search_path_override
 
     # Completion rewrites its own command line: nothing may be added to it.
     extra = [] if {"-sc", "--shell-completion", "--hydra-help"} & set(argv) else search_path_override()

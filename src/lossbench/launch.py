@@ -11,9 +11,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lossbench.arguments import encode
+from lossbench.compose import search_path_override
 from lossbench.config import conf_folder
 from lossbench.errors import MissingEnvironmentError, Problem
-from lossbench.plan import Plan, read_plan, search_path_override
+from lossbench.plan import Plan, read_plan
 from lossbench.results import write_text
 
 log = logging.getLogger(__name__)

@@ -34,7 +34,7 @@ START_SECONDS = 60.0
 # The server itself ends in 0.2 s; the process that started it takes 3 s longer for nothing.
 STOP_SECONDS = 1.0
 POLL_SECONDS = 0.1
-# Otherwise the UI shows what it has for language models.
+# Without it the UI shows its pages for language models, until "Model training" is clicked there.
 TRAINING = "workflowType=machine_learning"
 
 
@@ -53,10 +53,12 @@ def run(argv: list[str]) -> int:
     port = _port(arguments.port)
     # A closed terminal ends the server, too.
     signal.signal(signal.SIGHUP, signal.default_int_handler)
+    print("starting the MLflow UI ...", flush=True)
     with suppress(KeyboardInterrupt), _server(uri, port) as server:
         client = _Client(f"http://{HOST}:{port}", local=True)
         print(f"MLflow UI on {uri.removeprefix('sqlite:///')}: {client.address}")
         _show(client, open_browser=arguments.open)
+        print('Where it shows pages for GenAI, click "Model training" at the top left: it keeps that.')
         print("Ctrl-C ends it.", flush=True)
         server.wait()
         raise _ended(server)
@@ -226,7 +228,7 @@ def _show(client: _Client, *, open_browser: bool) -> None:
             links = _links(client, *newest)
     except (OSError, ValueError, KeyError) as error:
         print(f"there are no links to the newest sweep: {error}")
-    links.append(("all sweeps", f"{client.address}/#/experiments?{TRAINING}"))
+    links.append(("all sweeps", f"{client.address}/#/experiments"))
     width = max(len(name) for name, _ in links)
     for name, link in links:
         print(f"  {name:{width}}  {link}", flush=True)
@@ -337,6 +339,7 @@ def views(plan: Plan) -> list[View]:
         found += [_cells_view(plan, [dataset]) for dataset in datasets]
     metrics = found[0].metrics
     columns = ["tags.`status`", "metrics.`diverged_epoch`", *(f"metrics.`final/test/{m}`" for m in metrics)]
+    columns.append("tags.`error`")
     for name, condition in (("diverged or failed", "tags.status != 'finished'"), ("stuck", "tags.stuck = 'true'")):
         search = f"tags.kind = 'run' and {condition}"
         key = f"seeds-{name.split()[0]}"

@@ -1,0 +1,150 @@
+"""The training alone, on one core: lossbench's compiled program against loop.c.
+
+`python benchmarks/one_core.py REPEATS` prints JSON. Both get the same data; the C loop also gets the initial weights
+and the batch orders for nothing, while lossbench draws its own within the time measured.
+"""
+
+import ctypes
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+# Before TensorFlow counts the cores.
+os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+import numpy as np
+
+from lossbench import quiet_tensorflow, trainer  # noqa: F401
+from lossbench.arguments import read_overrides
+from lossbench.cell import PreparedCell
+from lossbench.models import build_model, initial_weights
+from lossbench.planning import make_plan
+from lossbench.seeds import batch_orders
+
+FLAGS = {"c": ["-O3", "-march=native"], "c_fast_math": ["-O3", "-march=native", "-ffast-math"]}
+LOSS_NAMES = {
+    "binary_crossentropy": "SIGMOID_CROSSENTROPY",
+    "hinge": "TANH_HINGE",
+    "squared_hinge": "TANH_SQUARED_HINGE",
+    "categorical_crossentropy": "SOFTMAX_CROSSENTROPY",
+    "sparse_categorical_crossentropy": "SOFTMAX_CROSSENTROPY",
+    "kl_divergence": "SOFTMAX_CROSSENTROPY",
+}
+# After so few epochs, rounding has not yet decided otherwise whether some unit of some sample is active.
+EARLY_EPOCHS = 5
+
+
+class Peer:
+    """A cell's training as the C loop does it."""
+
+    def __init__(self, prepared: PreparedCell, folder: Path):
+        structure = prepared.structure
+        settings = json.loads(structure.model)
+        self.data, self.settings = prepared.data, prepared.cell.settings
+        self.model = build_model(settings, structure.n_features, structure.n_outputs)
+        shapes = {
+            "N_FEATURES": structure.n_features,
+            "N_HIDDEN": settings["hidden_units"][0],
+            "N_OUTPUTS": structure.n_outputs,
+            "LOSS": LOSS_NAMES.get(prepared.cell.loss, prepared.cell.loss.upper()),
+        }
+        self.variants = {name: compile_c(shapes, flags, folder) for name, flags in FLAGS.items()}
+
+    def draw(self, seed: int, epochs: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a run's initial weights in one row, and its batch orders."""
+        weights = np.concatenate([w.ravel() for w in initial_weights(self.model, seed)])
+        return weights, np.stack(list(batch_orders(seed, len(self.data.x["train"]), epochs)))
+
+    def train(self, variant: str, weights: np.ndarray, orders: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the seconds of a training, its weights in one row and its curves, a row for each epoch."""
+        x, y = self.data.x, self.data.y
+        trained, curves = weights.copy(), np.zeros((len(orders), 4), np.float32)
+        optimizer = self.settings["optimizer"]
+        arguments = [
+            *(_pointer(x["train"]), _pointer(y["train"]), len(x["train"])),
+            *(_pointer(x["test"]), _pointer(y["test"]), len(x["test"])),
+            *(_pointer(orders), len(orders), self.settings["batch_size"]),
+            *(ctypes.c_float(optimizer["learning_rate"]), ctypes.c_float(optimizer["momentum"])),
+            *(_pointer(trained), _pointer(curves)),
+        ]
+        started = time.perf_counter()
+        self.variants[variant].train(*arguments)
+        return time.perf_counter() - started, trained, curves
+
+
+def compile_c(shapes: dict[str, object], flags: list[str], folder: Path) -> ctypes.CDLL:
+    handle, path = tempfile.mkstemp(".so", dir=folder)
+    os.close(handle)
+    source = Path(__file__).with_name("loop.c")
+    constants = [f"-D{name}={value}" for name, value in shapes.items()]
+    compiler = os.environ.get("CC", "cc")
+    subprocess.run([compiler, *flags, *constants, "-shared", "-fPIC", str(source), "-o", path, "-lm"], check=True)
+    return ctypes.CDLL(path)
+
+
+def _pointer(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def compare(prepared: PreparedCell, folder: Path, repeats: int) -> dict:
+    """Train a cell with every seed below ``repeats``, in turn by each program; return medians in milliseconds."""
+    peer = Peer(prepared, folder)
+    epochs = prepared.hyperparameters.epochs
+    ours(prepared, 0, epochs)
+    seconds: dict[str, list[float]] = {"draw": [], "ours": [], "ours_cpu": [], **{name: [] for name in FLAGS}}
+    differences: dict[str, list[float]] = {"weights": [], "curves": [], "early": []}
+    for seed in range(repeats):
+        started = time.perf_counter()
+        weights, orders = peer.draw(seed, epochs)
+        seconds["draw"].append(time.perf_counter() - started)
+        wall, cpu, trained = ours(prepared, seed, epochs)
+        seconds["ours"].append(wall), seconds["ours_cpu"].append(cpu)
+        theirs = {}
+        for name in FLAGS:
+            wall, *theirs[name] = peer.train(name, weights, orders)
+            seconds[name].append(wall)
+        early = ours(prepared, seed, EARLY_EPOCHS)[2]
+        differences["weights"].append(furthest(theirs["c"][0], in_one_row(trained.weights)))
+        differences["curves"].append(furthest(theirs["c"][1], np.stack(list(trained.curves.values()), axis=1)))
+        differences["early"].append(
+            furthest(peer.train("c", weights, orders[:EARLY_EPOCHS])[1], in_one_row(early.weights))
+        )
+    return {
+        "cell": prepared.cell.name,
+        "milliseconds": {name: 1e3 * median(values) for name, values in seconds.items()},
+        "difference": {name: {"median": median(v), "max": max(v)} for name, v in differences.items()},
+    }
+
+
+def ours(prepared: PreparedCell, seed: int, epochs: int) -> tuple[float, float, trainer.Trained]:
+    """Return the seconds, the processor's seconds and the result of a training."""
+    hyperparameters = dataclasses.replace(prepared.hyperparameters, epochs=epochs)
+    started, cpu_started = time.perf_counter(), time.process_time()
+    trained = trainer.train_compiled(prepared.structure, prepared.data, hyperparameters, seed)
+    return time.perf_counter() - started, time.process_time() - cpu_started, trained
+
+
+def in_one_row(weights: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([w.ravel() for w in weights])
+
+
+def furthest(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.max(np.abs(a - b)))
+
+
+def main() -> None:
+    repeats = int(sys.argv[1])
+    plan = make_plan(read_overrides(["experiment=tutorial"], multirun=False), "one_core.py")
+    with tempfile.TemporaryDirectory() as folder:
+        cells = [compare(PreparedCell(cell), Path(folder), repeats) for cell in plan.cells]
+    print(json.dumps({"repeats": repeats, "cells": cells}))
+
+
+if __name__ == "__main__":
+    main()

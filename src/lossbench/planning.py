@@ -1,0 +1,232 @@
+"""From what was asked for to a plan: grids and arguments to cells, each validated before anything trains."""
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lossbench.arguments import ALL, Arguments, encode, unique
+from lossbench.compose import check_launcher, composed, hydra_started, plain, typed
+from lossbench.config import GROUPS, cell_key, validate
+from lossbench.datasets.table import DATASETS, scaled_target_range
+from lossbench.errors import Problem, UsageError
+from lossbench.heads import HEADS
+from lossbench.losses.table import ALIASES, BASELINES, LOSSES, losses_for, outside_domain, pair
+from lossbench.plan import Cell, Plan
+
+# Settings of the whole sweep: they make no cells and give it no other name.
+SWEEP_SETTINGS = ("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri")
+
+
+def make_plan(arguments: Arguments, command: str) -> Plan:
+    """Return the plan of a sweep, every cell validated.
+
+    Raises
+    ------
+    UsageError
+        With all that is wrong.
+    """
+    experiment = arguments.choices.get("experiment", [None])[0]
+    with hydra_started():
+        common = composed({}, experiment)
+        grids = [{key: _listed(key, value) for key, value in grid.items()} for grid in plain(common.grids)] or [{}]
+        assignments = list(_assignments(grids, arguments))
+        if not assignments:
+            raise UsageError(_nothing_matches(grids, arguments, experiment))
+        check_launcher(arguments.hydra)
+        drafts, problems = _draft(assignments, experiment)
+    cells, skipped = _resolve(drafts, problems)
+    first = cells[0].settings
+    name = first["name"] or _sweep_name(arguments, experiment)
+    _check_sweep_name(name)
+    return Plan(
+        name=name,
+        experiment=experiment,
+        command=command,
+        cells=cells,
+        seeds=first["seeds"],
+        skipped=skipped,
+        notes=unique(arguments.notes),
+        published=plain(common.published) if _as_published(grids, arguments) else [],
+        hydra=arguments.hydra,
+        tracking=first["tracking"],
+        rerun=first["rerun"],
+        only_plan=first["plan"],
+    )
+
+
+@dataclass
+class _Draft:
+    """A cell on its way: what was asked for, and what came of it."""
+
+    choices: dict[str, str]
+    values: dict[str, Any]
+    swept: list[str]
+    settings: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        # The head's name is the resolved one.
+        parts = [self.choices["dataset"], self.choices["loss"], self.settings["head"]["name"]]
+        return "/".join(parts + [f"{key}={_short(value)}" for key, value in self.swept_settings.items()])
+
+    @property
+    def swept_settings(self) -> dict[str, Any]:
+        both = {**self.choices, **self.values}
+        return {key: both[key] for key in self.swept}
+
+
+def _short(value: Any) -> str:
+    return re.sub(r"[\s'\"]", "", str(value)) if isinstance(value, list) else str(value)
+
+
+def _listed(key: str, value: Any) -> list[Any]:
+    values = value if isinstance(value, list) else [value]
+    return [ALIASES.get(item, item) if key == "loss" else item for item in values]
+
+
+def _assignments(grids: list[dict[str, list]], arguments: Arguments) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Yield each combination of the grids and the arguments, and which of its keys are swept."""
+    for grid in grids:
+        axes = dict(grid)
+        for group, names in arguments.choices.items():
+            if group == "experiment":
+                continue
+            if group in grid and names != [ALL]:
+                axes[group] = [name for name in grid[group] if name in names]
+            elif group not in grid:
+                axes[group] = names
+        axes.update(arguments.values)
+        swept = [key for key, values in axes.items() if len(values) > 1 and key not in ("dataset", "head", "loss")]
+        for values in itertools.product(*axes.values()):
+            yield dict(zip(axes, values, strict=True)), swept
+
+
+def _as_published(grids: list[dict[str, list]], arguments: Arguments) -> bool:
+    """Say whether the cells are the experiment's own, so that published values are comparable."""
+    chosen = set(arguments.choices) - {"experiment"}
+    return set(arguments.values) <= set(SWEEP_SETTINGS) and all(chosen <= set(grid) for grid in grids)
+
+
+def _nothing_matches(grids: list[dict[str, list]], arguments: Arguments, experiment: str | None) -> Problem:
+    asked = " ".join(f"{g}={','.join(n)}" for g, n in arguments.choices.items() if g != "experiment")
+    there = unique(f"{d} ({', '.join(grid.get('loss', ['auto']))})" for grid in grids for d in grid.get("dataset", []))
+    return Problem(
+        f"experiment={experiment} has no cell with {asked}.",
+        "it has " + "; ".join(there) + ". Without experiment=, any choice goes.",
+    )
+
+
+def _draft(assignments, experiment: str | None) -> tuple[list[_Draft], list[Problem]]:
+    """Return the cells asked for, and what is wrong with their types; a wrong value is left out."""
+    drafts: list[_Draft] = []
+    problems: list[Problem] = []
+    for assignment, swept in assignments:
+        choices = {key: str(value) for key, value in assignment.items() if key in GROUPS}
+        values = {key: value for key, value in assignment.items() if key not in GROUPS}
+        for draft_choices in _with_losses(choices, experiment):
+            try:
+                settings, wrong = typed(draft_choices, values, experiment)
+            except UsageError as error:
+                problems += error.problems
+                continue
+            problems += wrong
+            drafts.append(_Draft(draft_choices, values, swept, settings))
+    return drafts, problems
+
+
+def _with_losses(choices: dict[str, str], experiment: str | None) -> list[dict[str, str]]:
+    """Return the choices with ``loss`` and ``dataset`` named: ``auto`` is the baseline, ``all`` all that fit."""
+    config = composed({**choices, "loss": "auto"}, experiment) if choices.get("loss") == ALL else None
+    config = config or composed(choices, experiment)
+    choices = {"dataset": config.dataset.name, "loss": config.loss.name, **choices}
+    info = DATASETS[config.dataset.name]
+    if choices["loss"] == "auto":
+        return [{**choices, "loss": BASELINES[info.task]}]
+    if choices["loss"] != ALL:
+        return [choices]
+    target_range = scaled_target_range(info, plain(config.dataset))
+    inside = [
+        name
+        for name in losses_for(info.task)
+        if not outside_domain(LOSSES[name], LOSSES[name].encodings[info.task][0], target_range)
+    ]
+    return [{**choices, "loss": name} for name in inside]
+
+
+def _resolve(drafts: list[_Draft], problems: list[Problem]) -> tuple[list[Cell], list[tuple[str, str]]]:
+    """Return the cells that can be, and the skipped ones with their reasons."""
+    possible: list[tuple[_Draft, bool]] = []
+    skipped: list[tuple[str, str]] = []
+    problems = list(problems)
+    for draft in drafts:
+        settings = draft.settings
+        info = DATASETS[settings["dataset"]["name"]]
+        loss = LOSSES[settings["loss"]["name"]]
+        if settings["head"]["name"] == "auto":
+            settings["head"]["name"] = loss.heads.get(info.task) or next(iter(loss.heads.values()))
+        try:
+            made = pair(loss, HEADS[settings["head"]["name"]], info.task)
+        except ValueError as error:
+            skipped.append((draft.name, str(error)))
+            continue
+        problems += validate(settings)
+        possible.append((draft, outside_domain(loss, made.encoding, scaled_target_range(info, settings["dataset"]))))
+    if problems:
+        raise UsageError(*problems)
+    if not possible:
+        raise UsageError(
+            *(Problem(f"{reason}.", "`lossbench-list` shows what goes together.") for _, reason in skipped)
+        )
+    _name_apart([draft for draft, _ in possible])
+    cells: dict[str, Cell] = {}
+    for draft, outside in possible:
+        key = cell_key(draft.settings)
+        cells.setdefault(key, _cell(draft, key, outside))
+    return list(cells.values()), skipped
+
+
+def _name_apart(drafts: list[_Draft]) -> None:
+    """Add to the names of cells that would bear the same one the settings in which they differ."""
+    drafts = sorted(drafts, key=lambda draft: draft.name)
+    for _, same in itertools.groupby(drafts, key=lambda draft: draft.name):
+        group = list(same)
+        keys = unique(key for draft in group for key in {**draft.choices, **draft.values})
+        differing = [k for k in keys if len(unique({**d.choices, **d.values}.get(k) for d in group)) > 1]
+        for draft in group:
+            draft.swept = [*draft.swept, *(k for k in differing if k in {**draft.choices, **draft.values})]
+
+
+def _cell(draft: _Draft, key: str, outside: bool) -> Cell:
+    seeds = draft.settings["seeds"]
+    choices = {**draft.choices, "head": draft.settings["head"]["name"]}
+    values = {k: v for k, v in draft.values.items() if k not in ("plan", "rerun")}
+    values["seeds"] = len(seeds) if seeds == list(range(len(seeds))) else seeds
+    overrides = [encode(k, v) for k, v in (choices | values).items()]
+    return Cell(draft.name, key, draft.settings, draft.swept_settings, overrides, outside)
+
+
+def _sweep_name(arguments: Arguments, experiment: str | None) -> str:
+    choices = {group: names for group, names in arguments.choices.items() if group != "experiment"}
+    values = {key: values for key, values in arguments.values.items() if key not in SWEEP_SETTINGS}
+    if experiment and not choices and not values:
+        return experiment
+    words = ["-".join(choices[group]) for group in GROUPS if group in choices]
+    words += [f"{key.split('.')[-1]}={'-'.join(map(str, items))}" for key, items in sorted(values.items())]
+    slug = re.sub(r"[^A-Za-z0-9._=-]+", "-", "-".join(words)).strip("-")[:48].rstrip("-") or "default"
+    content = json.dumps([experiment, sorted(choices.items()), sorted(values.items())])
+    digits = hashlib.sha256(content.encode()).hexdigest()[:6]
+    return "-".join(filter(None, [experiment, slug, digits]))
+
+
+def _check_sweep_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,99}", name):
+        raise UsageError(
+            Problem(
+                f"name must be letters, digits and . _ = + - only, at most 100; got {name!r}.",
+                "it names the folder multirun/<name>/ and the experiment in MLflow.",
+            )
+        )

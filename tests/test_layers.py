@@ -1,0 +1,69 @@
+"""Which module may import what: read from the imports themselves."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path("src/lossbench")
+PURE = ("config", "plan", "seeds", "heads", "errors", "comparison", "losses.table", "datasets.table")
+MODEL = ("datasets.loading", "losses.functions", "models", "metrics", "naive", "trainer")
+EDGES = ("results", "plots", "tracking", "terminal")
+# Everything that a command does before it is known that something must be trained.
+LIGHT = (*PURE, "arguments", "compose", "planning", "sweep", "watch", "sync", "ui", "listing", "cli", "launch")
+
+
+def modules(prefix: str) -> list[str]:
+    names = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in SOURCE.rglob("*.py")]
+    return [name for name in names if name == prefix or name.startswith(f"{prefix}.")]
+
+
+def imports(name: str, *, lazy: bool) -> set[str]:
+    """Return what a module imports when it is imported, or with ``lazy`` anywhere in it."""
+    tree = ast.parse((SOURCE / Path(*name.split("."))).with_suffix(".py").read_text())
+    nodes = ast.walk(tree) if lazy else tree.body
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def reached(name: str, seen: set[str] | None = None) -> set[str]:
+    """Return the packages that importing a module brings in, through our own modules too."""
+    seen = set() if seen is None else seen
+    packages = set()
+    for imported in imports(name, lazy=False):
+        own = imported.removeprefix("lossbench.")
+        if imported.startswith("lossbench.") and modules(own):
+            if own not in seen and (SOURCE / Path(*own.split("."))).with_suffix(".py").exists():
+                seen.add(own)
+                packages |= reached(own, seen)
+        elif not imported.startswith("lossbench"):
+            packages.add(imported.split(".")[0])
+    return packages
+
+
+@pytest.mark.parametrize(
+    ("names", "forbidden"),
+    [
+        pytest.param(PURE, {"tensorflow", "keras", "mlflow", "sklearn", "hydra"}, id="pure"),
+        pytest.param(MODEL, {"hydra", "mlflow"}, id="model"),
+        pytest.param(EDGES, {"tensorflow", "keras", "hydra"}, id="edges"),
+        pytest.param(LIGHT, {"tensorflow", "keras", "mlflow", "sklearn"}, id="light"),
+    ],
+)
+def test_layers(names, forbidden):
+    for prefix in names:
+        assert modules(prefix), prefix
+        for name in modules(prefix):
+            assert not reached(name) & forbidden, name
+
+
+def test_only_tracking_imports_mlflow():
+    users = [name for path in SOURCE.rglob("*.py") for name in modules(path.stem) if path.stem != "__init__"]
+    assert {name for name in users if any(i.split(".")[0] == "mlflow" for i in imports(name, lazy=True))} == {
+        "tracking"
+    }
