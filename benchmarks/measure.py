@@ -18,6 +18,7 @@ class Finished:
     """A process that has ended; memory in bytes, None where /proc does not say."""
 
     seconds: float
+    cpu_seconds: float
     status: int
     output: str
     errors: str
@@ -40,18 +41,24 @@ def run(command: list[str], folder: Path | str, *, expect: int = 0) -> Finished:
     # TensorFlow's messages are not what is measured, and MLflow must not call home.
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true", "LOSSBENCH_HOME": str(folder)}
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        moment, started = time.time(), time.perf_counter()
+        moment, started, cpu_started = time.time(), time.perf_counter(), cpu_seconds()
         process = subprocess.Popen(command, cwd=folder, env=kept | quiet, stdout=output, stderr=errors)
         memory = Memory(process.pid)
         status = process.wait()
-        seconds = time.perf_counter() - started
+        seconds, cpu = time.perf_counter() - started, cpu_seconds() - cpu_started
         peak = memory.stop()
         output.seek(0), errors.seek(0)
-        finished = Finished(seconds, status, output.read(), errors.read(), moment, peak)
+        finished = Finished(seconds, cpu, status, output.read(), errors.read(), moment, peak)
     if status != expect:
         tail = "\n".join((finished.errors or finished.output).splitlines()[-15:])
         raise SystemExit(f"error: {' '.join(command)} ended with status {status}:\n{tail}")
     return finished
+
+
+def cpu_seconds() -> float:
+    """Return what processes that have ended, and theirs, took of all processors."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 class Memory:

@@ -1,7 +1,8 @@
 """The training alone, on one core: lossbench's compiled program against loop.c.
 
-`python benchmarks/one_core.py REPEATS` prints JSON. Both get the same data; the C loop also gets the initial weights
-and the batch orders for nothing, while lossbench draws its own within the time measured.
+`python benchmarks/one_core.py REPEATS` prints JSON; run.py starts it bound to one core. Both programs get the same
+data; the C loop also gets the initial weights and the batch orders for nothing, while lossbench draws its own within
+the time measured.
 """
 
 import ctypes
@@ -12,11 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-
-# Before TensorFlow counts the cores.
-os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class Peer:
         weights = np.concatenate([w.ravel() for w in initial_weights(self.model, seed)])
         return weights, np.stack(list(batch_orders(seed, len(self.data.x["train"]), epochs)))
 
-    def train(self, variant: str, weights: np.ndarray, orders: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    def train(self, variant: str, weights: np.ndarray, orders: np.ndarray) -> tuple["Seconds", np.ndarray, np.ndarray]:
         """Return the seconds of a training, its weights in one row and its curves, a row for each epoch."""
         x, y = self.data.x, self.data.y
         trained, curves = weights.copy(), np.zeros((len(orders), 4), np.float32)
@@ -73,9 +73,21 @@ class Peer:
             *(ctypes.c_float(optimizer["learning_rate"]), ctypes.c_float(optimizer["momentum"])),
             *(_pointer(trained), _pointer(curves)),
         ]
-        started = time.perf_counter()
-        self.variants[variant].train(*arguments)
-        return time.perf_counter() - started, trained, curves
+        seconds, _ = timed(lambda: self.variants[variant].train(*arguments))
+        return seconds, trained, curves
+
+
+class Seconds(NamedTuple):
+    """What something took: by the clock, and of the processor."""
+
+    wall: float
+    cpu: float
+
+
+def timed(call: Callable[[], Any]) -> tuple[Seconds, Any]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = call()
+    return Seconds(time.perf_counter() - wall, time.process_time() - cpu), result
 
 
 def compile_c(shapes: dict[str, object], flags: list[str], folder: Path) -> ctypes.CDLL:
@@ -97,37 +109,29 @@ def compare(prepared: PreparedCell, folder: Path, repeats: int) -> dict:
     peer = Peer(prepared, folder)
     epochs = prepared.hyperparameters.epochs
     ours(prepared, 0, epochs)
-    seconds: dict[str, list[float]] = {"draw": [], "ours": [], "ours_cpu": [], **{name: [] for name in FLAGS}}
-    differences: dict[str, list[float]] = {"weights": [], "curves": [], "early": []}
+    seconds: dict[str, list[Seconds]] = {name: [] for name in ("draw", "ours", *FLAGS)}
+    differences: dict[str, list[float]] = {name: [] for name in ("weights", "curves", "early_weights")}
     for seed in range(repeats):
-        started = time.perf_counter()
-        weights, orders = peer.draw(seed, epochs)
-        seconds["draw"].append(time.perf_counter() - started)
-        wall, cpu, trained = ours(prepared, seed, epochs)
-        seconds["ours"].append(wall), seconds["ours_cpu"].append(cpu)
-        theirs = {}
-        for name in FLAGS:
-            wall, *theirs[name] = peer.train(name, weights, orders)
-            seconds[name].append(wall)
-        early = ours(prepared, seed, EARLY_EPOCHS)[2]
-        differences["weights"].append(furthest(theirs["c"][0], in_one_row(trained.weights)))
-        differences["curves"].append(furthest(theirs["c"][1], np.stack(list(trained.curves.values()), axis=1)))
-        differences["early"].append(
-            furthest(peer.train("c", weights, orders[:EARLY_EPOCHS])[1], in_one_row(early.weights))
-        )
+        drawn, (weights, orders) = timed(lambda seed=seed: peer.draw(seed, epochs))
+        taken, trained = timed(lambda seed=seed: ours(prepared, seed, epochs))
+        theirs = {name: peer.train(name, weights, orders) for name in FLAGS}
+        for name, value in {"draw": drawn, "ours": taken, **{name: t[0] for name, t in theirs.items()}}.items():
+            seconds[name].append(value)
+        early, early_theirs = ours(prepared, seed, EARLY_EPOCHS), peer.train("c", weights, orders[:EARLY_EPOCHS])
+        differences["weights"].append(furthest(theirs["c"][1], in_one_row(trained.weights)))
+        differences["curves"].append(furthest(theirs["c"][2], np.stack(list(trained.curves.values()), axis=1)))
+        differences["early_weights"].append(furthest(early_theirs[1], in_one_row(early.weights)))
     return {
         "cell": prepared.cell.name,
-        "milliseconds": {name: 1e3 * median(values) for name, values in seconds.items()},
+        "milliseconds": {name: 1e3 * median(s.wall for s in values) for name, values in seconds.items()},
+        "cpu_milliseconds": {name: 1e3 * median(s.cpu for s in values) for name, values in seconds.items()},
         "difference": {name: {"median": median(v), "max": max(v)} for name, v in differences.items()},
     }
 
 
-def ours(prepared: PreparedCell, seed: int, epochs: int) -> tuple[float, float, trainer.Trained]:
-    """Return the seconds, the processor's seconds and the result of a training."""
+def ours(prepared: PreparedCell, seed: int, epochs: int) -> trainer.Trained:
     hyperparameters = dataclasses.replace(prepared.hyperparameters, epochs=epochs)
-    started, cpu_started = time.perf_counter(), time.process_time()
-    trained = trainer.train_compiled(prepared.structure, prepared.data, hyperparameters, seed)
-    return time.perf_counter() - started, time.process_time() - cpu_started, trained
+    return trainer.train_compiled(prepared.structure, prepared.data, hyperparameters, seed)
 
 
 def in_one_row(weights: list[np.ndarray]) -> np.ndarray:
@@ -143,7 +147,7 @@ def main() -> None:
     plan = make_plan(read_overrides(["experiment=tutorial"], multirun=False), "one_core.py")
     with tempfile.TemporaryDirectory() as folder:
         cells = [compare(PreparedCell(cell), Path(folder), repeats) for cell in plan.cells]
-    print(json.dumps({"repeats": repeats, "cells": cells}))
+    print(json.dumps({"repeats": repeats, "early_epochs": EARLY_EPOCHS, "cells": cells}))
 
 
 if __name__ == "__main__":

@@ -5,15 +5,9 @@ import numpy as np
 from sklearn.datasets import make_blobs, make_circles, make_regression
 from sklearn.preprocessing import StandardScaler
 
-N_SEEDS = 30
 N_TRAIN = 500
 BATCH_SIZE = 32
 STEPS_PER_EPOCH = -(-N_TRAIN // BATCH_SIZE)
-LOSSES = {
-    "regression": ("mean_squared_error", "mean_squared_logarithmic_error", "mean_absolute_error"),
-    "circles": ("binary_crossentropy", "hinge", "squared_hinge"),
-    "blobs": ("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence"),
-}
 HIDDEN_UNITS = {"regression": 25, "circles": 50, "blobs": 50}
 EPOCHS = {"regression": 100, "circles": 200, "blobs": 100}
 ACTIVATIONS = {
@@ -27,13 +21,6 @@ ACTIVATIONS = {
     "sparse_categorical_crossentropy": "softmax",
     "kl_divergence": "softmax",
 }
-
-
-def sample(n_runs: int) -> list[tuple[str, str, int]]:
-    """Return ``n_runs`` runs of each data set, its losses in turn and each time with the next seed."""
-    return [
-        (dataset, losses[i % len(losses)], i // len(losses)) for dataset, losses in LOSSES.items() for i in range(n_runs)
-    ]
 
 
 def load(dataset: str, loss: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path("src/lossbench")
-PURE = ("config", "plan", "seeds", "heads", "errors", "comparison", "losses.table", "datasets.table")
+PURE = ("config", "plan", "views", "seeds", "heads", "errors", "comparison", "losses.table", "datasets.table")
 MODEL = ("datasets.loading", "losses.functions", "models", "metrics", "naive", "trainer")
 EDGES = ("results", "plots", "tracking", "terminal")
 # Everything that a command does before it is known that something must be trained.

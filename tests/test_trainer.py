@@ -352,7 +352,7 @@ def test_saturated_on_the_wrong_side_still_learns():
         }
         program = trainer.program_for(make_structure(settings, made, data))
         program_start = [np.zeros((1, n), np.float32), np.array(start[0], np.float32)]
-        trained = program.train_from(program_start, data, Hyperparameters(1.0, {}, 1), seed=0)
+        trained = program.train_from(program_start, batch_orders(0, 4, 1), data, Hyperparameters(1.0, {}, 1))
         np.testing.assert_allclose(
             trained.weights[1], np.array(start[0]) + ([1.0] if n == 1 else [1.0, -1.0, 0.0]), atol=1e-6
         )

@@ -177,15 +177,17 @@ def test_it_ends_in_order_with_all_its_processes(interface, tmp_path, name, mome
     shutil.copytree(interface.home, home)
     process = start(home)
     deadline = time.monotonic() + STARTS_IN
-    if moment == "at once":
-        while not processes(str(home)) and time.monotonic() < deadline:
-            time.sleep(0.02)
-    else:
-        while "Ctrl-C" not in process.stdout.readline() and time.monotonic() < deadline:
-            pass
-    assert processes(str(home))
-    os.killpg(process.pid, getattr(signal, name))
-    _, err = process.communicate(timeout=ENDS_IN)
+    try:
+        if moment == "at once":
+            while not processes(str(home)) and time.monotonic() < deadline:
+                time.sleep(0.02)
+        else:
+            while "Ctrl-C" not in process.stdout.readline() and time.monotonic() < deadline:
+                pass
+        assert processes(str(home))
+    finally:
+        os.killpg(process.pid, getattr(signal, name))
+        _, err = process.communicate(timeout=ENDS_IN)
     assert (process.returncode, err) == (0, "")
     assert processes(str(home)) == []
 

@@ -124,6 +124,11 @@ def home() -> Path:
     return Path(os.environ.get("LOSSBENCH_HOME") or ".").absolute()
 
 
+def default_store() -> str:
+    """Return the address of this working directory's MLflow store."""
+    return f"sqlite:///{home() / 'mlruns' / 'mlflow.db'}"
+
+
 def schema(group: str, name: str) -> type:
     """Return the dataclass of a group's settings when its ``name`` is chosen.
 

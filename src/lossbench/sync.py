@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lossbench.config import home
+from lossbench.config import default_store, home
 from lossbench.errors import Problem, UsageError, unknown
 from lossbench.plan import Cell, Plan, read_plan
 from lossbench.results import CellResults, read_results, read_runs, write_text
@@ -92,9 +92,9 @@ def _write(plan: Plan, *, running: bool) -> str:
     with open(plan.folder / ".tracking-lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
-            from lossbench.tracking import Tracker, default_uri
+            from lossbench.tracking import Tracker
 
-            tracker = Tracker(plan, tracking_uri(plan) or default_uri())
+            tracker = Tracker(plan, tracking_uri(plan) or default_store())
             # What is imported stays: without this, collecting garbage walks through all of it again and again.
             gc.freeze()
             try:
@@ -112,9 +112,12 @@ def _write(plan: Plan, *, running: bool) -> str:
 def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
     waiting = {cell.folder: set(plan.seeds) for cell in plan.cells}
     message = None if running else "finish"
+    n_waiting = plan.n_runs
     while True:
         for cell in plan.cells:
             _send_new(plan, tracker, cell, waiting[cell.folder])
+        if running and n_waiting != (n_waiting := sum(map(len, waiting.values()))):
+            tracker.progress(plan.n_runs - n_waiting)
         if message is not None:
             break
         message = _message()
@@ -162,7 +165,7 @@ def _marker(plan: Plan) -> Path:
 
 def _state(plan: Plan, results: list[CellResults]) -> str:
     runs = {result.cell.key: {run.info.key: run.info.started for run in result.runs} for result in results}
-    store = tracking_uri(plan) or str(home() / "mlruns" / "mlflow.db")
+    store = tracking_uri(plan) or default_store()
     return json.dumps({"store": store, "seeds": plan.seeds, "runs": runs}, indent=1)
 
 

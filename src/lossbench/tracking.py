@@ -5,6 +5,7 @@ nested in that, one for each seed. Every run is found again by its tags, and tim
 """
 
 import fcntl
+import getpass
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ import subprocess
 import time
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import quote, urlencode
 
 # Before mlflow is imported. A server that is away must not hold a sweep for minutes.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -25,17 +27,21 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 
 from lossbench import __version__
 from lossbench.comparison import mean_interval, mean_intervals
-from lossbench.config import KEY_SETTINGS, MAIN_METRICS, home
+from lossbench.config import KEY_SETTINGS, LOWER_IS_BETTER, MAIN_METRICS, home
 from lossbench.datasets.table import DATASETS
 from lossbench.plan import Cell, Plan
-from lossbench.plots import cell_figure, curve_matrix, dataset_figure
-from lossbench.results import FAILED, CellResults, results_table
+from lossbench.plots import COLOURS, cell_figure, curve_matrix, dataset_figure
+from lossbench.results import DIVERGED, FAILED, CellResults, results_table
 from lossbench.results import Run as Result
+from lossbench.terminal import mean_and_interval
+from lossbench.views import TRAINING, views
 
 # What MLflow takes in one call.
 BATCH = 1000
 EXPERIMENT_NOTE = """\
-**{name}**: {n_cells} cells, {n_seeds} seeds each. `{command}`
+{n_cells} cells, {n_seeds} seeds each: {links}
+
+`{command}`
 
 What is here (tag `kind`):
 
@@ -55,11 +61,6 @@ its interval.
 - *Which seed failed, diverged or is stuck?* Search `tags.status = 'diverged'`, `tags.status = 'failed'` or \
 `tags.stuck = 'true'`.
 """
-
-
-def default_uri() -> str:
-    """Return the store of this working directory."""
-    return f"sqlite:///{home() / 'mlruns' / 'mlflow.db'}"
 
 
 @contextmanager
@@ -162,6 +163,7 @@ class Tracker:
         self.client.log_text(run_id, table, "runs.csv")
         if any("epochs" in run.arrays for run in results.runs):
             self.client.log_figure(run_id, cell_figure(results, MAIN_METRICS[cell.task]), "curves.png")
+        self.client.set_tag(run_id, "mlflow.note.content", self._cell_note(results))
         self._terminate(run_id, "FINISHED", ended)
         for other in self._cells.get(cell.key, []):
             if other.info.run_id != run_id and other.info.lifecycle_stage != "deleted":
@@ -183,6 +185,7 @@ class Tracker:
         for name in ("results.csv", "plan.json"):
             self.client.log_artifact(self.sweep_run_id, str(self.plan.folder / name))
         self.client.set_tag(self.sweep_run_id, "mlflow.note.content", note)
+        self._log(self.sweep_run_id, _counts(results), {})
         self._terminate(self.sweep_run_id, "FINISHED", time.time())
 
     def close(self) -> None:
@@ -194,7 +197,6 @@ class Tracker:
 
     def _experiment(self, uri: str) -> str:
         name, plan = self.plan.name, self.plan
-        note = EXPERIMENT_NOTE.format(name=name, n_cells=len(plan.cells), n_seeds=len(plan.seeds), command=plan.command)
         found = self.client.get_experiment_by_name(name)
         if found is None:
             local = uri.startswith(("sqlite:", "file:"))
@@ -207,8 +209,16 @@ class Tracker:
             )
         else:
             experiment_id = found.experiment_id
-        if found is None or found.tags.get("mlflow.note.content") != note:
-            self.client.set_experiment_tag(experiment_id, "mlflow.note.content", note)
+        there = found or self.client.get_experiment(experiment_id)
+        note = EXPERIMENT_NOTE.format(
+            n_cells=len(plan.cells), n_seeds=len(plan.seeds), command=plan.command, links=_links(plan, experiment_id)
+        )
+        tags = {"mlflow.note.content": note}
+        # The menu has the newest on top.
+        tags |= {view.tag: view.content(there.creation_time - i) for i, view in enumerate(views(plan))}
+        for key, value in tags.items():
+            if there.tags.get(key) != value:
+                self.client.set_experiment_tag(experiment_id, key, value)
         return experiment_id
 
     def _find(self, kind: str) -> list[Run]:
@@ -246,7 +256,7 @@ class Tracker:
         if live:
             self._reopen(live[0])
             return live[0].info.run_id
-        tags = {"kind": "sweep", "sweep": self.plan.name, "command": self.plan.command, **self._commit}
+        tags = {"kind": "sweep", "sweep": self.plan.name, **self._source()}
         return self._create(self.plan.name, tags, time.time()).info.run_id
 
     def _cell_run(self, cell: Cell, started: float) -> str:
@@ -264,7 +274,9 @@ class Tracker:
             if run.info.status != "FINISHED" and run.info.lifecycle_stage != "deleted":
                 self._reopen(run)
         else:
-            tags = self._tags(cell, "cell") | {"cell_key": cell.key, "seeds": seeds, **self._commit}
+            colour = COLOURS[self.plan.cells.index(cell) % len(COLOURS)]
+            tags = self._tags(cell, "cell") | {"cell_key": cell.key, "seeds": seeds, **self._source()}
+            tags["mlflow.runColor"] = colour
             run = self._create(cell.name, tags, started)
             self._cells.setdefault(cell.key, []).append(run)
             # The cell's earlier runs, and those that this plan leaves out, move to the new one.
@@ -273,6 +285,24 @@ class Tracker:
                     self.client.set_tag(seed_run.info.run_id, "mlflow.parentRunId", run.info.run_id)
         self._current[cell.key] = run.info.run_id
         return run.info.run_id
+
+    def _source(self) -> dict[str, str]:
+        named = {"mlflow.source.name": self.plan.command, "mlflow.source.type": "LOCAL"}
+        with suppress(OSError, KeyError):
+            named["mlflow.user"] = getpass.getuser()
+        return named | self._commit
+
+    def _cell_note(self, results: CellResults) -> str:
+        cell, metric = results.cell, MAIN_METRICS[results.cell.task]
+        value = mean_and_interval(results, f"test/{metric}")
+        order = "desc" if metric in LOWER_IS_BETTER else "asc"
+        query = {
+            "searchFilter": f"tags.kind = 'run' and tags.cell = '{cell.name}'",
+            "orderByKey": f"metrics.`final/test/{metric}`",
+            "orderByAsc": str(order == "asc").lower(),
+        }
+        page = f"#/experiments/{self.experiment_id}/runs?{TRAINING}&{urlencode(query, quote_via=quote)}"
+        return f"test {metric} {value} over {len(results.runs)} seeds. [Its seeds, the worst first]({page})"
 
     def _tags(self, cell: Cell, kind: str) -> dict[str, str]:
         return {
@@ -299,6 +329,15 @@ class Tracker:
         source = DATASETS[cell.settings["dataset"]["name"]].source
         dataset = Dataset(cell.dataset, info["digest"], "code", json.dumps({"source": source}))
         self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "train and test")])])
+
+
+def _links(plan: Plan, experiment_id: str) -> str:
+    """Return links to the views of a sweep, in Markdown; they lead to whatever server shows them."""
+    page = f"#/experiments/{experiment_id}/runs?{TRAINING}&viewStateShareKey="
+    found = views(plan)
+    names = [f"[{view.name}]({page}{view.key})" for view in found]
+    curves = f"[{found[0].name.replace('losses', 'curves')}]({page}{found[0].key}&compareRunsMode=CHART)"
+    return " · ".join([names[0], curves, *names[1:]])
 
 
 def _milliseconds(seconds: float) -> int:
@@ -330,7 +369,7 @@ def _params(cell: Cell) -> dict[str, str]:
 def _aggregates(results: CellResults) -> dict[str, float]:
     values: dict[str, float] = {
         "runs": len(results.runs),
-        "diverged": results.count("diverged"),
+        "diverged": results.count(DIVERGED),
         "failed": results.count(FAILED),
         "stuck": results.n_stuck,
     }
@@ -343,6 +382,15 @@ def _aggregates(results: CellResults) -> dict[str, float]:
             values[f"final/{name}_std"] = float(finite.std(ddof=1))
             values[f"final/{name}_low"], values[f"final/{name}_high"] = interval.low, interval.high
     return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def _counts(results: list[CellResults]) -> list[Metric]:
+    """Return what the sweep run says: how many cells and runs there are, and what became of them."""
+    runs = [run for result in results for run in result.runs]
+    moment = _milliseconds(max((run.info.ended for run in runs), default=0.0))
+    counts = {status: sum(run.info.status == status for run in runs) for status in (DIVERGED, FAILED)}
+    counts |= {"cells": len(results), "runs": len(runs), "stuck": sum(run.info.stuck for run in runs)}
+    return [Metric(name, count, moment, len(runs)) for name, count in counts.items()]
 
 
 def _curve_metrics(results: CellResults, moment: int) -> list[Metric]:

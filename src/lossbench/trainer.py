@@ -231,23 +231,24 @@ class Program:
         self, data: Data, hyperparameters: Hyperparameters, seed: int, stopped: Callable[[], bool] = lambda: False
     ) -> Trained:
         """Train one run; see ``train_compiled``."""
-        return self.train_from(initial_weights(self._model, seed), data, hyperparameters, seed, stopped)
+        n_train = dict(self.structure.n_samples)["train"]
+        orders = batch_orders(seed, n_train, hyperparameters.epochs)
+        return self.train_from(initial_weights(self._model, seed), orders, data, hyperparameters, stopped)
 
     def train_from(
         self,
         weights: list[np.ndarray],
+        orders: Iterator[np.ndarray],
         data: Data,
         hyperparameters: Hyperparameters,
-        seed: int,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Trained:
-        """Train one run from given weights, with the batch order of ``seed``; see ``train_compiled``."""
+        """Train one run from given weights with given batch orders, one an epoch; see ``train_compiled``."""
         structure = self.structure
         state = self._split(weights)
         optimizer_state = [tf.constant(value) for value in self._optimizer_start]
         optimizer_state[self._learning_rate_index] = tf.constant(hyperparameters.learning_rate, tf.float32)
         parameters = [tf.constant(hyperparameters.loss.get(name, 0.0), tf.float32) for name in structure.parameters]
-        orders = batch_orders(seed, dict(structure.n_samples)["train"], hyperparameters.epochs)
         carry: tuple = (*state, optimizer_state)
         tensors = self._tensors(data)
         points, done, diverged = [], 0, 0
@@ -337,19 +338,23 @@ class Program:
         names = curve_names(structure)
         parameters = dict(zip(structure.parameters, parameters, strict=True))
 
-        def step(rows, state):
-            return self._step(state, tf.gather(x, rows), tf.gather(y, rows), parameters)
+        def step(x, y, begin, size, state):
+            def part(t):
+                return tf.slice(t, [begin, *[0] * (t.shape.rank - 1)], [size, *t.shape[1:]])
+
+            return self._step(state, part(x), part(y), parameters)
 
         def epoch(e, state, history, diverged):
-            rows = order[e]
+            # One gather an epoch: the steps then take slices, which cost less.
+            in_order = tf.gather(x, order[e]), tf.gather(y, order[e])
             if n_full:
                 _, state = tf.while_loop(
                     lambda i, _: i < n_full,
-                    lambda i, state: (i + 1, step(tf.slice(rows, [i * batch], [batch]), state)),
+                    lambda i, state: (i + 1, step(*in_order, i * batch, batch, state)),
                     (0, state),
                 )
             if n_last:
-                state = step(rows[n_full * batch :], state)
+                state = step(*in_order, n_full * batch, n_last, state)
             number = done + e + 1
             history, diverged = tf.cond(
                 (number % structure.evaluate_every == 0) | (number == last),

@@ -1,12 +1,10 @@
 """The MLflow UI on the results that lie here, with links that open it where the answers are.
 
 MLflow's server is a process of its own and is asked over HTTP, as the browser asks it: mlflow itself is not imported
-(2 s). What a link shows (search, order, columns, charts) is a *saved view*: a tag of the experiment, in the UI's own
-format (MLflow 3.17), which the UI also offers in its menu of views.
+(2 s). What a link shows (search, order, columns, charts) is a view that was saved with the results (``views``).
 """
 
 import argparse
-import base64
 import json
 import os
 import signal
@@ -16,16 +14,15 @@ import sys
 import time
 import urllib.request
 import webbrowser
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lossbench.config import LOWER_IS_BETTER, MAIN_METRICS, home
+from lossbench.config import default_store, home
 from lossbench.errors import MissingEnvironmentError, Problem
 from lossbench.plan import Plan, read_plan
+from lossbench.views import TRAINING, views
 
 HOST = "127.0.0.1"
 # Port 5000, MLflow's own, is taken on macOS. The same one if it can be: by it the browser keeps what a user set.
@@ -34,8 +31,7 @@ START_SECONDS = 60.0
 # The server itself ends in 0.2 s; the process that started it takes 3 s longer for nothing.
 STOP_SECONDS = 1.0
 POLL_SECONDS = 0.1
-# Without it the UI shows its pages for language models, until "Model training" is clicked there.
-TRAINING = "workflowType=machine_learning"
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(argv: list[str]) -> int:
@@ -44,7 +40,7 @@ def run(argv: list[str]) -> int:
     parser.add_argument("--port", type=int, help=f"the port to listen on; without it {PORT}, or a free one")
     parser.add_argument("--open", action="store_true", help="open the newest sweep in the browser")
     arguments = parser.parse_args(argv)
-    uri = _absolute(os.environ.get("MLFLOW_TRACKING_URI") or default_uri())
+    uri = _absolute(os.environ.get("MLFLOW_TRACKING_URI") or default_store())
     if uri.startswith(("http://", "https://")):
         print(f"MLFLOW_TRACKING_URI is a server, which shows its own UI: {uri}")
         _show(_Client(uri.rstrip("/"), local=False), open_browser=arguments.open)
@@ -66,11 +62,6 @@ def run(argv: list[str]) -> int:
 
 
 # ---- The server.
-
-
-def default_uri() -> str:
-    """Return the store of this working directory."""
-    return f"sqlite:///{home() / 'mlruns' / 'mlflow.db'}"
 
 
 def _absolute(uri: str) -> str:
@@ -126,23 +117,39 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen]:
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
     command += ["--default-artifact-root", (folder / "artifacts").as_uri(), "--no-serve-artifacts"]
     command += ["--host", HOST, "--port", str(port), "--allowed-hosts", hosts, "--uvicorn-opts", "--log-level warning"]
-    with open(folder / "ui.log", "w") as log:
-        # In mlruns/: Python would find modules in the user's folder first. In a session of its own: Ctrl-C is for this
-        # process, which then ends all of the server's.
-        process = subprocess.Popen(
-            command,
-            env=_environment(),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    process = None
     try:
+        with open(folder / "ui.log", "w") as log, _uninterrupted():
+            # In mlruns/: Python would find modules in the user's folder first. In a session of its own: Ctrl-C is for
+            # this process, which then ends all of the server's.
+            process = subprocess.Popen(
+                command,
+                env=_environment(),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         _wait_for_answer(process, port)
         yield process
     finally:
-        _stop(process)
+        if process is not None:
+            _stop(process)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold an interrupt back until the block is left: one in the middle of a start would leave a process behind."""
+    came: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _environment() -> dict[str, str]:
@@ -179,9 +186,9 @@ def _failure(message: str) -> MissingEnvironmentError:
 
 def _stop(process: subprocess.Popen) -> None:
     """End the server, with all of its processes."""
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in INTERRUPTS:
         # This takes a moment; a second Ctrl-C in it would leave processes behind.
-        signal.signal(name, signal.SIG_IGN)
+        signal.signal(number, signal.SIG_IGN)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -247,16 +254,11 @@ def _newest_sweep(experiments: dict[str, dict[str, Any]]) -> tuple[Plan, dict[st
 
 
 def _links(client: _Client, plan: Plan, experiment: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the links to a sweep, each with what it shows, and save the views that they open."""
+    """Return the links to a sweep, each with what it shows."""
     experiment_id = experiment["experiment_id"]
     page = f"{client.address}/#/experiments/{experiment_id}/runs"
-    there = {tag["key"]: tag["value"] for tag in experiment.get("tags", [])}
     links = []
-    for i, view in enumerate(views(plan)):
-        # The menu has the newest on top. With the time of now, every start would write all of them.
-        content = view.content(int(experiment["creation_time"]) - i)
-        if there.get(view.tag) != content:
-            client.ask("experiments/set-experiment-tag", experiment_id=experiment_id, key=view.tag, value=content)
+    for view in views(plan):
         if view.kind == "cell" or client.runs(experiment_id, view.search):
             links.append((view.name, f"{page}?{TRAINING}&viewStateShareKey={view.key}"))
     curves = links[0][0].replace("losses", "curves")
@@ -264,134 +266,3 @@ def _links(client: _Client, plan: Plan, experiment: dict[str, Any]) -> list[tupl
     for run in client.runs(experiment_id, "tags.kind = 'sweep'"):
         links.append(("tables and figures", f"{page}/{run['info']['run_id']}?{TRAINING}"))
     return links
-
-
-# ---- Views.
-
-
-@dataclass(frozen=True)
-class View:
-    """What a page of an experiment shows, as a table or as charts.
-
-    Attributes
-    ----------
-    key, name : str
-        In links, and in the UI's menu.
-    search, order : str
-        MLflow's search for the runs, and the column that sorts them.
-    columns : list of str
-        What the table shows, in this order.
-    metrics : list of str
-        What is drawn: curves, intervals and final values.
-    longest_name : int
-        How many letters the longest name of its runs has.
-    groups : bool
-        Whether runs stand in groups by data set.
-    """
-
-    key: str
-    name: str
-    kind: str
-    search: str
-    order: str
-    ascending: bool
-    columns: list[str]
-    metrics: list[str]
-    longest_name: int
-    groups: bool = False
-
-    @property
-    def tag(self) -> str:
-        """The experiment's tag in which it is kept."""
-        return f"mlflow.sharedViewState.{self.key}"
-
-    def content(self, created: int) -> str:
-        """Return what its tag holds; ``created`` is in milliseconds."""
-        by_dataset = {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": "dataset"}]}
-        charts, sections = _charts(self.metrics)
-        state = {
-            "searchFilter": self.search,
-            "orderByKey": self.order,
-            "orderByAsc": self.ascending,
-            "selectedColumns": self.columns,
-            "columnOrder": ["attributes.`Run Name`", *self.columns],
-            # Pixels. Names and headings end in what tells them apart.
-            "columnWidths": {"attributes.`Run Name`": 6 * self.longest_name + 60}
-            | {name: 6 * len(name) - 5 for name in self.columns},
-            # The UI would draw ten.
-            "runsHiddenMode": "SHOW_ALL",
-            "groupBy": by_dataset if self.groups else None,
-            "useGroupedValuesInCharts": False,
-            "compareRunCharts": charts,
-            "compareRunSections": sections,
-            "isAccordionReordered": True,
-        }
-        # As the UI does it: a tag has room for 5000 characters.
-        packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
-        return json.dumps({"name": self.name, "createdAt": created, "state": f"deflate;{packed}"})
-
-
-def views(plan: Plan) -> list[View]:
-    """Return the views of a sweep: all cells, the cells of each data set, the seeds that something happened to."""
-    datasets = list(dict.fromkeys(cell.dataset for cell in plan.cells))
-    found = [_cells_view(plan, datasets)]
-    if len(datasets) > 1:
-        found += [_cells_view(plan, [dataset]) for dataset in datasets]
-    metrics = found[0].metrics
-    columns = ["tags.`status`", "metrics.`diverged_epoch`", *(f"metrics.`final/test/{m}`" for m in metrics)]
-    columns.append("tags.`error`")
-    for name, condition in (("diverged or failed", "tags.status != 'finished'"), ("stuck", "tags.stuck = 'true'")):
-        search = f"tags.kind = 'run' and {condition}"
-        key = f"seeds-{name.split()[0]}"
-        longest = found[0].longest_name + len("/seed=1000")
-        found.append(View(key, f"seeds: {name}", "run", search, "tags.`cell`", True, columns, metrics, longest))
-    return found
-
-
-def _cells_view(plan: Plan, datasets: list[str]) -> View:
-    cells = [cell for cell in plan.cells if cell.dataset in datasets]
-    metrics = list(dict.fromkeys(MAIN_METRICS[cell.task] for cell in cells))
-    finals = [f"final/test/{metric}" for metric in metrics]
-    swept = [f"params.`{key}`" for key in dict.fromkeys(key for cell in cells for key in cell.swept)]
-    longest = max(len(cell.name) for cell in cells)
-    if len(datasets) > 1:
-        columns = [f"metrics.`{name}`" for name in (*finals, "stuck", "diverged", "failed", "runs")] + swept
-        search, order = "tags.kind = 'cell'", "attributes.start_time"
-        return View("cells", "losses on all data sets", "cell", search, order, True, columns, metrics, longest, True)
-    final, dataset = finals[0], datasets[0]
-    names = (final, f"{final}_std", "stuck", "diverged", "failed", f"{final}_low", f"{final}_high", "runs")
-    search = f"tags.kind = 'cell' and params.dataset = '{dataset}'"
-    ascending = metrics[0] in LOWER_IS_BETTER
-    columns = [f"metrics.`{name}`" for name in names] + swept
-    key = f"cells-{dataset}"
-    return View(key, f"losses on {dataset}", "cell", search, f"metrics.`{final}`", ascending, columns, metrics, longest)
-
-
-def _charts(metrics: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return charts, and the sections that they stand in; those which the UI adds for all else stay folded."""
-    charts = [_line("curves", f"{split}/{name}") for name in (*metrics, "loss") for split in ("test", "train")]
-    charts += [_line("intervals", f"test/{name}_low", f"test/{name}_high") for name in metrics]
-    charts += [_chart("BAR", "final", f"final/test/{name}") for name in metrics]
-    titles = {
-        "curves": "Curves: mean over seeds",
-        "intervals": "Low and high of the mean's 95 % interval",
-        "final": "After training: mean over seeds",
-    }
-    others = ("test", "train", "final/test", "final/train", "naive/test", "naive/train", "")
-    sections = [_section(key, title, display=True) for key, title in titles.items()]
-    return charts, sections + [_section(f"all {name}", name, display=False) for name in others]
-
-
-def _line(section: str, *metrics: str) -> dict[str, Any]:
-    axes = {"xAxisKey": "step", "xAxisScaleType": "linear", "scaleType": "linear", "yAxisKey": "metric", "range": {}}
-    return _chart("LINE", section, metrics[0]) | axes | {"selectedMetricKeys": metrics, "lineSmoothness": 0}
-
-
-def _chart(kind: str, section: str, metric: str) -> dict[str, Any]:
-    named = {"uuid": f"{section} {metric}", "type": kind, "metricSectionId": section, "metricKey": metric}
-    return named | {"deleted": False, "isGenerated": False, "runsCountToCompare": 100}
-
-
-def _section(key: str, name: str, *, display: bool) -> dict[str, Any]:
-    named = {"uuid": key, "name": name, "display": display, "columns": 2, "cardHeight": 360}
-    return named | {"deleted": False, "isGenerated": not display, "isReordered": False}

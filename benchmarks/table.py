@@ -1,0 +1,142 @@
+"""What was measured, as text for a terminal of 80 columns."""
+
+from collections.abc import Iterator
+from typing import Any
+
+N_RUNS = 270
+WAYS = {"a": "a  a Hydra job a run", "b": "b  a careful loop", "c": "c  lossbench"}
+C_NAMES = {"c": "C", "c_fast_math": "-ffast-math"}
+GIGABYTE = 1e9
+
+
+def render(results: dict[str, Any]) -> str:
+    parts = [machine_lines(results["machine"])]
+    parts += [sweep_lines(results), ratio_lines(results), d_lines(results), other_lines(results), budgets(results)]
+    return "\n\n".join("\n".join(lines) for lines in map(list, parts) if lines)
+
+
+def measured(results: dict[str, Any], part: str) -> dict[str, Any] | None:
+    found = results.get(part)
+    return None if found is None or "skipped" in found else found
+
+
+def machine_lines(machine: dict[str, Any]) -> Iterator[str]:
+    yield f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, {machine['system']}"
+    yield ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    yield f"load of the machine: {machine['load_before']} before, {machine['load_after']} after"
+
+
+def sweep_lines(results: dict[str, Any]) -> Iterator[str]:
+    if not any(part in results for part in WAYS):
+        return
+    yield "the tutorial: 9 cells x 30 seeds = 270 runs, all in MLflow (SQLite); seconds"
+    yield f"{'':<20}{'start-up':>10}{'a run,':>12}{'270 runs,':>12}{'270 runs,':>12}{'of all':>14}"
+    yield f"{'':<20}{'':>10}{'without it':>12}{'without it':>12}{'with it':>12}{'processors':>14}"
+    for part, name in WAYS.items():
+        found = measured(results, part)
+        if found:
+            start_up, apart, included, cpu = (found[key] for key in ("start_up", "apart", "included", "cpu"))
+            yield f"{name:<20}{start_up:>10.1f}{apart / N_RUNS:>12.3f}{apart:>12.0f}{included:>12.0f}{cpu:>14.0f}"
+    for part in ("a", "b"):
+        if measured(results, part):
+            yield f"{part}: from {len(results[part]['runs'])} runs; {_times(results[part]['runs'])}"
+
+
+def _times(runs: list[dict[str, Any]]) -> str:
+    times = {dataset: [r["seconds"] for r in runs if r["dataset"] == dataset] for dataset in _datasets(runs)}
+    return ", ".join(f"{name} {sum(values) / len(values):.1f} s" for name, values in times.items()) + " a run"
+
+
+def _datasets(runs: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(run["dataset"] for run in runs))
+
+
+def ratio_lines(results: dict[str, Any]) -> Iterator[str]:
+    ours = measured(results, "c")
+    rows = [part for part in ("a", "b") if measured(results, part)]
+    if not ours or not rows:
+        return
+    yield "times slower than lossbench"
+    yield f"{'':<8}{'start-up left out':>20}{'with it':>12}{'of all processors':>22}"
+    for part in rows:
+        apart, included, cpu = (results[part][name] / ours[name] for name in ("apart", "included", "cpu"))
+        yield f"{part + ' / c':<8}{apart:>20.0f}{included:>12.0f}{cpu:>22.0f}"
+
+
+def d_lines(results: dict[str, Any]) -> Iterator[str]:
+    if "d" not in results:
+        return
+    found = measured(results, "d")
+    if not found:
+        yield f"d  against C: skipped: {results['d']['skipped']}"
+        return
+    yield f"d  the training alone, one core: ms a run, medians of {found['repeats']} (time of the processor)"
+    yield f"{'':<42}{'ours':>7}{'C':>7}{'ratio':>7}{'C fast':>8}{'ratio':>7}"
+    for cell in found["cells"]:
+        yield _d_row(cell["cell"].rpartition("/")[0], cell["cpu_milliseconds"])
+    yield _d_row("all nine", total(found, "cpu_milliseconds"))
+    yield _d_row("all nine, by the clock", total(found, "milliseconds"))
+    drawn = total(found, "cpu_milliseconds")["draw"] / len(found["cells"])
+    yield f"ours has {drawn:.1f} ms a run for drawing weights and orders, which the C loop is given."
+    yield f"largest difference between weights of ours and C: {early(found):.0e} after {found['early_epochs']} epochs;"
+    middle = max(cell["difference"]["weights"]["median"] for cell in found["cells"])
+    largest = max(cell["difference"]["weights"]["max"] for cell in found["cells"])
+    yield f"at the end {middle:.0e} (median seed of the worst cell), {largest:.0e} (worst seed); see README.md"
+
+
+def early(found: dict[str, Any]) -> float:
+    return max(cell["difference"]["early_weights"]["max"] for cell in found["cells"])
+
+
+def _d_row(name: str, milliseconds: dict[str, float]) -> str:
+    ours, c, fast = (milliseconds[key] for key in ("ours", "c", "c_fast_math"))
+    return f"{name:<42}{ours:>7.1f}{c:>7.1f}{ours / c:>7.2f}{fast:>8.1f}{ours / fast:>7.2f}"
+
+
+def total(found: dict[str, Any], clock: str) -> dict[str, float]:
+    cells = [cell[clock] for cell in found["cells"]]
+    return {name: sum(cell[name] for cell in cells) for name in cells[0]}
+
+
+def other_lines(results: dict[str, Any]) -> Iterator[str]:
+    found = measured(results, "c")
+    if not found:
+        return
+    first = found["rounds"][0]["fresh"]
+    yield (
+        f"checked after each sweep: {first['rows']} rows in results.csv, {first['cell_runs']} cell runs and "
+        f"{first['seed_runs']}"
+    )
+    yield "seed runs in mlflow.db, none unfinished"
+    yield f"one more seed of a cell: {1e3 * found['one_more_seed_cpu']:.0f} ms of all processors"
+    yield f"a 31st seed for all nine cells, as a command of its own: {found['thirty_first_seed']:.1f} s"
+
+
+def budgets(results: dict[str, Any]) -> Iterator[str]:
+    lines = list(_budgets(results))
+    if lines:
+        yield "budgets"
+        for name, value, limit, unit, at_least in lines:
+            met = value >= limit if at_least else value <= limit
+            compared = ">=" if at_least else "<="
+            yield f"{'met' if met else 'NOT MET':<8}{name:<46}{value:>8.3g}  {compared} {limit:g} {unit}".rstrip()
+
+
+def _budgets(results: dict[str, Any]) -> Iterator[tuple[str, float, float, str, bool]]:
+    a, c, d = (measured(results, part) for part in "acd")
+    if c:
+        yield "270 tracked runs, with start-up", c["included"], 20, "s", False
+    if a and c:
+        yield "a / c, 270 runs, with start-up", a["included"] / c["included"], 60, "times", True
+    if c:
+        yield "one more seed of a cell, tracked, mean of nine", 1e3 * c["one_more_seed"], 40, "ms", False
+    if d:
+        milliseconds = total(d, "cpu_milliseconds")
+        yield "training alone, ours / C, all nine cells", milliseconds["ours"] / milliseconds["c"], 1.5, "times", False
+        yield f"weights of ours and C, difference, {d['early_epochs']} epochs", early(d), 1e-3, "", False
+    if c:
+        yield "the same command again, all finished", c["again"], 3, "s", False
+        yield "lossbench --help", c["help"], 1, "s", False
+        yield "an error in the arguments", c["error"], 1, "s", False
+    if c and c["peak_bytes"]:
+        yield "most memory of the sweep, all processes", c["peak_bytes"] / GIGABYTE, 1.5, "GB", False
