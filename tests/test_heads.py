@@ -49,4 +49,4 @@ def test_classes_are_decided_by_the_heads_own_rule():
 def test_every_row_is_complete(head):
     assert head.formula
     assert head.class_rule
-    assert "doi:" in head.source
+    assert head.source

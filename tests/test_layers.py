@@ -6,8 +6,30 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path("src/lossbench")
-PURE = ("config", "plan", "views", "seeds", "heads", "errors", "comparison", "losses.table", "datasets.table")
-MODEL = ("datasets.loading", "losses.functions", "models", "metrics", "naive", "trainer")
+PURE = (
+    "config",
+    "plan",
+    "views",
+    "seeds",
+    "heads",
+    "errors",
+    "comparison",
+    "losses.table",
+    "losses.catalogue",
+    "losses.row",
+    "datasets.table",
+)
+MODEL = (
+    "datasets.loading",
+    "datasets.generators",
+    "losses.functions",
+    "losses.numbers",
+    "losses.classes",
+    "models",
+    "metrics",
+    "naive",
+    "trainer",
+)
 EDGES = ("results", "plots", "tracking", "terminal")
 # Everything that a command does before it is known that something must be trained.
 LIGHT = (*PURE, "arguments", "compose", "planning", "sweep", "watch", "sync", "ui", "listing", "cli", "launch")

@@ -1,19 +1,18 @@
 """One contract over every loss: a new one needs a row in the table and, where it has one, a perfect prediction."""
 
-import importlib
-import inspect
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from omegaconf import OmegaConf
 from scipy.optimize import minimize_scalar
 
+from lossbench import trainer
 from lossbench.config import conf_folder
 from lossbench.heads import ENCODINGS, HEADS
-from lossbench.losses.functions import load, per_sample_loss
+from lossbench.losses.functions import load, loss_parameters, per_sample_loss
 from lossbench.losses.table import ALIASES, BASELINES, LOSSES, losses_for, pair
-from lossbench.naive import STATISTICS
+from lossbench.naive import STATISTICS, constant_raw_prediction
 
 N_CLASSES = {"regression": 0, "binary": 2, "multiclass": 3}
 
@@ -39,8 +38,8 @@ def targets(made, n=12, seed=0):
     rng = np.random.default_rng(seed)
     if made.task == "regression":
         y = rng.normal(size=(n, 1))
-        # The formula is asked only where it means what it says.
-        return np.abs(y) if LOSSES[made.loss].y_true[0] == 0 else y
+        # The formula is asked only where it means what it says, and for what the head can reach.
+        return np.abs(y) if LOSSES[made.loss].y_true[0] >= 0 or HEADS[made.head].low == 0 else y
     return np.arange(n, dtype=np.int32) % N_CLASSES[made.task]
 
 
@@ -52,41 +51,67 @@ def n_outputs(made):
     return 3 if made.task == "multiclass" else 1
 
 
+def parameters_of(made) -> dict[str, float]:
+    """Return the parameters that the shipped configuration gives a loss."""
+    settings = OmegaConf.load(conf_folder() / "loss" / f"{made.loss}.yaml")
+    return {key: value for key, value in settings.items() if key != "name"}
+
+
 def loss_of(made):
-    function = per_sample_loss(made, HEADS[made.head].activation)
-    return lambda y, raw: function(tf.constant(y), tf.convert_to_tensor(raw))
+    function, parameters = per_sample_loss(made, HEADS[made.head].activation), parameters_of(made)
+    return lambda y, raw: function(tf.constant(y), tf.convert_to_tensor(raw), **parameters)
+
+
+# Losses that are not 0 at a perfect prediction.
+NEVER_ZERO = ("poisson", "exponential")
+# Losses that are below 0 somewhere.
+SIGNED = ("poisson",)
+# What Keras's classes must be told to compute what the table says.
+KERAS_ARGUMENTS = {
+    "huber": lambda p: {"delta": p["delta"]},
+    "binary_focal_crossentropy": lambda p: {"apply_class_balancing": True, **p},
+    "categorical_focal_crossentropy": lambda p: {"alpha": 1.0, **p},
+    "generalized_crossentropy": lambda p: p,
+}
 
 
 @each_pair
 def test_one_finite_value_and_gradient_for_each_sample_even_when_saturated(made):
     y = encoded(made, targets(made))
-    for scale in (0.0, 1.0, 40.0, 500.0):
+    # What an exponential head gives is beyond float32 at 500; that the loss is not is the stable form's promise.
+    last = 40.0 if made.head == "exponential" and not made.on_raw else 500.0
+    for scale in (0.0, 1.0, 40.0, last):
         raw = tf.constant(scale * np.random.default_rng(1).choice([-1.0, 1.0], size=(12, n_outputs(made))), tf.float32)
         with tf.GradientTape() as tape:
             tape.watch(raw)
             value = loss_of(made)(y, raw)
         assert value.shape == (12,)
         assert np.isfinite(value).all()
-        assert (value.numpy() >= -1e-6).all()
+        assert made.loss in SIGNED or (value.numpy() >= -1e-6).all()
         assert np.isfinite(tape.gradient(value, raw)).all()
 
 
-@each_pair
+@pytest.mark.parametrize(
+    "made", [p for p in PAIRS if p.loss not in NEVER_ZERO], ids=lambda p: f"{p.task}-{p.loss}-{p.head}"
+)
 def test_a_perfect_prediction_costs_nothing(made):
     y = encoded(made, targets(made))
-    if made.head == "linear":
+    if made.task == "regression":
+        # A target of 0 is at the end of an open range: nearly reached.
+        raw = HEADS[made.head].invert(y.astype(np.float64))
+    elif made.head == "linear":
         raw = y
     elif made.encoding == "one_hot":
         raw = 1000.0 * y
     else:
         raw = 1000.0 * (2 * targets(made) - 1)[:, None]
-    np.testing.assert_allclose(loss_of(made)(y, np.float32(raw)), 0, atol=1e-6)
+    np.testing.assert_allclose(loss_of(made)(y, np.float32(raw)), 0, atol=2e-5 if "percentage" in made.loss else 1e-6)
 
 
 @each_pair
 def test_gradient_is_that_of_a_finite_difference(made):
-    function = per_sample_loss(made, HEADS[made.head].activation)
-    y = tf.constant(encoded(made, targets(made)), tf.float64)
+    function = loss_of(made)
+    y = np.asarray(encoded(made, targets(made)), np.float64)
     raw = tf.constant(np.random.default_rng(2).normal(size=(12, n_outputs(made))) + 0.37, tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(raw)
@@ -100,7 +125,9 @@ def test_gradient_is_that_of_a_finite_difference(made):
         np.testing.assert_allclose(gradient[i], difference, rtol=1e-5, atol=1e-7)
 
 
-@each_pair
+@pytest.mark.parametrize(
+    "made", [p for p in PAIRS if LOSSES[p.loss].keras], ids=lambda p: f"{p.task}-{p.loss}-{p.head}"
+)
 def test_value_is_that_of_keras(made):
     row = LOSSES[made.loss]
     y = targets(made)
@@ -109,37 +136,50 @@ def test_value_is_that_of_keras(made):
     # What Keras's class is given is what its documentation asks for, whatever encoding our kernel takes.
     keras_encoding = row.encodings[made.task][0] if made.on_raw else made.encoding
     keras_y = ENCODINGS[keras_encoding].encode(y, N_CLASSES[made.task])
-    expected = getattr(keras.losses, row.keras)(reduction="none")(keras_y, prediction)
+    if made.loss == "generalized_crossentropy":
+        keras_y = y
+    given = KERAS_ARGUMENTS.get(made.loss, lambda p: {})(parameters_of(made))
+    expected = getattr(keras.losses, row.keras)(reduction="none", **given)(keras_y, prediction)
     np.testing.assert_allclose(loss_of(made)(encoded(made, y), raw), expected, rtol=2e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", [n for n, row in LOSSES.items() if "regression" in row.encodings])
 def test_the_best_constant_is_the_statistic_that_the_table_names(name):
+    """A minimiser of SciPy's finds the statistic; where it has no formula, our search finds no worse."""
     row = LOSSES[name]
     y = np.random.default_rng(4).gamma(2.0, size=(101, 1))
-    function = load(row.function)
+    made = pair(row, HEADS["linear"] if "linear" in heads_of(row) else HEADS["exponential"], "regression")
+    of_constant = trainer.mean_loss(made, y, 0, parameters_of(made))
+    best = minimize_scalar(
+        lambda p: of_constant(HEADS[made.head].invert(np.array([[p]]))),
+        bounds=(0, 10),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    raw = constant_raw_prediction(made, y, 0, parameters_of(made), of_constant)
+    if row.statistic in STATISTICS:
+        np.testing.assert_allclose(HEADS[made.head].activate(raw)[0], best.x, atol=1e-4)
+    assert of_constant(raw) <= best.fun + 1e-6
 
-    def mean_loss(constant):
-        return float(tf.reduce_mean(function(tf.constant(y), tf.constant(np.full_like(y, constant)))))
 
-    best = minimize_scalar(mean_loss, bounds=(0, 10), method="bounded", options={"xatol": 1e-9}).x
-    np.testing.assert_allclose(best, STATISTICS[row.statistic](y)[0], atol=1e-4)
+def heads_of(row):
+    return [p.head for p in PAIRS if p.loss == row.name]
 
 
 @pytest.mark.parametrize("made", [p for p in PAIRS if p.task != "regression"], ids=lambda p: f"{p.loss}-{p.head}")
 def test_no_constant_of_a_class_loss_beats_its_statistic(made):
-    from lossbench.naive import constant_raw_prediction
-
     y = np.array([0] * 7 + [1] * 4 + ([2] * 3 if made.task == "multiclass" else []), np.int32)
     code = encoded(made, y)
     loss = loss_of(made)
-    best_raw = constant_raw_prediction(made, y, N_CLASSES[made.task]).astype(np.float32)
+    parameters = parameters_of(made)
+    of_constant = trainer.mean_loss(made, y, N_CLASSES[made.task], parameters)
+    best_raw = constant_raw_prediction(made, y, N_CLASSES[made.task], parameters, of_constant).astype(np.float32)
     best = float(np.mean(loss(code, np.repeat(best_raw, len(y), axis=0))))
     rng = np.random.default_rng(5)
     for scale in (0.1, 1.0, 5.0):
         for _ in range(30):
             other = best_raw + scale * rng.normal(size=best_raw.shape).astype(np.float32)
-            assert float(np.mean(loss(code, np.repeat(other, len(y), axis=0)))) >= best - 2e-6
+            assert float(np.mean(loss(code, np.repeat(other, len(y), axis=0)))) >= best - 2e-4
 
 
 @pytest.mark.parametrize(
@@ -155,6 +195,16 @@ def test_no_constant_of_a_class_loss_beats_its_statistic(made):
         ("mean_squared_logarithmic_error", [[np.e - 1]], [[0]], (1 - 0) ** 2),
         ("kl_divergence", [[0.5, 0.5]], [[0.25, 0.75]], 0.5 * np.log(2) + 0.5 * np.log(2 / 3)),
         ("sparse_categorical_crossentropy", [[1]], [[0.5, 0.25, 0.25]], 2 * np.log(2)),
+        ("huber", [[0], [1]], [[0.6], [0.4]], 0.18),
+        (
+            "half_squared_error",
+            [[0, 0, 1, 0, 0, 0, 0, 0, 0, 0]],
+            [[0.1, 0.05, 0.6, 0, 0.05, 0.1, 0, 0.1, 0, 0]],
+            0.0975,
+        ),
+        ("exponential", [[1], [-1]], [[2], [2]], (np.exp(-2) + np.exp(2)) / 2),
+        ("log_cosh", [[0]], [[100]], 100 - np.log(2)),
+        ("tukey", [[0]], [[100]], 4.685**2 / 6),
     ],
 )
 def test_published_values(loss, y_true, y_pred, value):
@@ -207,14 +257,12 @@ def test_every_row_is_complete_and_every_name_is_one_thing():
     for row in LOSSES.values():
         assert row.formula, row.name
         assert row.meaning.endswith(".")
-        assert "doi:" in row.source or "arXiv" in row.source
+        assert any(mark in row.source for mark in ("doi:", "arXiv:", "openreview"))
         assert set(row.heads) == set(row.encodings)
         assert (conf_folder() / "loss" / f"{row.name}.yaml").exists()
         for task, head in row.heads.items():
-            assert pair(row, HEADS[head], task)
-        module, _, function = row.function.partition(":")
-        taken = inspect.signature(getattr(importlib.import_module(module), function)).parameters
-        assert {p.name for p in row.parameters} <= set(taken)
+            made = pair(row, HEADS[head], task)
+            assert {p.name for p in row.parameters} <= {name for name, _ in loss_parameters(made)}
     assert not set(ALIASES) & set(LOSSES)
     assert all(baseline in losses_for(task) for task, baseline in BASELINES.items())
 

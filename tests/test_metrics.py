@@ -88,16 +88,20 @@ def test_naive_predictor():
     assert blobs["accuracy"] == pytest.approx(2 / 3)
 
 
+def best_constant(pair_, y, n_classes):
+    return constant_raw_prediction(pair_, y, n_classes, {}, lambda raw: 0.0)
+
+
 def test_best_constant_of_each_kind():
     y = np.array([[-1.0], [0.0], [4.0]])
-    assert constant_raw_prediction(made("mean_squared_error", "linear", "regression"), y, 0) == pytest.approx(1.0)
-    assert constant_raw_prediction(made("mean_absolute_error", "linear", "regression"), y, 0) == pytest.approx(0.0)
-    msle = constant_raw_prediction(made("mean_squared_logarithmic_error", "linear", "regression"), y, 0)
+    assert best_constant(made("mean_squared_error", "linear", "regression"), y, 0) == pytest.approx(1.0)
+    assert best_constant(made("mean_absolute_error", "linear", "regression"), y, 0) == pytest.approx(0.0)
+    msle = best_constant(made("mean_squared_logarithmic_error", "linear", "regression"), y, 0)
     assert msle == pytest.approx(np.expm1(np.log(5) / 3))
     classes = np.array([0, 1, 1])
-    hinge = constant_raw_prediction(made("hinge", "tanh", "binary"), classes, 2)
+    hinge = best_constant(made("hinge", "tanh", "binary"), classes, 2)
     assert np.tanh(hinge) == pytest.approx(1.0, abs=1e-6)
-    assert np.tanh(constant_raw_prediction(made("squared_hinge", "tanh", "binary"), classes, 2)) == pytest.approx(1 / 3)
+    assert np.tanh(best_constant(made("squared_hinge", "tanh", "binary"), classes, 2)) == pytest.approx(1 / 3)
 
 
 def test_stuck_needs_both_metric_and_loss_to_be_no_better():

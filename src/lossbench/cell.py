@@ -73,8 +73,9 @@ class PreparedCell:
     def naive_loss(self) -> float:
         """The cell's own loss of its best constant prediction, on the training split."""
         pair, y = self.cell.pair, self.dataset.splits["train"].y
-        raw = constant_raw_prediction(pair, y, self.dataset.n_classes)
-        return trainer.mean_loss(pair, y, raw, self.dataset.n_classes, self.hyperparameters.loss)
+        n_classes, parameters = self.dataset.n_classes, self.hyperparameters.loss
+        of_constant = trainer.mean_loss(pair, y, n_classes, parameters)
+        return of_constant(constant_raw_prediction(pair, y, n_classes, parameters, of_constant))
 
     @cached_property
     def grid(self) -> tuple[np.ndarray, np.ndarray] | None:

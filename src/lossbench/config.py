@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from lossbench.datasets.table import DATASETS
+from lossbench.datasets.table import DATASETS, SPLITS, split_counts
 from lossbench.errors import Problem
 from lossbench.losses.table import LOSSES
 from lossbench.seeds import parse_seeds
@@ -215,17 +215,7 @@ def _check_dataset(check: _Checker) -> None:
     info = DATASETS[settings["name"]]
     for name, (low, high) in info.ranges.items():
         check.within(f"dataset.{name}", low, high)
-    check.within("dataset.split.train", 1, 10**9)
-    check.within("dataset.split.validation", 0, 10**9)
-    check.within("dataset.split.test", 1, 10**9)
-    split = settings["split"]
-    if sum(split.values()) > settings["n_samples"]:
-        check.add(
-            f"dataset.split takes {sum(split.values())} samples "
-            f"(train {split['train']}, validation {split['validation']}, test {split['test']}); "
-            f"the data set has {settings['n_samples']}.",
-            "raise dataset.n_samples, or take fewer.",
-        )
+    _check_split(check, settings.get("n_samples", info.n_samples))
     if "n_informative" in settings and settings["n_informative"] > settings["n_features"]:
         check.add(
             f"dataset.n_informative must be at most dataset.n_features; "
@@ -236,6 +226,28 @@ def _check_dataset(check: _Checker) -> None:
     check.one_of("dataset.standardize.fitted_on", ("train", "all_rows"))
     if info.task != "regression" and settings["standardize"]["y"] != "none":
         check.add(f"dataset.standardize.y must be none for classes; dataset={info.name} has classes.")
+
+
+def _check_split(check: _Checker, n_samples: int) -> None:
+    split = check.settings["dataset"]["split"]
+    n_problems = len(check.problems)
+    for name in SPLITS:
+        value = split[name]
+        if not (type(value) is int and value >= 0) and not (isinstance(value, float) and 0.0 <= value < 1.0):
+            check.add(f"dataset.split.{name} must be a count, or a share below 1; got {value!r}.")
+    if len(check.problems) > n_problems:
+        return
+    counts = dict(zip(SPLITS, split_counts(split, n_samples), strict=True))
+    for name in ("train", "test"):
+        if counts[name] < 1:
+            check.add(f"dataset.split.{name} must be at least one sample; got {split[name]!r} of {n_samples}.")
+    if sum(counts.values()) > n_samples:
+        taken = ", ".join(f"{name} {count}" for name, count in counts.items())
+        hint = "take fewer." if "n_samples" not in check.settings["dataset"] else "raise dataset.n_samples."
+        message = f"dataset.split takes {sum(counts.values())} samples ({taken}); the data set has {n_samples}."
+        check.add(message, hint)
+    if split["seed"] is not None:
+        check.within("dataset.split.seed", 0, 2**32 - 1)
 
 
 def _check_loss(check: _Checker) -> None:

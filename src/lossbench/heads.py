@@ -108,6 +108,33 @@ HEADS = {
             source="Nelder and Wedderburn (1972), Generalized Linear Models, doi:10.2307/2344614",
         ),
         Head(
+            name="softplus",
+            activation="softplus",
+            encodings={"regression": ("real",)},
+            low=0.0,
+            high=INFINITY,
+            activate=lambda z: np.logaddexp(0.0, z),
+            # log(exp(p) - 1), without overflow where it is p itself.
+            invert=lambda p: np.maximum(p, EDGE) + np.log(-np.expm1(-np.maximum(p, EDGE))),
+            formula="log(1 + exp(z))",
+            class_rule="none: for numbers above 0",
+            source="Dugas et al. (2001), Incorporating Second-Order Functional Knowledge, "
+            "Advances in Neural Information Processing Systems 13",
+        ),
+        Head(
+            name="exponential",
+            activation="exponential",
+            encodings={"regression": ("real",)},
+            low=0.0,
+            high=INFINITY,
+            # Float32, in which networks compute, ends at exp(88).
+            activate=lambda z: np.exp(np.minimum(z, 88.0)),
+            invert=lambda p: np.log(np.maximum(p, EDGE)),
+            formula="exp(z)",
+            class_rule="none: for numbers above 0",
+            source="Nelder and Wedderburn (1972), Generalized Linear Models, doi:10.2307/2344614",
+        ),
+        Head(
             name="sigmoid",
             activation="sigmoid",
             encodings={"binary": ("zero_one",)},

@@ -1,8 +1,12 @@
 """The naive predictor: the best constant prediction, which every trained network should beat."""
 
-import numpy as np
+from collections.abc import Callable
 
-from lossbench.heads import ENCODINGS, HEADS
+import numpy as np
+from scipy.optimize import minimize
+from scipy.stats import expectile
+
+from lossbench.heads import ENCODINGS, HEADS, Head
 from lossbench.losses.table import LOSSES, Pair
 from lossbench.metrics import Scores, evaluate
 
@@ -15,16 +19,31 @@ def _majority(y: np.ndarray) -> np.ndarray:
     return values[len(values) - 1 - counts[::-1].argmax()].reshape(1)
 
 
-# What a loss estimates: the constant that minimises its mean over encoded targets of shape (n_samples, n_outputs).
-STATISTICS = {
+def _relative_median(y: np.ndarray) -> np.ndarray:
+    """Return the median of each column with weights 1 / |y|: the constant of least relative error."""
+    order = np.argsort(y, axis=0)
+    ordered = np.take_along_axis(y, order, axis=0)
+    weights = 1.0 / np.maximum(np.abs(ordered), 1e-7)
+    share = np.cumsum(weights, axis=0) / weights.sum(axis=0)
+    return np.take_along_axis(ordered, (share >= 0.5).argmax(axis=0)[None, :], axis=0)[0]
+
+
+# What a loss estimates: the constant that minimises its mean over encoded targets of shape (n_samples, n_outputs),
+# given the loss's parameters. Losses whose statistic is not here have none with a formula.
+STATISTICS: dict[str, Callable[..., np.ndarray]] = {
     "mean": lambda y: y.mean(axis=0),
     "median": lambda y: np.median(y, axis=0),
     "majority": _majority,
     "logarithmic_mean": lambda y: np.expm1(np.log1p(np.maximum(y, 0.0)).mean(axis=0)),
+    "relative_median": _relative_median,
+    "quantile": lambda y, quantile: np.quantile(y, quantile, axis=0, method="inverted_cdf"),
+    "expectile": lambda y, level: np.array([expectile(column, alpha=level) for column in y.T]),
 }
 
 
-def constant_raw_prediction(pair: Pair, y: np.ndarray, n_classes: int) -> np.ndarray:
+def constant_raw_prediction(
+    pair: Pair, y: np.ndarray, n_classes: int, parameters: dict[str, float], mean_loss: Callable[[np.ndarray], float]
+) -> np.ndarray:
     """Return the constant raw prediction that is best for a loss.
 
     Parameters
@@ -35,14 +54,34 @@ def constant_raw_prediction(pair: Pair, y: np.ndarray, n_classes: int) -> np.nda
         Targets of the training split, as in ``datasets.loading.Part``.
     n_classes : int
         0 for regression.
+    parameters : dict
+        The loss's parameters.
+    mean_loss : callable
+        Of a constant raw prediction of shape (1, n_outputs); asked where the statistic has no formula.
 
     Returns
     -------
     float64 array, shape (1, n_outputs)
     """
+    head, loss = HEADS[pair.head], LOSSES[pair.loss]
     encoded = ENCODINGS[pair.encoding].encode(y, n_classes).astype(np.float64)
-    best = STATISTICS[LOSSES[pair.loss].statistic](encoded)
-    return HEADS[pair.head].invert(best)[None, :]
+    if loss.statistic in ("quantile", "expectile"):
+        return head.invert(STATISTICS[loss.statistic](encoded, *parameters.values()))[None, :]
+    if loss.statistic in STATISTICS:
+        return head.invert(STATISTICS[loss.statistic](encoded))[None, :]
+    return _search(encoded, head, mean_loss)
+
+
+def _search(encoded: np.ndarray, head: Head, mean_loss: Callable[[np.ndarray], float]) -> np.ndarray:
+    """Return the best constant that a search finds, from the statistics of others and from between the targets."""
+    if encoded.shape[1] == 1:
+        starts = np.unique(np.quantile(encoded, np.linspace(0, 1, 21)))[:, None]
+    else:
+        starts = np.eye(encoded.shape[1])
+    candidates = [head.invert(p)[None, :] for p in (*starts, encoded.mean(axis=0), np.median(encoded, axis=0))]
+    start = min(candidates, key=mean_loss)
+    found = minimize(lambda raw: mean_loss(raw[None, :]), start[0], method="Nelder-Mead", options={"maxiter": 200})
+    return found.x[None, :] if found.fun <= mean_loss(start) else start
 
 
 def naive_scores(pair: Pair, y_train: np.ndarray, y: np.ndarray, n_classes: int) -> Scores:

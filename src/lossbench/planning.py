@@ -152,7 +152,7 @@ def _with_losses(choices: dict[str, str], experiment: str | None) -> list[dict[s
     inside = [
         name
         for name in losses_for(info.task)
-        if not outside_domain(LOSSES[name], LOSSES[name].encodings[info.task][0], target_range)
+        if not outside_domain(LOSSES[name], LOSSES[name].encodings[info.task][0], target_range, ordered=info.ordered)
     ]
     return [{**choices, "loss": name} for name in inside]
 
@@ -174,7 +174,8 @@ def _resolve(drafts: list[_Draft], problems: list[Problem]) -> tuple[list[Cell],
             skipped.append((draft.name, str(error)))
             continue
         problems += validate(settings)
-        possible.append((draft, outside_domain(loss, made.encoding, scaled_target_range(info, settings["dataset"]))))
+        target_range = scaled_target_range(info, settings["dataset"])
+        possible.append((draft, outside_domain(loss, made.encoding, target_range, ordered=info.ordered)))
     if problems:
         raise UsageError(*problems)
     if not possible:

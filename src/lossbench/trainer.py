@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from lossbench.config import MAIN_METRICS
 from lossbench.heads import ENCODINGS, HEADS, decide
-from lossbench.losses.functions import per_sample_loss
+from lossbench.losses.functions import loss_parameters, per_sample_loss
 from lossbench.losses.table import Pair
 from lossbench.models import build_model, build_optimizer, initial_weights
 from lossbench.seeds import batch_orders
@@ -37,8 +37,8 @@ class Structure:
     ----------
     model, optimizer : str
         JSON of their settings; the learning rate is not in it.
-    parameters : tuple of str
-        Names of the loss's parameters.
+    parameters : tuple of (name, default)
+        Of the loss function.
     n_samples : tuple of (split, count)
         The splits in order, ``train`` first.
     epochs_per_call : int
@@ -48,7 +48,7 @@ class Structure:
     model: str
     optimizer: str
     pair: Pair
-    parameters: tuple[str, ...]
+    parameters: tuple[tuple[str, float], ...]
     n_features: int
     n_outputs: int
     n_samples: tuple[tuple[str, int], ...]
@@ -130,7 +130,7 @@ def make_structure(settings: dict[str, Any], pair: Pair, data: Data) -> Structur
         model=json.dumps(settings["model"], sort_keys=True),
         optimizer=json.dumps(optimizer, sort_keys=True),
         pair=pair if pair.on_raw is False else _shared(pair),
-        parameters=("label_smoothing",) if pair.on_raw else tuple(k for k in settings["loss"] if k != "name"),
+        parameters=loss_parameters(pair),
         n_features=n_features,
         n_outputs=n_outputs,
         n_samples=tuple((name, len(x)) for name, x in data.x.items()),
@@ -248,7 +248,8 @@ class Program:
         state = self._split(weights)
         optimizer_state = [tf.constant(value) for value in self._optimizer_start]
         optimizer_state[self._learning_rate_index] = tf.constant(hyperparameters.learning_rate, tf.float32)
-        parameters = [tf.constant(hyperparameters.loss.get(name, 0.0), tf.float32) for name in structure.parameters]
+        given = dict(structure.parameters) | hyperparameters.loss
+        parameters = [tf.constant(given[name], tf.float32) for name, _ in structure.parameters]
         carry: tuple = (*state, optimizer_state)
         tensors = self._tensors(data)
         points, done, diverged = [], 0, 0
@@ -336,7 +337,7 @@ class Program:
         batch = structure.batch_size
         n_full, n_last = divmod(n_train, batch)
         names = curve_names(structure)
-        parameters = dict(zip(structure.parameters, parameters, strict=True))
+        parameters = dict(zip((name for name, _ in structure.parameters), parameters, strict=True))
 
         def step(x, y, begin, size, state):
             def part(t):
@@ -452,12 +453,22 @@ def predict_with_fit(structure: Structure, weights: list[np.ndarray], x: np.ndar
         return model.predict(x, batch_size=EVALUATION_BATCH, verbose=0)
 
 
-def mean_loss(pair: Pair, y: np.ndarray, raw: np.ndarray, n_classes: int, parameters: dict[str, float]) -> float:
-    """Return a pair's mean loss over samples with targets ``y``, for one raw prediction of shape (1, n_outputs)."""
-    encoded = tf.constant(ENCODINGS[pair.encoding].encode(y, n_classes))
-    raw_predictions = tf.repeat(tf.constant(raw, tf.float32), len(y), axis=0)
-    losses = per_sample_loss(pair, HEADS[pair.head].activation)(encoded, raw_predictions, **parameters)
-    return float(np.mean(losses, dtype=np.float64))
+def mean_loss(pair: Pair, y: np.ndarray, n_classes: int, parameters: dict[str, float]) -> Callable[[np.ndarray], float]:
+    """Return a pair's mean loss over samples with targets ``y``, as a function of one raw prediction for all.
+
+    Returns
+    -------
+    callable
+        Float array of shape (1, n_outputs) -> float.
+    """
+    # In float64: a search for the best constant compares values that are close.
+    encoded = tf.constant(ENCODINGS[pair.encoding].encode(y, n_classes), tf.float64)
+    loss = per_sample_loss(pair, HEADS[pair.head].activation)
+
+    def of_constant(raw: np.ndarray) -> float:
+        return float(np.mean(loss(encoded, tf.repeat(tf.constant(raw, tf.float64), len(y), axis=0), **parameters)))
+
+    return of_constant
 
 
 def curve_names(structure: Structure) -> list[str]:
@@ -515,7 +526,7 @@ def train_with_fit(
         model.set_weights(initial_weights(model, seed))
         optimizer = json.loads(structure.optimizer) | {"learning_rate": hyperparameters.learning_rate}
         loss = per_sample_loss(structure.pair, HEADS[structure.pair.head].activation)
-        parameters = {name: hyperparameters.loss.get(name, 0.0) for name in structure.parameters}
+        parameters = dict(structure.parameters) | hyperparameters.loss
         model.compile(optimizer=build_optimizer(optimizer), loss=lambda y, raw: loss(y, raw, **parameters))
         evaluation = _Evaluation(structure, data, hyperparameters.epochs, stopped)
         n_train = dict(structure.n_samples)["train"]

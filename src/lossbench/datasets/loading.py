@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from lossbench.datasets.table import DATASETS
+from lossbench.datasets.table import DATASETS, SPLITS, split_counts
 
-SPLITS = ("train", "validation", "test")
 GENERATOR_EXCLUDES = ("name", "split", "standardize")
 
 
@@ -63,7 +62,9 @@ def _load(settings_json: str) -> Dataset:
     settings = json.loads(settings_json)
     info = DATASETS[settings["name"]]
     x, y = _make(info.maker, {k: v for k, v in settings.items() if k not in GENERATOR_EXCLUDES})
-    counts = [settings["split"][name] for name in SPLITS]
+    order = _order(y, settings["split"]["seed"], by_class=info.task != "regression")
+    x, y = x[order], y[order]
+    counts = split_counts(settings["split"], len(x))
     edges = np.cumsum([0, *counts])
     rows = {name: slice(edges[i], edges[i + 1]) for i, name in enumerate(SPLITS) if counts[i]}
     standardize = settings["standardize"]
@@ -86,5 +87,23 @@ def _load(settings_json: str) -> Dataset:
 
 
 def _make(maker: str, parameters: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    module, _, function = maker.partition(":")
-    return getattr(importlib.import_module(module), function)(**parameters)
+    module, _, name = maker.partition(":")
+    function = getattr(importlib.import_module(module), name)
+    return function(return_X_y=True) if name.startswith("load_") else function(**parameters)
+
+
+def _order(y: np.ndarray, seed: int | None, *, by_class: bool) -> np.ndarray:
+    """Return the rows in the order in which the splits take them.
+
+    Shuffled by class, every stretch of rows has each class in its share: the rows of a class are spread evenly.
+    """
+    if seed is None:
+        return np.arange(len(y))
+    rng = np.random.default_rng(seed)
+    if not by_class:
+        return rng.permutation(len(y))
+    position = np.empty(len(y))
+    for label in np.unique(y):
+        rows = rng.permutation(np.flatnonzero(y == label))
+        position[rows] = (np.arange(len(rows)) + rng.random()) / len(rows)
+    return np.argsort(position, kind="stable")

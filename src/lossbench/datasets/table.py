@@ -10,11 +10,16 @@ from lossbench.heads import INFINITY
 
 @dataclass
 class Split:
-    """How many samples train, choose and judge: taken from the data's rows in this order."""
+    """How many samples train, choose and judge: counts, or shares of all.
 
-    train: int = MISSING
-    validation: int = MISSING
-    test: int = MISSING
+    They are taken in this order: from the rows as they are if ``seed`` is null, else from rows shuffled with it, each
+    class in its share.
+    """
+
+    train: Any = MISSING
+    validation: Any = MISSING
+    test: Any = MISSING
+    seed: int | None = MISSING
 
 
 @dataclass
@@ -67,6 +72,66 @@ class BlobsConfig(DatasetConfig):
     random_state: int = MISSING
 
 
+@dataclass
+class MoonsConfig(DatasetConfig):
+    """Two noisy half circles that reach into each other."""
+
+    n_samples: int = MISSING
+    noise: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class SpiralsConfig(DatasetConfig):
+    """Two noisy spirals of so many turns around each other."""
+
+    n_samples: int = MISSING
+    turns: float = MISSING
+    noise: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class FriedmanConfig(DatasetConfig):
+    """Friedman's first problem: sines, a parabola and lines of 5 features, the others are noise."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    noise: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class CountsConfig(DatasetConfig):
+    """Poisson counts whose logarithmic mean is linear in the features; ``mean`` is that of an average sample."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    mean: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class OrdinalConfig(DatasetConfig):
+    """Classes in an order: a noisy linear score, cut at its quantiles."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    n_classes: int = MISSING
+    noise: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class TwoModesConfig(DatasetConfig):
+    """A number that is +f(x) or -f(x) with a chance: no single prediction is near both."""
+
+    n_samples: int = MISSING
+    share: float = MISSING
+    noise: float = MISSING
+    random_state: int = MISSING
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """A data set, as data.
@@ -83,6 +148,10 @@ class DatasetInfo:
         ``module:name`` of the function that makes it.
     ranges : dict
         Each setting to the closed range (low, high) of its values.
+    n_samples : int
+        Of data that is not generated.
+    ordered : bool
+        Whether its classes are in an order.
     """
 
     name: str
@@ -93,9 +162,21 @@ class DatasetInfo:
     maker: str
     source: str
     ranges: dict[str, tuple[float, float]]
+    n_samples: int = 0
+    ordered: bool = False
 
 
 _SEED_RANGE = (0, 2**32 - 1)
+_GENERATED = {"n_samples": (2, 10**8), "random_state": _SEED_RANGE}
+_NOISE, _FEATURES = (0.0, 1e30), (1, 10**5)
+
+
+def _real(name: str, task: str, n_samples: int, description: str, source: str, **more: Any) -> DatasetInfo:
+    """Return a row for data that scikit-learn ships."""
+    target_range = more.pop("target_range", (0.0, INFINITY))
+    maker = f"sklearn.datasets:load_{name}"
+    return DatasetInfo(name, task, description, DatasetConfig, target_range, maker, source, {}, n_samples, **more)
+
 
 DATASETS = {
     info.name: info
@@ -147,8 +228,113 @@ DATASETS = {
                 "random_state": _SEED_RANGE,
             },
         ),
+        DatasetInfo(
+            name="moons",
+            task="binary",
+            description="two half circles that reach into each other",
+            config=MoonsConfig,
+            target_range=(0.0, 1.0),
+            maker="sklearn.datasets:make_moons",
+            source="scikit-learn's make_moons",
+            ranges={**_GENERATED, "noise": _NOISE},
+        ),
+        DatasetInfo(
+            name="spirals",
+            task="binary",
+            description="two spirals around each other",
+            config=SpiralsConfig,
+            target_range=(0.0, 1.0),
+            maker="lossbench.datasets.generators:make_spirals",
+            source="Lang and Witbrock (1988), Learning to Tell Two Spirals Apart",
+            ranges={**_GENERATED, "turns": (0.1, 10.0), "noise": _NOISE},
+        ),
+        DatasetInfo(
+            name="friedman1",
+            task="regression",
+            description="sines, a parabola and lines of 5 features",
+            config=FriedmanConfig,
+            target_range=(-INFINITY, INFINITY),
+            maker="sklearn.datasets:make_friedman1",
+            source="Friedman (1991), Multivariate Adaptive Regression Splines, doi:10.1214/aos/1176347963",
+            ranges={**_GENERATED, "n_features": (5, 10**5), "noise": _NOISE},
+        ),
+        DatasetInfo(
+            name="counts",
+            task="regression",
+            description="Poisson counts",
+            config=CountsConfig,
+            target_range=(0.0, INFINITY),
+            maker="lossbench.datasets.generators:make_counts",
+            source="Nelder and Wedderburn (1972), Generalized Linear Models, doi:10.2307/2344614",
+            ranges={**_GENERATED, "n_features": _FEATURES, "mean": (1e-6, 1e6)},
+        ),
+        DatasetInfo(
+            name="ordinal",
+            task="multiclass",
+            description="classes in an order, from a noisy score",
+            config=OrdinalConfig,
+            target_range=(0.0, INFINITY),
+            maker="lossbench.datasets.generators:make_ordinal",
+            source="McCullagh (1980), Regression Models for Ordinal Data, doi:10.1111/j.2517-6161.1980.tb01109.x",
+            ranges={**_GENERATED, "n_features": _FEATURES, "n_classes": (3, 1000), "noise": _NOISE},
+            ordered=True,
+        ),
+        DatasetInfo(
+            name="two_modes",
+            task="regression",
+            description="a number with two modes",
+            config=TwoModesConfig,
+            target_range=(-INFINITY, INFINITY),
+            maker="lossbench.datasets.generators:make_two_modes",
+            source="Bishop (1994), Mixture Density Networks, Aston University NCRG/94/004",
+            ranges={**_GENERATED, "share": (0.0, 1.0), "noise": _NOISE},
+        ),
+        _real(
+            "diabetes",
+            "regression",
+            442,
+            "progression of a disease after a year",
+            "Efron et al. (2004), Least Angle Regression, doi:10.1214/009053604000000067",
+        ),
+        _real(
+            "breast_cancer",
+            "binary",
+            569,
+            "malignant or benign, from 30 measures of cell nuclei",
+            "Street et al. (1993), Nuclear Feature Extraction for Breast Tumor Diagnosis, doi:10.1117/12.148698",
+            target_range=(0.0, 1.0),
+        ),
+        _real(
+            "iris",
+            "multiclass",
+            150,
+            "three species of iris",
+            "Fisher (1936), The Use of Multiple Measurements, doi:10.1111/j.1469-1809.1936.tb02137.x",
+        ),
+        _real(
+            "wine",
+            "multiclass",
+            178,
+            "three cultivars of wine, from 13 chemical measures",
+            "Aeberhard and Forina (1991), Wine, doi:10.24432/C5PC7J",
+        ),
+        _real(
+            "digits",
+            "multiclass",
+            1797,
+            "handwritten digits of 8 x 8 pixels",
+            "Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, doi:10.24432/C50P49",
+        ),
     )
 }
+
+
+SPLITS = ("train", "validation", "test")
+
+
+def split_counts(split: dict[str, Any], n_samples: int) -> list[int]:
+    """Return how many samples each of ``SPLITS`` has; shares are rounded down."""
+    return [int(split[name] * n_samples) if isinstance(split[name], float) else split[name] for name in SPLITS]
 
 
 def scaled_target_range(info: DatasetInfo, settings: dict[str, Any]) -> tuple[float, float]:
