@@ -52,7 +52,7 @@ def test_tutorial_is_three_grids_of_three_losses():
     for settings in by_dataset.values():
         assert settings["optimizer"] == {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": False}
         assert settings["batch_size"] == 32
-        assert settings["dataset"]["split"] == {"train": 500, "validation": 0, "test": 500}
+        assert settings["dataset"]["split"] == {"train": 500, "validation": 0, "test": 500, "seed": None}
     assert [cell.name for cell in tutorial.cells if cell.outside_domain] == [
         "regression/mean_squared_logarithmic_error/linear"
     ]
@@ -125,10 +125,15 @@ def test_aliases_doubles_and_defaults():
 
 
 def test_all_losses_of_a_task_leave_out_what_is_outside_its_domain():
-    assert cell_names("-m", "dataset=regression", "loss=all") == [
-        "regression/mean_squared_error/linear",
-        "regression/mean_absolute_error/linear",
-    ]
+    losses = {name.split("/")[1] for name in cell_names("-m", "dataset=regression", "loss=all")}
+    assert {"mean_squared_error", "mean_absolute_error", "huber", "pinball", "tukey"} <= losses
+    # Counts from 0; ratios of numbers above 0: standardized targets are neither.
+    assert not losses & {"poisson", "mean_squared_logarithmic_error", "mean_absolute_percentage_error"}
+    counts = {name.split("/")[1] for name in cell_names("-m", "dataset=counts", "loss=all")}
+    assert counts - losses == {"poisson", "mean_squared_logarithmic_error"}
+    # Classes without an order have no earth mover's distance.
+    ordered, unordered = (cell_names("-m", f"dataset={name}", "loss=all") for name in ("ordinal", "blobs"))
+    assert len(ordered) == len(unordered) + 1
 
 
 def test_impossible_cells_of_a_sweep_are_left_out_with_a_reason():
@@ -229,7 +234,7 @@ def test_nothing_heavy_is_imported_for_what_needs_no_training(tmp_path, argv):
 
 
 def test_help_shows_the_choices_and_aliases_work_everywhere(tmp_path):
-    assert "loss: auto, binary_crossentropy" in run(tmp_path, "--help").out
+    assert "loss: auto, barron, binary_crossentropy" in run(tmp_path, "--help").out
     first = run(tmp_path, "-m", "loss=bce,hinge", "--cfg", "job")
     assert first.status == 0
     assert "name: binary_crossentropy" in first.out
@@ -244,7 +249,9 @@ def test_completion_passes_untouched(tmp_path):
 @pytest.mark.parametrize("group", [group for group in GROUPS if group != "experiment"])
 def test_every_choice_of_every_group_composes(group):
     for name in choices_of(group):
-        dataset = {"linear": "regression", "softmax": "blobs"}.get(name, "circles")
+        dataset = {"linear": "regression", "softmax": "blobs", "softplus": "counts", "exponential": "counts"}.get(
+            name, "circles"
+        )
         if group == "loss":
             from lossbench.losses.table import LOSSES
 
