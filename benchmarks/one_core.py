@@ -20,12 +20,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lossbench import quiet_tensorflow, trainer  # noqa: F401
 from lossbench.arguments import read_overrides
 from lossbench.cell import PreparedCell
 from lossbench.models import build_model, initial_weights
 from lossbench.planning import make_plan
 from lossbench.seeds import batch_orders
+from lossbench.trainer import train_compiled
 
 FLAGS = {"c": ["-O3", "-march=native"], "c_fast_math": ["-O3", "-march=native", "-ffast-math"]}
 LOSS_NAMES = {
@@ -129,9 +129,9 @@ def compare(prepared: PreparedCell, folder: Path, repeats: int) -> dict:
     }
 
 
-def ours(prepared: PreparedCell, seed: int, epochs: int) -> trainer.Trained:
+def ours(prepared: PreparedCell, seed: int, epochs: int) -> Any:
     hyperparameters = dataclasses.replace(prepared.hyperparameters, epochs=epochs)
-    return trainer.train_compiled(prepared.structure, prepared.data, hyperparameters, seed)
+    return train_compiled(prepared.structure, prepared.data, hyperparameters, seed)
 
 
 def in_one_row(weights: list[np.ndarray]) -> np.ndarray:

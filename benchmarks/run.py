@@ -67,7 +67,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure lossbench against other ways to run the tutorial, and C.")
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions: four minutes instead of fifteen")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions: four minutes instead of eleven")
     parser.add_argument(
         "--only", default="a,b,c,d", help="parts, with commas: " + "; ".join(map(" ".join, PARTS.items()))
     )

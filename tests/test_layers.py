@@ -60,7 +60,8 @@ def reached(name: str, seen: set[str] | None = None) -> set[str]:
     for imported in imports(name, lazy=False):
         own = imported.removeprefix("lossbench.")
         if imported.startswith("lossbench.") and modules(own):
-            if own not in seen and (SOURCE / Path(*own.split("."))).with_suffix(".py").exists():
+            own = own if (SOURCE / Path(*own.split("."))).with_suffix(".py").exists() else f"{own}.__init__"
+            if own not in seen:
                 seen.add(own)
                 packages |= reached(own, seen)
         elif not imported.startswith("lossbench"):

@@ -7,12 +7,12 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from scipy.optimize import minimize_scalar
 
-from lossbench import trainer
 from lossbench.config import conf_folder
 from lossbench.heads import ENCODINGS, HEADS
 from lossbench.losses.functions import load, loss_parameters, per_sample_loss
 from lossbench.losses.table import ALIASES, BASELINES, LOSSES, losses_for, pair
 from lossbench.naive import STATISTICS, constant_raw_prediction
+from lossbench.trainer import training
 
 N_CLASSES = {"regression": 0, "binary": 2, "multiclass": 3}
 
@@ -149,7 +149,7 @@ def test_the_best_constant_is_the_statistic_that_the_table_names(name):
     row = LOSSES[name]
     y = np.random.default_rng(4).gamma(2.0, size=(101, 1))
     made = pair(row, HEADS["linear"] if "linear" in heads_of(row) else HEADS["exponential"], "regression")
-    of_constant = trainer.mean_loss(made, y, 0, parameters_of(made))
+    of_constant = training.mean_loss(made, y, 0, parameters_of(made))
     best = minimize_scalar(
         lambda p: of_constant(HEADS[made.head].invert(np.array([[p]]))),
         bounds=(0, 10),
@@ -172,7 +172,7 @@ def test_no_constant_of_a_class_loss_beats_its_statistic(made):
     code = encoded(made, y)
     loss = loss_of(made)
     parameters = parameters_of(made)
-    of_constant = trainer.mean_loss(made, y, N_CLASSES[made.task], parameters)
+    of_constant = training.mean_loss(made, y, N_CLASSES[made.task], parameters)
     best_raw = constant_raw_prediction(made, y, N_CLASSES[made.task], parameters, of_constant).astype(np.float32)
     best = float(np.mean(loss(code, np.repeat(best_raw, len(y), axis=0))))
     rng = np.random.default_rng(5)

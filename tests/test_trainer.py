@@ -13,13 +13,13 @@ import tensorflow as tf
 from conftest import environment
 from test_losses import KERAS_ARGUMENTS, PAIRS, parameters_of
 
-from lossbench import trainer
 from lossbench.datasets.loading import Part
 from lossbench.heads import ENCODINGS, HEADS
 from lossbench.losses.table import LOSSES, pair
 from lossbench.models import build_model, build_optimizer, initial_weights
 from lossbench.seeds import batch_orders
-from lossbench.trainer import Hyperparameters, make_data, make_structure, train_compiled, train_with_fit
+from lossbench.trainer import compiled, predict_compiled, predict_with_fit, train_compiled, train_with_fit, training
+from lossbench.trainer.training import Data, Hyperparameters, StoppedError, main_metric, make_data, make_structure
 
 # 100 = 3 * 32 + 4: the last batch is smaller.
 N_TRAIN, N_TEST, BATCH = 100, 60, 32
@@ -171,9 +171,9 @@ def test_stock_optimizers_train_as_pure_functions(name):
 def test_curves_are_those_of_the_final_weights():
     structure, data, hyperparameters = setting(BCE)
     trained = train_compiled(structure, data, hyperparameters, seed=0)
-    raw = trainer.predict_compiled(structure, trained.weights, data.x["test"])
+    raw = predict_compiled(structure, trained.weights, data.x["test"])
     assert raw.shape == (N_TEST, 1)
-    assert trained.curves["test/accuracy"][-1] == pytest.approx(trainer.main_metric(BCE, raw, data.target["test"]))
+    assert trained.curves["test/accuracy"][-1] == pytest.approx(main_metric(BCE, raw, data.target["test"]))
 
 
 # ---- Itself, bit for bit.
@@ -277,7 +277,7 @@ train_compiled(structure, data, replace(h, learning_rate=0.3), 0)
 train_compiled(structure, data, replace(h, loss={"label_smoothing": 0.1}), 0)
 other = setting(made, data_seed=9, optimizer={**SGD, "learning_rate": 0.2}, loss={"label_smoothing": 0.3})
 train_compiled(*other, 5)
-print(before, len(os.listdir(sys.argv[1])), len(trainer._programs), trainer.program_for(structure).n_traces)
+print(before, len(os.listdir(sys.argv[1])), len(compiled._programs), compiled.program_for(structure).n_traces)
 """
 
 
@@ -301,14 +301,14 @@ def test_another_seed_learning_rate_loss_parameter_or_data_of_the_shape_compiles
 
 def test_chunks_of_epochs_change_nothing_but_when_it_can_stop(monkeypatch):
     whole = setting(BCE, epochs=7)
-    monkeypatch.setattr(trainer, "WORK_PER_CALL", 3 * N_TRAIN * (5 * 8 + 9))
+    monkeypatch.setattr(training, "WORK_PER_CALL", 3 * N_TRAIN * (5 * 8 + 9))
     parts = setting(BCE, epochs=7)
     assert parts[0].epochs_per_call == 3
     a, b = train_compiled(*whole, seed=0), train_compiled(*parts, seed=0)
     assert a.epochs.tolist() == b.epochs.tolist() == list(range(1, 8))
     assert_close(a, b.weights, b.curves)
     asked = iter([False, True])
-    with pytest.raises(trainer.StoppedError):
+    with pytest.raises(StoppedError):
         train_compiled(*parts, seed=0, stopped=lambda: next(asked))
 
 
@@ -331,13 +331,13 @@ def test_a_diverged_run_stops_and_names_its_epoch():
 def test_evaluation_in_batches_is_the_whole_splits(monkeypatch):
     whole = train_compiled(*setting(BCE, epochs=3), seed=0)
     # 100 and 60 samples in batches of 40: full ones and a rest. Another number of epochs makes another program.
-    monkeypatch.setattr(trainer, "EVALUATION_BATCH", 40)
-    monkeypatch.setattr(trainer, "_programs", {})
+    monkeypatch.setattr(training, "EVALUATION_BATCH", 40)
+    monkeypatch.setattr(compiled, "_programs", {})
     batched = train_compiled(*setting(BCE, epochs=3), seed=0)
     assert_close(batched, whole.weights, whole.curves)
     structure, data, _ = setting(BCE, epochs=3)
-    predicted = trainer.predict_compiled(structure, batched.weights, data.x["train"])
-    plain = trainer.predict_with_fit(structure, batched.weights, data.x["train"])
+    predicted = predict_compiled(structure, batched.weights, data.x["train"])
+    plain = predict_with_fit(structure, batched.weights, data.x["train"])
     np.testing.assert_allclose(predicted, plain, atol=1e-6)
 
 
@@ -354,7 +354,7 @@ def test_saturated_on_the_wrong_side_still_learns():
     for made, start in ((BCE, [[-40.0]]), (pair_of("kl_divergence", "softmax", "multiclass"), [[-40.0, 40.0, 0.0]])):
         n = len(start[0])
         y = np.ones((4, 1), np.float32) if n == 1 else np.eye(3, dtype=np.float32)[[0, 0, 0, 0]]
-        data = trainer.Data({"train": x.numpy()}, {"train": y}, {"train": np.full(4, int(n == 1), np.int32)})
+        data = Data({"train": x.numpy()}, {"train": y}, {"train": np.full(4, int(n == 1), np.int32)})
         settings = {
             "model": {"name": "mlp", "hidden_units": [], "activation": "relu", "initializer": "he_uniform"},
             "optimizer": {**SGD, "momentum": 0.0},
@@ -363,7 +363,7 @@ def test_saturated_on_the_wrong_side_still_learns():
             "evaluate_every": 1,
             "epochs": 1,
         }
-        program = trainer.program_for(make_structure(settings, made, data))
+        program = compiled.program_for(make_structure(settings, made, data))
         program_start = [np.zeros((1, n), np.float32), np.array(start[0], np.float32)]
         trained = program.train_from(program_start, batch_orders(0, 4, 1), data, Hyperparameters(1.0, {}, 1))
         np.testing.assert_allclose(

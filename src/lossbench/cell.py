@@ -15,21 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from lossbench import quiet_tensorflow, trainer  # noqa: F401
+from lossbench import quiet_tensorflow  # noqa: F401
 from lossbench.config import KEY_SETTINGS, MAIN_METRICS
 from lossbench.datasets.loading import Dataset, load
 from lossbench.metrics import Scores, evaluate
 from lossbench.naive import constant_raw_prediction, is_stuck, naive_scores
 from lossbench.plan import Cell
 from lossbench.results import DIVERGED, FAILED, FINISHED, RunInfo, write_arrays, write_part, write_text
-from lossbench.trainer import Data, Hyperparameters, Structure, Trained
+from lossbench.trainer import PREDICT, TRAIN, training
+from lossbench.trainer.compiled import program_for
+from lossbench.trainer.training import Data, Hyperparameters, Structure, Trained
 
 log = logging.getLogger(__name__)
 # TensorFlow is a million objects that stay: without this, collecting garbage walks through them again and again.
 gc.freeze()
 
-TRAIN = {"compiled": trainer.train_compiled, "fit": trainer.train_with_fit}
-PREDICT = {"compiled": trainer.predict_compiled, "fit": trainer.predict_with_fit}
 # Points of a decision grid along each of two features.
 GRID_POINTS = 45
 
@@ -48,12 +48,12 @@ class PreparedCell:
     @cached_property
     def data(self) -> Data:
         """Its data as its programs take them."""
-        return trainer.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes)
+        return training.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes)
 
     @cached_property
     def structure(self) -> Structure:
         """What its program is compiled for."""
-        return trainer.make_structure(self.cell.settings, self.cell.pair, self.data)
+        return training.make_structure(self.cell.settings, self.cell.pair, self.data)
 
     @cached_property
     def hyperparameters(self) -> Hyperparameters:
@@ -74,7 +74,7 @@ class PreparedCell:
         """The cell's own loss of its best constant prediction, on the training split."""
         pair, y = self.cell.pair, self.dataset.splits["train"].y
         n_classes, parameters = self.dataset.n_classes, self.hyperparameters.loss
-        of_constant = trainer.mean_loss(pair, y, n_classes, parameters)
+        of_constant = training.mean_loss(pair, y, n_classes, parameters)
         return of_constant(constant_raw_prediction(pair, y, n_classes, parameters, of_constant))
 
     @cached_property
@@ -97,7 +97,7 @@ def compile_ahead(cells: list[Cell]) -> threading.Thread:
             if cell.settings["trainer"] != "compiled":
                 continue
             try:
-                trainer.program_for(PreparedCell(cell).structure)
+                program_for(PreparedCell(cell).structure)
             except Exception:
                 # The cell's own job meets the same error, and says it where the user looks.
                 log.debug("compiling ahead failed for %s", cell.name, exc_info=True)
@@ -117,7 +117,7 @@ def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None
         prepared = PreparedCell(cell)
         _write_cell(prepared, folder)
         if cell.settings["trainer"] == "compiled":
-            trainer.program_for(prepared.structure)
+            program_for(prepared.structure)
     except Exception as error:
         log.exception("%s cannot be trained", cell.name)
         for seed in seeds:
@@ -147,7 +147,7 @@ def _run(prepared: PreparedCell, folder: Path, seed: int, stop: threading.Event)
         )
         info, arrays = _describe(prepared, seed, trained, started)
         write_part(folder, info, arrays)
-    except trainer.StoppedError:
+    except training.StoppedError:
         return
     except Exception as error:
         log.exception("%s seed=%d failed", cell.name, seed)

@@ -115,6 +115,12 @@ def _replace(path: Path, write) -> None:
         raise
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process left half written in a cell's folder."""
+    for path in (*folder.glob(".*.npz.*"), *folder.glob(".*.json.*"), *folder.glob("parts/.seed=*")):
+        path.unlink(missing_ok=True)
+
+
 def read_run(path: Path) -> Run | None:
     """Return the run in a part file; None where there is none or it cannot be read."""
     try:

@@ -19,6 +19,7 @@ from lossbench.results import (
     read_results,
     read_run,
     read_runs,
+    remove_unfinished,
     seeds_on_disk,
     write_results,
     write_text,
@@ -33,19 +34,27 @@ SUCCESS, SOME_FAILED, INTERRUPTED = 0, 1, 130
 def run_sweep(plan: Plan) -> int:
     """Run what of a plan is not finished, show the answer, and return the exit status."""
     terminal = Terminal(plan)
-    before = {cell.folder: read_runs(plan.folder / cell.folder, plan.seeds) for cell in plan.cells}
-    open_seeds = {cell.folder: _open_seeds(plan, before[cell.folder]) for cell in plan.cells}
-    for text in first_lines(plan, before, open_seeds):
-        terminal.line(text)
     if plan.only_plan:
+        open_seeds = _begin(plan, terminal)
         for cell in plan.cells:
             terminal.line(f"  {cell.name}: {len(open_seeds[cell.folder])} of {len(plan.seeds)} runs to do")
         return SUCCESS
     with sweep_lock(plan):
-        return _run(plan, terminal, open_seeds)
+        return _run(plan, terminal, _begin(plan, terminal))
+
+
+def _begin(plan: Plan, terminal: Terminal) -> dict[str, list[int]]:
+    """Say what there is and what is to do, and return the open seeds of each cell's folder."""
+    before = {cell.folder: read_runs(plan.folder / cell.folder, plan.seeds) for cell in plan.cells}
+    open_seeds = {cell.folder: _open_seeds(plan, before[cell.folder]) for cell in plan.cells}
+    for text in first_lines(plan, before, open_seeds):
+        terminal.line(text)
+    return open_seeds
 
 
 def _run(plan: Plan, terminal: Terminal, open_seeds: dict[str, list[int]]) -> int:
+    for cell in plan.cells:
+        remove_unfinished(plan.folder / cell.folder)
     _set_earlier_aside(plan, open_seeds)
     write_text(plan.folder / "plan.json", plan.to_json())
     has_work = any(open_seeds.values())

@@ -1,0 +1,108 @@
+"""The plain trainer: Keras's ``Model.fit``, from the same start and order. Slow, and there to be believed."""
+
+import json
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lossbench.heads import HEADS
+from lossbench.losses.functions import per_sample_loss
+from lossbench.models import build_model, build_optimizer, initial_weights
+from lossbench.seeds import batch_orders
+from lossbench.trainer.training import (
+    EVALUATION_BATCH,
+    Data,
+    Hyperparameters,
+    StoppedError,
+    Structure,
+    Trained,
+    curve_names,
+    main_metric,
+    tracing_lock,
+)
+
+
+def train_with_fit(
+    structure: Structure,
+    data: Data,
+    hyperparameters: Hyperparameters,
+    seed: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train one run with Keras's ``Model.fit``: the same start, order, loss and optimizer, nothing compiled ahead.
+
+    Slow, and plain enough to be believed; the compiled trainer agrees with it to 1e-5. Parameters, result and
+    errors are those of ``train_compiled``.
+    """
+    with tracing_lock:
+        model = build_model(json.loads(structure.model), structure.n_features, structure.n_outputs)
+        model.set_weights(initial_weights(model, seed))
+        optimizer = json.loads(structure.optimizer) | {"learning_rate": hyperparameters.learning_rate}
+        loss = per_sample_loss(structure.pair, HEADS[structure.pair.head].activation)
+        parameters = dict(structure.parameters) | hyperparameters.loss
+        model.compile(optimizer=build_optimizer(optimizer), loss=lambda y, raw: loss(y, raw, **parameters))
+        evaluation = _Evaluation(structure, data, hyperparameters.epochs, stopped)
+        n_train = dict(structure.n_samples)["train"]
+        orders = np.stack(list(batch_orders(seed, n_train, hyperparameters.epochs)))
+        model.fit(
+            _batches(data, orders, structure.batch_size),
+            epochs=hyperparameters.epochs,
+            steps_per_epoch=-(-n_train // structure.batch_size),
+            callbacks=[evaluation],
+            shuffle=False,
+            verbose=0,
+        )
+    if stopped():
+        raise StoppedError
+    history = np.array(evaluation.rows, np.float32)
+    return Trained(
+        epochs=history[:, 0].astype(np.int64),
+        curves={name: history[:, i + 1] for i, name in enumerate(curve_names(structure))},
+        weights=model.get_weights(),
+        diverged_epoch=evaluation.diverged_epoch,
+    )
+
+
+def _batches(data: Data, orders: np.ndarray, batch_size: int) -> tf.data.Dataset:
+    """Return the training batches of all epochs, one after the other."""
+    x, y = tf.constant(data.x["train"]), tf.constant(data.y["train"])
+    epochs = tf.data.Dataset.from_tensor_slices(orders)
+    rows = epochs.flat_map(lambda order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size))
+    return rows.map(lambda r: (tf.gather(x, r), tf.gather(y, r)))
+
+
+class _Evaluation(keras.callbacks.Callback):
+    """Evaluates whole splits after an epoch, and stops the training when its loss is no longer finite."""
+
+    def __init__(self, structure: Structure, data: Data, epochs: int, stopped: Callable[[], bool]):
+        super().__init__()
+        self.structure, self.data, self.epochs, self.stopped = structure, data, epochs, stopped
+        self.rows: list[list[float]] = []
+        self.diverged_epoch = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        number = epoch + 1
+        self.model.stop_training = self.stopped()
+        if number % self.structure.evaluate_every and number != self.epochs:
+            return
+        values: list[float] = []
+        for name in self.data.x:
+            x, y, target = self.data.x[name], self.data.y[name], self.data.target[name]
+            starts = range(0, len(x), EVALUATION_BATCH)
+            raw = np.concatenate([self.model(x[i : i + EVALUATION_BATCH], training=False) for i in starts])
+            values.append(float(np.mean(self.model.loss(tf.constant(y), tf.constant(raw)))))
+            values.append(main_metric(self.structure.pair, raw, target))
+        self.rows.append([number, *values])
+        if not np.isfinite(values[0]):
+            self.diverged_epoch = number
+            self.model.stop_training = True
+
+
+def predict_with_fit(structure: Structure, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Return what ``predict_compiled`` does, through Keras's ``Model.predict``."""
+    with tracing_lock:
+        model = build_model(json.loads(structure.model), structure.n_features, structure.n_outputs)
+        model.set_weights(weights)
+        return model.predict(x, batch_size=EVALUATION_BATCH, verbose=0)
