@@ -221,7 +221,11 @@ def test_what_a_user_deleted_stays_deleted(tmp_path):
 def test_rerun_all_trains_again_and_keeps_what_was(tmp_path):
     run(tmp_path, *QUICK, "seeds=1")
     first = (tmp_path / "multirun" / "quick" / "results.csv").read_text()
+    cells = {r["id"] for r in live(tmp_path, "cell")}
     again = run(tmp_path, *QUICK, "seeds=1", "rerun=all")
+    # What a cell says of its runs is written anew, too.
+    assert len(live(tmp_path, "cell")) == 2
+    assert not cells & {r["id"] for r in live(tmp_path, "cell")}
     assert "2 run again (rerun=all)" in again.out.splitlines()[0]
     assert (tmp_path / "multirun" / "quick" / "results.csv").read_text() == first
     assert len(list((tmp_path / "multirun" / "quick").glob("*/earlier/seed=0-*.npz"))) == 2

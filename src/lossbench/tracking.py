@@ -103,9 +103,11 @@ class Tracker:
         recorded = self._seed_runs.get(run.info.key)
         started = f"{run.info.started:.3f}"
         if recorded is not None and recorded.data.tags.get("started") != started:
-            # The run was trained again: the record follows.
+            # The run was trained again: the record follows, and so does what its cell says of all runs.
             self._delete(recorded)
             recorded = None
+            if parent not in self._open:
+                parent = self._new_cell_run(cell, run.info.started)
         if recorded is None:
             tags = self._tags(cell, "run") | {
                 "mlflow.parentRunId": parent,
@@ -273,16 +275,19 @@ class Tracker:
             run = same[0]
             if run.info.status != "FINISHED" and run.info.lifecycle_stage != "deleted":
                 self._reopen(run)
-        else:
-            colour = COLOURS[self.plan.cells.index(cell) % len(COLOURS)]
-            tags = self._tags(cell, "cell") | {"cell_key": cell.key, "seeds": seeds, **self._source()}
-            tags["mlflow.runColor"] = colour
-            run = self._create(cell.name, tags, started)
-            self._cells.setdefault(cell.key, []).append(run)
-            # The cell's earlier runs, and those that this plan leaves out, move to the new one.
-            for key, seed_run in self._seed_runs.items():
-                if key.startswith(f"{cell.key[:16]}-") and seed_run.info.lifecycle_stage != "deleted":
-                    self.client.set_tag(seed_run.info.run_id, "mlflow.parentRunId", run.info.run_id)
+            self._current[cell.key] = run.info.run_id
+            return run.info.run_id
+        return self._new_cell_run(cell, started)
+
+    def _new_cell_run(self, cell: Cell, started: float) -> str:
+        tags = self._tags(cell, "cell") | {"cell_key": cell.key, "seeds": _short_seeds(self.plan.seeds)}
+        tags["mlflow.runColor"] = COLOURS[self.plan.cells.index(cell) % len(COLOURS)]
+        run = self._create(cell.name, tags | self._source(), started)
+        self._cells.setdefault(cell.key, []).append(run)
+        # The cell's earlier runs, and those that this plan leaves out, move to the new one.
+        for key, seed_run in self._seed_runs.items():
+            if key.startswith(f"{cell.key[:16]}-") and seed_run.info.lifecycle_stage != "deleted":
+                self.client.set_tag(seed_run.info.run_id, "mlflow.parentRunId", run.info.run_id)
         self._current[cell.key] = run.info.run_id
         return run.info.run_id
 
