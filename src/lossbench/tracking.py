@@ -104,7 +104,7 @@ class Tracker:
         started = f"{run.info.started:.3f}"
         if recorded is not None and recorded.data.tags.get("started") != started:
             # The run was trained again: the record follows, and so does what its cell says of all runs.
-            self._delete(recorded)
+            self._delete(self._seed_runs.pop(run.info.key))
             recorded = None
             if parent not in self._open:
                 parent = self._new_cell_run(cell, run.info.started)
