@@ -1,8 +1,7 @@
 """The training alone, on one core: lossbench's compiled program against loop.c.
 
-`python benchmarks/one_core.py REPEATS` prints JSON; run.py starts it bound to one core. Both programs get the same
-data; the C loop also gets the initial weights and the batch orders for nothing, while lossbench draws its own within
-the time measured.
+`python benchmarks/one_core.py REPEATS` prints JSON. Both are given the same data, initial weights and batch orders;
+what drawing these costs a run of lossbench is measured beside.
 """
 
 import ctypes
@@ -25,7 +24,7 @@ from lossbench.cell import PreparedCell
 from lossbench.models import build_model, initial_weights
 from lossbench.planning import make_plan
 from lossbench.seeds import batch_orders
-from lossbench.trainer import train_compiled
+from lossbench.trainer.compiled import program_for
 
 FLAGS = {"c": ["-O3", "-march=native"], "c_fast_math": ["-O3", "-march=native", "-ffast-math"]}
 LOSS_NAMES = {
@@ -56,15 +55,17 @@ class Peer:
         }
         self.variants = {name: compile_c(shapes, flags, folder) for name, flags in FLAGS.items()}
 
-    def draw(self, seed: int, epochs: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a run's initial weights in one row, and its batch orders."""
-        weights = np.concatenate([w.ravel() for w in initial_weights(self.model, seed)])
-        return weights, np.stack(list(batch_orders(seed, len(self.data.x["train"]), epochs)))
+    def draw(self, seed: int, epochs: int) -> tuple[list[np.ndarray], np.ndarray]:
+        """Return a run's initial weights and its batch orders."""
+        orders = np.stack(list(batch_orders(seed, len(self.data.x["train"]), epochs)))
+        return initial_weights(self.model, seed), orders
 
-    def train(self, variant: str, weights: np.ndarray, orders: np.ndarray) -> tuple["Seconds", np.ndarray, np.ndarray]:
+    def train(
+        self, variant: str, weights: list[np.ndarray], orders: np.ndarray
+    ) -> tuple["Seconds", np.ndarray, np.ndarray]:
         """Return the seconds of a training, its weights in one row and its curves, a row for each epoch."""
         x, y = self.data.x, self.data.y
-        trained, curves = weights.copy(), np.zeros((len(orders), 4), np.float32)
+        trained, curves = in_one_row(weights), np.zeros((len(orders), 4), np.float32)
         optimizer = self.settings["optimizer"]
         arguments = [
             *(_pointer(x["train"]), _pointer(y["train"]), len(x["train"])),
@@ -108,16 +109,19 @@ def compare(prepared: PreparedCell, folder: Path, repeats: int) -> dict:
     """Train a cell with every seed below ``repeats``, in turn by each program; return medians in milliseconds."""
     peer = Peer(prepared, folder)
     epochs = prepared.hyperparameters.epochs
-    ours(prepared, 0, epochs)
+    ours(prepared, *peer.draw(0, epochs))
     seconds: dict[str, list[Seconds]] = {name: [] for name in ("draw", "ours", *FLAGS)}
     differences: dict[str, list[float]] = {name: [] for name in ("weights", "curves", "early_weights")}
     for seed in range(repeats):
         drawn, (weights, orders) = timed(lambda seed=seed: peer.draw(seed, epochs))
-        taken, trained = timed(lambda seed=seed: ours(prepared, seed, epochs))
+        taken, trained = timed(lambda given=(weights, orders): ours(prepared, *given))
         theirs = {name: peer.train(name, weights, orders) for name in FLAGS}
         for name, value in {"draw": drawn, "ours": taken, **{name: t[0] for name, t in theirs.items()}}.items():
             seconds[name].append(value)
-        early, early_theirs = ours(prepared, seed, EARLY_EPOCHS), peer.train("c", weights, orders[:EARLY_EPOCHS])
+        early, early_theirs = (
+            ours(prepared, weights, orders[:EARLY_EPOCHS]),
+            peer.train("c", weights, orders[:EARLY_EPOCHS]),
+        )
         differences["weights"].append(furthest(theirs["c"][1], in_one_row(trained.weights)))
         differences["curves"].append(furthest(theirs["c"][2], np.stack(list(trained.curves.values()), axis=1)))
         differences["early_weights"].append(furthest(early_theirs[1], in_one_row(early.weights)))
@@ -129,9 +133,9 @@ def compare(prepared: PreparedCell, folder: Path, repeats: int) -> dict:
     }
 
 
-def ours(prepared: PreparedCell, seed: int, epochs: int) -> Any:
-    hyperparameters = dataclasses.replace(prepared.hyperparameters, epochs=epochs)
-    return train_compiled(prepared.structure, prepared.data, hyperparameters, seed)
+def ours(prepared: PreparedCell, weights: list[np.ndarray], orders: np.ndarray) -> Any:
+    hyperparameters = dataclasses.replace(prepared.hyperparameters, epochs=len(orders))
+    return program_for(prepared.structure).train_from(weights, iter(orders), prepared.data, hyperparameters)
 
 
 def in_one_row(weights: list[np.ndarray]) -> np.ndarray:
