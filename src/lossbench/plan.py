@@ -67,8 +67,16 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """The loss and the swept settings, with a dagger where targets lie outside the loss's domain."""
-        return "/".join([self.loss + ("†" if self.outside_domain else ""), *self.name.split("/")[3:]])
+        """The loss and its swept settings by their last names, with a dagger outside the loss's domain."""
+        swept = [part for part in self.name.split("/")[3:] if not part.startswith("dataset.")]
+        short = [f"{key.split('.')[-1]}={value}" for key, _, value in (part.partition("=") for part in swept)]
+        return "/".join([self.loss + ("†" if self.outside_domain else ""), *short])
+
+    @property
+    def data(self) -> str:
+        """The data set with its own swept settings: what cells must share to be compared."""
+        swept = [part for part in self.name.split("/")[3:] if part.startswith("dataset.")]
+        return "/".join([self.dataset, *swept])
 
     @property
     def pair(self) -> Pair:

@@ -159,8 +159,9 @@ class CellResults:
         return sum(run.info.stuck for run in self.runs)
 
     def scores(self, name: str) -> np.ndarray:
-        """Return a final metric (``test/accuracy``) of the runs that have it; NaN where it is not finite."""
-        return np.array([run.info.scores[name] for run in self.runs if name in run.info.scores], np.float64)
+        """Return a final metric (``test/accuracy``) of the finished runs that have it."""
+        finished = [run.info for run in self.runs if run.info.status == FINISHED]
+        return np.array([info.scores[name] for info in finished if name in info.scores], np.float64)
 
     @property
     def naive(self) -> dict[str, float]:

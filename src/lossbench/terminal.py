@@ -89,7 +89,7 @@ class Terminal:
         if not self._grouped:
             self.line("  ".join([*names, n_runs, f"test {metric} {value}", tail]))
             return
-        heading = f"{cell.dataset}: test {metric}"
+        heading = f"{cell.data}: test {metric}"
         if heading != self._heading:
             self._heading = heading
             self.line(heading)
@@ -102,7 +102,7 @@ class Terminal:
 
 
 def _names(cell: Cell) -> list[str]:
-    return [cell.dataset, cell.label, cell.head]
+    return [cell.data, cell.label, cell.head]
 
 
 def _notes(results: CellResults) -> list[str]:
@@ -113,8 +113,8 @@ def _notes(results: CellResults) -> list[str]:
 def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
     """Return the tables at the end of a sweep."""
     lines: list[str] = []
-    for dataset in dict.fromkeys(result.cell.dataset for result in results):
-        lines += ["", *_dataset_table([result for result in results if result.cell.dataset == dataset])]
+    for data in dict.fromkeys(result.cell.data for result in results):
+        lines += ["", *_data_table([result for result in results if result.cell.data == data])]
     if any(result.cell.outside_domain for result in results):
         lines += ["", "† the targets lie outside the loss's domain: its formula does not mean there what it says."]
     if plan.published:
@@ -134,7 +134,7 @@ def ranked(results: list[CellResults]) -> list[CellResults]:
     return sorted(results, key=rank)
 
 
-def _dataset_table(results: list[CellResults]) -> list[str]:
+def _data_table(results: list[CellResults]) -> list[str]:
     metric = MAIN_METRICS[results[0].cell.task]
     order = "lower" if metric in LOWER_IS_BETTER else "higher"
     naive = next((r.naive.get(f"test/{metric}", math.nan) for r in results if r.naive), math.nan)
@@ -150,8 +150,11 @@ def _dataset_table(results: list[CellResults]) -> list[str]:
         for result in ranked(results)
     ]
     failed = sum(result.count(FAILED) for result in results)
+    heading = f"{results[0].cell.data}: test {metric}, mean ± 95 % interval"
+    explained = f"({order} is better; naive {number(naive)})"
+    together = f"{heading} {explained}"
     return [
-        f"{results[0].cell.dataset}: test {metric}, mean ± 95 % interval ({order} is better; naive {number(naive)})",
+        *([together] if len(together) <= WIDTH else [heading, explained]),
         *table([["loss", "head", f"test {metric}", "n", "diverged", "stuck"], *rows], left=2),
         *([f"{failed} failed runs are not in it."] if failed else []),
     ]

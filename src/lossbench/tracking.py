@@ -178,12 +178,11 @@ class Tracker:
 
     def finish(self, results: list[CellResults], note: str) -> None:
         """Write the answer of a sweep whose runs are all there."""
-        for dataset in dict.fromkeys(result.cell.dataset for result in results):
-            chosen = [r for r in results if r.cell.dataset == dataset and any("epochs" in x.arrays for x in r.runs)]
+        for data in dict.fromkeys(result.cell.data for result in results):
+            chosen = [r for r in results if r.cell.data == data and any("epochs" in x.arrays for x in r.runs)]
             if chosen:
-                metric = MAIN_METRICS[chosen[0].cell.task]
-                figure = dataset_figure(dataset, chosen, metric)
-                self.client.log_figure(self.sweep_run_id, figure, f"curves-{dataset}.png")
+                figure = dataset_figure(data, chosen, MAIN_METRICS[chosen[0].cell.task])
+                self.client.log_figure(self.sweep_run_id, figure, f"curves-{data.replace('/', '-')}.png")
         for name in ("results.csv", "plan.json"):
             self.client.log_artifact(self.sweep_run_id, str(self.plan.folder / name))
         self.client.set_tag(self.sweep_run_id, "mlflow.note.content", note)
@@ -386,7 +385,8 @@ def _aggregates(results: CellResults) -> dict[str, float]:
         if interval.n > 1:
             values[f"final/{name}_std"] = float(finite.std(ddof=1))
             values[f"final/{name}_low"], values[f"final/{name}_high"] = interval.low, interval.high
-    return {name: value for name, value in values.items() if np.isfinite(value)}
+    # The UI shows every digit that it is given; six are more than seeds determine.
+    return {name: float(f"{value:.6g}") for name, value in values.items() if np.isfinite(value)}
 
 
 def _counts(results: list[CellResults]) -> list[Metric]:
