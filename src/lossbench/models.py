@@ -8,14 +8,17 @@ import numpy as np
 from lossbench.seeds import stream
 
 
-def build_model(settings: dict[str, Any], n_features: int, n_outputs: int) -> keras.Model:
-    """Return the network that a cell's ``model`` settings describe; its last layer is linear (the head activates)."""
+def build_model(
+    settings: dict[str, Any], n_features: int, n_outputs: int, dense: type[keras.layers.Dense] = keras.layers.Dense
+) -> keras.Model:
+    """Return the network that a cell's ``model`` settings describe; its last layer is linear (the head activates).
+
+    ``dense`` is the class of its layers.
+    """
     layers: list[Any] = [keras.Input((n_features,))]
     for n_units in settings["hidden_units"]:
-        layers.append(
-            keras.layers.Dense(n_units, activation=settings["activation"], kernel_initializer=settings["initializer"])
-        )
-    return keras.Sequential([*layers, keras.layers.Dense(n_outputs)])
+        layers.append(dense(n_units, activation=settings["activation"], kernel_initializer=settings["initializer"]))
+    return keras.Sequential([*layers, dense(n_outputs)])
 
 
 def build_optimizer(settings: dict[str, Any]) -> keras.optimizers.Optimizer:

@@ -19,6 +19,7 @@ from lossbench.losses.functions import per_sample_loss
 from lossbench.models import build_model, build_optimizer, initial_weights
 from lossbench.seeds import batch_orders
 from lossbench.trainer import training
+from lossbench.trainer.narrow import NarrowDense
 from lossbench.trainer.training import (
     Data,
     Hyperparameters,
@@ -94,7 +95,8 @@ class Program:
         self.structure = structure
         self._pinned: tuple[Data, list[tf.Tensor]] | None = None
         with tracing_lock:
-            self._model = build_model(json.loads(structure.model), structure.n_features, structure.n_outputs)
+            settings = json.loads(structure.model)
+            self._model = build_model(settings, structure.n_features, structure.n_outputs, dense=NarrowDense)
             self._optimizer = _pure_optimizer(json.loads(structure.optimizer))
             self._optimizer.build(self._model.trainable_variables)
             self._optimizer_variables = _optimizer_variables(self._optimizer)
