@@ -262,6 +262,7 @@ def test_diverged_runs_are_results(tmp_path):
     assert {r["status"] for r in live(tmp_path, "run")} == {"diverged"}
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_stops_nothing_and_sync_sends_later(tmp_path):
     away = run(tmp_path, *QUICK, "seeds=1", "tracking.uri=http://127.0.0.1:9")
     assert away.status == 0

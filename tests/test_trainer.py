@@ -159,7 +159,14 @@ def test_every_optimizer_is_the_fit_trainer(optimizer):
     assert_close(ours, theirs.weights, theirs.curves)
 
 
-@pytest.mark.parametrize("name", ["adamw", "nadam", "adamax", "rmsprop", "adagrad", "lion"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nadam",
+        "adagrad",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("adamw", "adamax", "rmsprop", "lion")),
+    ],
+)
 def test_stock_optimizers_train_as_pure_functions(name):
     """The optimizers that no choice names yet: the trainer's way of making them pure holds for them too."""
     structure, data, hyperparameters = setting(MSE, optimizer={"name": name, "learning_rate": 0.003})
