@@ -2,7 +2,7 @@
 
 XLA hands every product of matrices to a library, which packs them first. For the narrow ones of small networks (two
 features, three classes) that costs more than the product: written out, XLA fuses it with what stands beside it. The
-tutorial's trainings take a sixth less time. The numbers are those of ``keras.layers.Dense`` but for rounding.
+tutorial's trainings take a fifth less time. The numbers are those of ``keras.layers.Dense`` but for rounding.
 """
 
 import keras
