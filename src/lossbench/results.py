@@ -168,12 +168,10 @@ class CellResults:
         """The naive predictor's scores, the same for all runs."""
         return next((run.info.naive for run in self.runs if run.info.naive), {})
 
-    @property
-    def seconds(self) -> float:
-        """From the start of the first run to the end of the last."""
-        if not self.runs:
-            return 0.0
-        return max(run.info.ended for run in self.runs) - min(run.info.started for run in self.runs)
+    def seconds(self, since: float) -> float:
+        """From the start of the first run after a moment (in seconds since 1970) to the end of the last."""
+        infos = [run.info for run in self.runs if run.info.started >= since]
+        return max(info.ended for info in infos) - min(info.started for info in infos) if infos else 0.0
 
 
 def read_results(plan: Plan) -> list[CellResults]:

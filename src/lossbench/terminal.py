@@ -79,13 +79,13 @@ class Terminal:
         self.line(f"FAILED  {cell.name} seed={run.info.seed}: {run.info.error.splitlines()[-1][:200]}")
         self.line(f"        log: {self.plan.folder / cell.folder / 'lossbench.log'}")
 
-    def cell_finished(self, results: CellResults) -> None:
-        """Print a cell's line."""
+    def cell_finished(self, results: CellResults, seconds: float) -> None:
+        """Print a cell's line, with the seconds that it took."""
         cell, metric = results.cell, MAIN_METRICS[results.cell.task]
         names = [text.ljust(width) for text, width in zip(_names(cell), self._columns, strict=True)]
         n_runs = f"{len(results.runs):3d} runs" if len(results.runs) != 1 else "  1 run "
         value = mean_and_interval(results, f"test/{metric}")
-        tail = f"{results.seconds:.1f} s" + "".join(f", {note}" for note in _notes(results))
+        tail = f"{seconds:.1f} s" + "".join(f", {note}" for note in _notes(results))
         if not self._grouped:
             self.line("  ".join([*names, n_runs, f"test {metric} {value}", tail]))
             return

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 from lossbench.plan import Cell, Plan
 from lossbench.results import FAILED, CellResults, part_path, read_run, read_runs
@@ -18,6 +19,8 @@ class Watcher:
         self.plan = plan
         self.terminal = terminal
         self._waiting = {folder: set(seeds) for folder, seeds in open_seeds.items()}
+        # Runs of an earlier start do not count in a cell's seconds.
+        self._started = time.time()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
@@ -56,4 +59,5 @@ class Watcher:
                 self.terminal.run_failed(cell, run)
         self.terminal.advance(self._n_done())
         if not waiting:
-            self.terminal.cell_finished(CellResults(cell, list(read_runs(folder, self.plan.seeds).values())))
+            results = CellResults(cell, list(read_runs(folder, self.plan.seeds).values()))
+            self.terminal.cell_finished(results, results.seconds(since=self._started))
