@@ -9,6 +9,8 @@ from conftest import environment, run
 from lossbench.arguments import choices_of, read_flags, read_overrides
 from lossbench.config import GROUPS
 from lossbench.errors import MissingEnvironmentError, UsageError
+from lossbench.heads import HEADS
+from lossbench.losses.table import LOSSES
 from lossbench.planning import make_plan
 from lossbench.seeds import parse_seeds
 
@@ -141,7 +143,7 @@ def test_impossible_cells_of_a_sweep_are_left_out_with_a_reason():
     assert [cell.name for cell in made.cells] == ["circles/hinge/tanh"]
     ((name, reason),) = made.skipped
     assert name.startswith("regression/hinge")
-    assert "is for binary targets" in reason
+    assert "is for binary or multilabel targets" in reason
 
 
 def test_cells_that_differ_have_different_folders():
@@ -168,7 +170,7 @@ def test_flags_may_stand_anywhere():
         (["-m", "seeds=range(0,5)"], ["sweep over counts", "seed=range(0,5)"]),
         (["batch_size=0"], ["batch_size must be at least 1; got 0"]),
         (["loss=../../evil"], ["unknown loss '../../evil'", "binary_crossentropy"]),
-        (["dataset=regression", "loss=hinge"], ["loss=hinge is for binary targets", "lossbench-list"]),
+        (["dataset=regression", "loss=hinge"], ["loss=hinge is for binary or multilabel targets", "lossbench-list"]),
         (["loss=bce", "head=linear"], ["needs predictions from 0 to 1", "use head=sigmoid"]),
         (["loss=bce,hinge"], ["more than one value", "add -m"]),
         (["-m", "epochs=interval(1,5)"], ["interval"]),
@@ -246,19 +248,26 @@ def test_completion_passes_untouched(tmp_path):
     assert "loss=hinge" in done.out
 
 
+DATASET_OF = {"regression": "regression", "binary": "circles", "multiclass": "blobs"}
+# What some losses must be told.
+NEEDED = {
+    "cosine_similarity": ["dataset.n_targets=2"],
+    "composite": ["loss.terms={mse: 1, mae: 0.5}"],
+    "custom": ["loss.function=lossbench.losses.numbers:half_squared_error"],
+}
+
+
 @pytest.mark.parametrize("group", [group for group in GROUPS if group != "experiment"])
 def test_every_choice_of_every_group_composes(group):
     for name in choices_of(group):
-        dataset = {"linear": "regression", "softmax": "blobs", "softplus": "counts", "exponential": "counts"}.get(
-            name, "circles"
-        )
+        argv = [f"{group}={name}"]
+        if group == "head":
+            task = "binary" if name == "auto" else next(iter(HEADS[name].encodings))
+            loss = "gaussian_nll" if name == "gaussian" else "mse"
+            argv += [f"dataset={DATASET_OF[task]}", f"loss={loss}"]
         if group == "loss":
-            from lossbench.losses.table import LOSSES
-
-            task = "binary" if name == "auto" else next(iter(LOSSES[name].encodings))
-            dataset = {"regression": "regression", "binary": "circles", "multiclass": "blobs"}[task]
-        argv = [f"{group}={name}"] + ([f"dataset={dataset}"] if group in ("loss", "head") else [])
-        argv += ["loss=mse"] if group == "head" else []
+            task = "binary" if name == "auto" else next(iter(LOSSES[name].encodings), "regression")
+            argv += [f"dataset={DATASET_OF[task]}", *NEEDED.get(name, [])]
         assert len(plan(*argv).cells) == 1
 
 

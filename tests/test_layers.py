@@ -17,16 +17,21 @@ PURE = (
     "losses.table",
     "losses.catalogue",
     "losses.row",
+    "losses.choice",
+    "losses.custom",
     "datasets.table",
+    "metrics.table",
 )
 MODEL = (
     "datasets.loading",
     "datasets.generators",
+    "datasets.images",
+    "datasets.optima",
     "losses.functions",
     "losses.numbers",
     "losses.classes",
     "models",
-    "metrics",
+    "metrics.evaluate",
     "naive",
     "trainer",
 )

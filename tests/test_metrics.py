@@ -6,7 +6,7 @@ from sklearn import metrics as sk
 
 from lossbench.heads import HEADS
 from lossbench.losses.table import LOSSES, pair
-from lossbench.metrics import evaluate
+from lossbench.metrics.evaluate import evaluate
 from lossbench.naive import constant_raw_prediction, is_stuck, naive_scores
 
 
@@ -57,6 +57,37 @@ def test_several_classes():
     assert scores["roc_auc"] == pytest.approx(sk.roc_auc_score(y, p, multi_class="ovr"))
 
 
+def test_several_labels_at_once():
+    y = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0], [0, 1, 0]])
+    decided = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 0], [0, 0, 0]])
+    for loss, head in (("binary_crossentropy", "sigmoid"), ("hinge", "tanh"), ("mean_squared_error", "linear")):
+        pair_ = made(loss, head, "multilabel")
+        raw = np.where(decided == 1, 0.9, 0.1 if pair_.encoding == "zero_one" and head == "linear" else -0.9)
+        scores = evaluate(pair_, y, raw)
+        assert scores == {
+            "subset_accuracy": 0.5,
+            "hamming_loss": pytest.approx(2 / 12),
+            "f1": pytest.approx(sk.f1_score(y, decided, average="macro")),
+        }
+    naive = naive_scores(made("hinge", "tanh", "multilabel"), y, np.array([[1, 1, 1], [1, 1, 0]]), 2)
+    # On a tie the constant says yes to each label; to say yes to all is the constant of best f1.
+    assert naive["subset_accuracy"] == 0.5
+    assert naive["f1"] == pytest.approx((1 + 1 + 2 / 3) / 3)
+
+
+def test_two_classes_with_an_output_each_have_the_metrics_of_one():
+    y, z = np.array([0, 1, 1, 0]), np.array([-2.0, 1.0, -0.5, 0.2])
+    one = evaluate(made("binary_crossentropy", "sigmoid", "binary"), y, z[:, None])
+    two = evaluate(made("categorical_crossentropy", "softmax", "binary"), y, np.stack([0 * z, z], axis=1))
+    assert two == {name: pytest.approx(value) for name, value in one.items()}
+
+
+def test_a_mean_and_a_variance_are_judged_by_the_mean():
+    y = np.array([[1.0], [2.0]])
+    scores = evaluate(made("gaussian_nll", "gaussian", "regression"), y, np.array([[1.0, 5.0], [4.0, -5.0]]))
+    assert scores["mse"] == pytest.approx(2.0)
+
+
 def test_saturated_probabilities_keep_finite_log_loss():
     scores = evaluate(made("binary_crossentropy", "sigmoid", "binary"), np.array([0, 1]), np.array([[900.0], [900.0]]))
     assert np.isfinite(scores["log_loss"])
@@ -86,6 +117,13 @@ def test_naive_predictor():
     assert hinge["rounded_accuracy"] == hinge["accuracy"] == 0.5
     blobs = naive_scores(made("kl_divergence", "softmax", "multiclass"), np.array([0, 1, 2, 2]), np.array([2, 2, 0]), 3)
     assert blobs["accuracy"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("head", ["linear", "softplus", "exponential", "gaussian"])
+def test_the_naive_predictor_of_numbers_is_the_same_on_every_head(head):
+    y_train, y = np.array([[0.0], [0.0], [3.0]]), np.array([[1.0], [4.0]])
+    loss = "gaussian_nll" if head == "gaussian" else "mean_squared_error"
+    assert naive_scores(made(loss, head, "regression"), y_train, y, 0)["rmse"] == pytest.approx((9 / 2) ** 0.5)
 
 
 def best_constant(pair_, y, n_classes):

@@ -394,3 +394,95 @@ def test_the_wheel_contains_its_choices_and_works_in_any_folder(tmp_path):
     )
     assert done.stdout.startswith("tutorial: 9 cells, 270 runs, 0 finished")
     assert (site / "lossbench" / "conf" / "config.yaml").exists()
+
+
+# ---- The user's own losses.
+
+MINE = """
+import tensorflow as tf
+
+
+def welsch(y_true, y_pred, scale=1.0):
+    return tf.reduce_mean(1 - tf.exp(-0.5 * tf.square((y_true - y_pred) / scale)), axis=-1)
+
+
+def of_the_batch(y_true, y_pred):
+    return tf.reduce_mean(tf.square(y_true - y_pred))
+
+
+def of_each_output(y_true, y_pred):
+    return tf.square(y_true - y_pred)
+
+
+def logarithm(y_true, y_pred):
+    return tf.reduce_mean(tf.math.log(y_pred), axis=-1)
+
+
+def without_prediction(y_true, y_pred):
+    return tf.reduce_mean(tf.square(y_true), axis=-1)
+"""
+
+
+def test_a_loss_of_ones_own_is_trained_or_says_on_the_first_batch_what_is_wrong(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    functions = ("of_the_batch", "of_each_output", "logarithm", "without_prediction")
+    options = ["-m", "dataset=regression", "loss=custom", "seeds=2", "epochs=2", "name=own"]
+    names = ",".join(f"mine:{function}" for function in functions)
+    done = run(tmp_path, *options, f"loss.function={names}", "tracking.enabled=false")
+    assert done.status == 1
+    assert "Traceback" not in done.err
+    assert "returned the shape (32, 1) for the 32 samples of the first batch" in done.out
+    assert "mine:logarithm returned nan on the first batch, for y_true=" in done.out
+    assert "mine:without_prediction has no gradient with respect to y_pred" in done.out
+    # Said once, not for every seed.
+    assert done.out.count("FAILED") == 3
+    table = rows(tmp_path / "multirun" / "own")
+    assert [row["status"] for row in table] == ["finished"] * 2 + ["failed"] * 6
+    assert "the same command" not in done.out
+
+
+def test_a_changed_function_is_another_loss(tmp_path, monkeypatch):
+    from test_arguments import plan
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    keys = []
+    for scale in ("1.0", "2.0"):
+        (tmp_path / "mine.py").write_text(MINE.replace("scale=1.0", f"scale={scale}"))
+        keys.append(plan("dataset=regression", "loss=custom", "loss.function=mine:welsch").cells[0].key)
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], ["loss=custom needs a function"]),
+        (["loss.function=mine"], ["must be of the form package.module:name; got 'mine'"]),
+        (["loss.function=mine:welch"], ["unknown function in", "did you mean 'welsch'?"]),
+        (["loss.function=nothere:f"], ["there is no module 'nothere'"]),
+        (["loss.function=broken:f"], ["broken.py, line 1: "]),
+        (["loss.function=mine:welsch", "loss.task=regresion"], ["loss.task must be one of"]),
+        (["loss.function=mine:welsch", "loss.parameters={scale: big}"], ["loss.parameters must be a number for each"]),
+    ],
+)
+def test_what_a_loss_of_ones_own_must_be_told(tmp_path, monkeypatch, options, said):
+    from test_arguments import message
+
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "broken.py").write_text("def f(:\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = message("dataset=regression", "loss=custom", *options)
+    for part in said:
+        assert part in text
+
+
+def test_a_weighted_sum_logs_its_terms(tmp_path):
+    terms = "loss.terms={huber: {weight: 0.7, delta: 0.5}, mae: 0.3}"
+    done = run(tmp_path, "dataset=regression", "loss=composite", terms, "seeds=2", "epochs=2", "name=sum")
+    assert done.status == 0, done.err
+    (cell,) = live(tmp_path, "cell")
+    keys = {key for key, *_ in mlflow_metrics(tmp_path, cell["id"])}
+    assert {"train/loss_huber", "test/loss_huber_low", "train/loss_mean_absolute_error"} <= keys
+    assert {"ceiling/test/rmse", "naive/test/rmse"} <= keys
+    assert "; ceiling 0.001)" in done.out

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import environment
-from test_losses import KERAS_ARGUMENTS, PAIRS, parameters_of
+from test_losses import KERAS_ARGUMENTS, N_CLASSES, PAIRS, named, parameters_of
 
 from lossbench.datasets.loading import Part
 from lossbench.heads import ENCODINGS, HEADS
+from lossbench.losses.choice import chosen_pair, parameter_values
 from lossbench.losses.table import LOSSES, pair
 from lossbench.models import build_model, build_optimizer, initial_weights
 from lossbench.seeds import batch_orders
@@ -25,17 +26,24 @@ from lossbench.trainer.training import Data, Hyperparameters, StoppedError, main
 N_TRAIN, N_TEST, BATCH = 100, 60, 32
 EPOCHS = 20
 # Losses with gradients so large that the usual learning rate makes a training chaotic, in which rounding grows.
-STEEP = {"mean_absolute_percentage_error": 100, "exponential": 10}
+STEEP = {"mean_absolute_percentage_error": 100, "exponential": 10, "cosine_similarity": 10}
+MLP = {"name": "mlp", "hidden_units": [8], "activation": "relu", "initializer": "he_uniform"}
 SGD = {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": False}
 ADAM = {"name": "adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 
 
-def splits(task, n_train=N_TRAIN, seed=0, *, positive=False):
+def splits(task, n_train=N_TRAIN, seed=0, *, positive=False, n_targets=1):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n_train + N_TEST, 4)).astype(np.float32)
     signal = x[:, 0] - 0.5 * x[:, 1] ** 2 + 0.3 * rng.normal(size=len(x))
     if task == "regression":
         y = (np.abs(signal) + 0.5 if positive else signal)[:, None].astype(np.float32)
+        y = np.hstack([y, x[:, 2:3]])[:, :n_targets]
+    elif task == "shares":
+        powers = np.exp(np.stack([signal, 0 * signal, -signal], axis=1))
+        y = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    elif task == "multilabel":
+        y = np.stack([signal > 0, signal > 0.5, x[:, 2] > 0], axis=1).astype(np.int32)
     elif task == "binary":
         y = (signal > 0).astype(np.int32)
     else:
@@ -45,13 +53,14 @@ def splits(task, n_train=N_TRAIN, seed=0, *, positive=False):
 
 def setting(made, *, optimizer=SGD, loss=None, epochs=EPOCHS, n_train=N_TRAIN, data_seed=0, **more):
     """Return structure, data and hyperparameters of a small cell."""
-    n_classes = {"regression": 0, "binary": 2, "multiclass": 3}[made.task]
-    positive = LOSSES[made.loss].y_true[0] >= 0 or HEADS[made.head].low == 0
-    data = make_data(made, splits(made.task, n_train, data_seed, positive=positive), n_classes)
+    row = LOSSES[made.loss]
+    positive = row.y_true[0] >= 0 or HEADS[made.head].low == 0
+    made_splits = splits(made.task, n_train, data_seed, positive=positive, n_targets=row.least_targets)
+    data = make_data(made, made_splits, N_CLASSES[made.task])
     if made.loss in STEEP:
         optimizer = {**optimizer, "learning_rate": optimizer["learning_rate"] / STEEP[made.loss]}
     settings = {
-        "model": {"name": "mlp", "hidden_units": [8], "activation": "relu", "initializer": "he_uniform"},
+        "model": MLP,
         "optimizer": optimizer,
         "loss": {"name": made.loss, **(loss or {})},
         "batch_size": BATCH,
@@ -85,13 +94,12 @@ def assert_close(ours, weights, curves):
 
 def plain_keras(made, structure, data, hyperparameters, seed):
     """Train as a tutorial does: Keras's own loss class on the activated output, batch by batch, evaluated after."""
-    model = build_model(json.loads(structure.model), structure.n_features, structure.n_outputs)
+    model = build_model(json.loads(structure.model), structure.n_features, structure.n_raw)
     model.set_weights(initial_weights(model, seed))
     # Integers where the loss asks for them; the order is fed batch by batch.
     row = LOSSES[made.loss]
-    encoding = row.encodings[made.task][0] if made.on_raw else made.encoding
-    n_classes = {"regression": 0, "binary": 2, "multiclass": 3}[made.task]
-    y = {name: ENCODINGS[encoding].encode(target, n_classes) for name, target in data.target.items()}
+    encoding = "integer" if "sparse" in made.loss else made.encoding
+    y = {name: ENCODINGS[encoding].encode(target, N_CLASSES[made.task]) for name, target in data.target.items()}
     full = keras.Sequential([model, keras.layers.Activation(HEADS[made.head].activation)])
     optimizer = json.loads(structure.optimizer) | {"learning_rate": hyperparameters.learning_rate}
     loss = getattr(keras.losses, row.keras)(**KERAS_ARGUMENTS.get(made.loss, lambda p: {})(parameters_of(made)))
@@ -120,11 +128,7 @@ def plain_keras(made, structure, data, hyperparameters, seed):
     return model.get_weights(), losses
 
 
-def named(pair_) -> str:
-    return f"{pair_.task}-{pair_.loss}-{pair_.head}"
-
-
-CANONICAL = [p for p in PAIRS if LOSSES[p.loss].heads[p.task] == p.head]
+CANONICAL = [p for p in PAIRS if LOSSES[p.loss].heads.get(p.task) == p.head]
 # Each head with one loss of each task; the losses have their turn with their own heads.
 ONE_A_HEAD = list({(p.head, p.task): p for p in reversed(PAIRS)}.values())
 
@@ -145,6 +149,34 @@ def test_every_other_loss_and_every_head_is_the_fit_trainer(made):
     theirs = train_with_fit(structure, data, hyperparameters, seed=1)
     assert_close(ours, theirs.weights, theirs.curves)
     assert ours.epochs.tolist() == theirs.epochs.tolist() == list(range(1, EPOCHS + 1))
+
+
+def test_a_weighted_sum_is_the_fit_trainer_and_logs_its_terms():
+    settings = {"name": "composite", "terms": {"huber": {"weight": 0.7, "delta": 0.5}, "log_cosh": {"weight": 0.3}}}
+    made = chosen_pair(settings, {"name": "linear", "encoding": "auto"}, "regression", 1)
+    data = make_data(made, splits("regression"), 0)
+    cell = {"model": MLP, "optimizer": SGD, "loss": settings, "batch_size": BATCH, "evaluate_every": 1, "epochs": 5}
+    structure = make_structure(cell, made, data)
+    hyperparameters = Hyperparameters(0.01, parameter_values(settings), 5)
+    ours = train_compiled(structure, data, hyperparameters, seed=1)
+    theirs = train_with_fit(structure, data, hyperparameters, seed=1)
+    assert_close(ours, theirs.weights, theirs.curves)
+    total = 0.7 * ours.curves["train/loss_huber"] + 0.3 * ours.curves["train/loss_log_cosh"]
+    np.testing.assert_allclose(ours.curves["train/loss"], total, rtol=1e-5)
+
+
+def test_costs_of_confusions_are_an_input_of_the_program():
+    made = pair_of("expected_cost", "softmax", "multiclass")
+    parts = splits("multiclass")
+    trained = []
+    for missed in (1.0, 20.0):
+        costs = [[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [missed, missed, 0.0]]
+        structure, data, hyperparameters = setting(made, loss={"costs": costs})
+        trained.append((structure, train_compiled(structure, data, hyperparameters, seed=0)))
+    assert trained[0][0] == trained[1][0]
+    decided = [predict_compiled(structure, run.weights, parts["test"].x).argmax(axis=1) for structure, run in trained]
+    # Missing class 2 at twenty times the cost: it is decided for more often.
+    assert (decided[1] == 2).sum() > (decided[0] == 2).sum()
 
 
 @pytest.mark.parametrize(

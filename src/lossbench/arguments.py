@@ -67,8 +67,11 @@ def _parser() -> OverridesParser:
 
 
 def encode(key: str, value: Any) -> str:
-    """Return an override for Hydra's command line that sets ``key`` to ``value``."""
-    return f"{key}={Transformer.str(value)}"
+    """Return an override for Hydra's command line that sets ``key`` to ``value``.
+
+    A mapping brings names of its own, which Hydra must be told to add.
+    """
+    return f"{'++' if isinstance(value, dict) else ''}{key}={Transformer.str(value)}"
 
 
 def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:

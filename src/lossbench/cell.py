@@ -6,7 +6,9 @@ import logging
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -16,10 +18,13 @@ from typing import Any
 import numpy as np
 
 from lossbench import quiet_tensorflow  # noqa: F401
-from lossbench.config import KEY_SETTINGS, MAIN_METRICS
+from lossbench.config import KEY_SETTINGS
 from lossbench.datasets.loading import Dataset, load
-from lossbench.metrics import Scores, evaluate
-from lossbench.naive import constant_raw_prediction, is_stuck, naive_scores
+from lossbench.losses.choice import CUSTOM, parameter_values
+from lossbench.losses.custom import make_importable
+from lossbench.metrics.evaluate import Scores, evaluate
+from lossbench.metrics.table import MAIN_METRICS
+from lossbench.naive import ceiling_scores, constant_raw_prediction, is_stuck, naive_scores
 from lossbench.plan import Cell
 from lossbench.results import DIVERGED, FAILED, FINISHED, RunInfo, write_arrays, write_part, write_text
 from lossbench.trainer import PREDICT, TRAIN, training
@@ -59,14 +64,21 @@ class PreparedCell:
     def hyperparameters(self) -> Hyperparameters:
         """Learning rate, loss parameters and epochs of its runs."""
         settings = self.cell.settings
-        loss = {name: value for name, value in settings["loss"].items() if name != "name"}
-        return Hyperparameters(settings["optimizer"]["learning_rate"], loss, settings["epochs"])
+        return Hyperparameters(
+            settings["optimizer"]["learning_rate"], parameter_values(settings["loss"]), settings["epochs"]
+        )
 
     @cached_property
     def naive(self) -> Scores:
         """The naive predictor's metrics, by ``split/metric``."""
         splits, n_classes = self.dataset.splits, self.dataset.n_classes
         scores = {name: naive_scores(self.cell.pair, splits["train"].y, s.y, n_classes) for name, s in splits.items()}
+        return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}
+
+    @cached_property
+    def ceiling(self) -> Scores:
+        """What the best possible predictor reaches, by ``split/metric``, where the generator's optimum is known."""
+        scores = {name: ceiling_scores(self.cell.task, s.y, s.optimum) for name, s in self.dataset.splits.items()}
         return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}
 
     @cached_property
@@ -89,11 +101,15 @@ class PreparedCell:
         return first, second
 
 
-def compile_ahead(cells: list[Cell]) -> threading.Thread:
-    """Start building the cells' programs in order, in a thread: cells train while later ones compile."""
+@contextmanager
+def compile_ahead(cells: list[Cell]) -> Iterator[None]:
+    """Build the cells' programs in order, in a thread: cells train while later ones compile."""
+    stopped = threading.Event()
 
     def build():
         for cell in cells:
+            if stopped.is_set():
+                return
             if cell.settings["trainer"] != "compiled":
                 continue
             try:
@@ -104,7 +120,12 @@ def compile_ahead(cells: list[Cell]) -> threading.Thread:
 
     thread = threading.Thread(target=build, name="compile-ahead", daemon=True)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        # A process that ends while a thread compiles is aborted by TensorFlow.
+        stopped.set()
+        thread.join()
 
 
 def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None:
@@ -115,15 +136,34 @@ def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None
     started = time.time()
     try:
         prepared = PreparedCell(cell)
+        if cell.settings["loss"]["name"] == CUSTOM:
+            _check_custom_loss(prepared, seeds[0])
         _write_cell(prepared, folder)
         if cell.settings["trainer"] == "compiled":
-            program_for(prepared.structure)
+            _compile(prepared)
     except Exception as error:
         log.exception("%s cannot be trained", cell.name)
         for seed in seeds:
             _write_failed(cell, folder, seed, started, error)
         return
     _train_all(prepared, folder, seeds, n_threads)
+
+
+def _compile(prepared: PreparedCell) -> None:
+    try:
+        program_for(prepared.structure)
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise RuntimeError(
+            f"this training cannot be compiled; trainer=fit trains it as Keras does. {type(error).__name__}: {said}"
+        ) from error
+
+
+def _check_custom_loss(prepared: PreparedCell, seed: int) -> None:
+    make_importable()
+    batch = slice(0, prepared.cell.settings["batch_size"])
+    x, y = (part["train"][batch] for part in (prepared.data.x, prepared.data.y))
+    training.check_loss(prepared.structure, prepared.cell.pair, x, y, seed, prepared.hyperparameters.loss)
 
 
 def _train_all(prepared: PreparedCell, folder: Path, seeds: list[int], n_threads: int) -> None:
@@ -230,6 +270,7 @@ def _write_cell(prepared: PreparedCell, folder: Path) -> None:
         "digest": dataset.digest,
         "naive": prepared.naive,
         "naive_loss": prepared.naive_loss,
+        "ceiling": prepared.ceiling,
         "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy", "scikit-learn")},
     }
     write_text(folder / "cell.json", json.dumps(content, indent=1, sort_keys=True) + "\n")

@@ -13,6 +13,11 @@ from omegaconf.errors import OmegaConfBaseException
 from lossbench.arguments import group_folders
 from lossbench.config import GROUPS, CellConfig, conf_folder, schema
 from lossbench.errors import MissingEnvironmentError, Problem, UsageError, unknown
+from lossbench.losses.choice import COMPOSITE
+from lossbench.losses.table import ALIASES, LOSSES
+
+# Settings whose names are the user's.
+OPEN_KEYS = ("loss.terms", "loss.parameters")
 
 
 def hydra_started() -> AbstractContextManager:
@@ -88,7 +93,31 @@ def typed(
     problems = [problem for key, value in values.items() if (problem := _set(cell, key, value))]
     settings = plain(cell)
     del settings["grids"], settings["published"]
+    if settings["loss"]["name"] == COMPOSITE:
+        settings["loss"]["terms"], wrong = _terms(settings["loss"]["terms"])
+        problems += wrong
     return settings, problems
+
+
+def _terms(given: Any) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """Return each term of a weighted sum with its weight and all parameters of its loss, and what is wrong."""
+    example = "'loss.terms={huber: 0.7, mean_absolute_error: 0.3}', or with settings '{huber: {weight: 0.7, delta: 2}}'"
+    if not isinstance(given, dict) or not given:
+        return {}, [Problem(f"loss=composite needs loss.terms, a weight for each loss; got {given!r}.", example)]
+    known = [name for name, loss in LOSSES.items() if loss.heads]
+    terms: dict[str, dict[str, Any]] = {}
+    problems = []
+    for alias, own in given.items():
+        name = ALIASES.get(alias, alias)
+        if name not in known:
+            problems.append(unknown("loss in loss.terms", alias, known, also=ALIASES))
+            continue
+        own = own if isinstance(own, dict) else {"weight": own}
+        defaults = {"weight": 1.0, **plain(_compose(("loss", name)).loss)}
+        del defaults["name"]
+        problems += [unknown(f"key in loss.terms.{name}", key, defaults) for key in own if key not in defaults]
+        terms[name] = {key: own.get(key, value) for key, value in defaults.items()}
+    return terms, problems
 
 
 def _typed_group(group: str, node: DictConfig) -> DictConfig:
@@ -109,7 +138,8 @@ def _set(cell: DictConfig, key: str, value: Any) -> Problem | None:
     if key.split(".")[-1] == "name" and key != "name":
         return Problem(f"{key} cannot be set alone.", f"choose {key.split('.')[0]}={value} instead.")
     try:
-        OmegaConf.update(cell, key, value)
+        # A mapping is a value like any other: it replaces what stood there.
+        OmegaConf.update(cell, key, value, merge=False)
     except OmegaConfBaseException:
         kind = known[key]
         return Problem(f"{key} must be {kind}; got {value!r}.")
@@ -125,9 +155,11 @@ def _keys(cell: DictConfig) -> dict[str, str]:
         for name in map(str, node):
             key = f"{prefix}{name}"
             child = node._get_node(name)
+            if key in OPEN_KEYS:
+                keys[key] = "a mapping of names to numbers"
             if isinstance(child, DictConfig):
                 walk(child, f"{key}.")
-            elif key not in ("grids", "published"):
+            elif key not in ("grids", "published", *OPEN_KEYS):
                 keys[key] = words.get(child._metadata.ref_type, "a value")  # type: ignore[union-attr]
 
     walk(cell, "")

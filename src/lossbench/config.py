@@ -13,8 +13,12 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from lossbench.datasets.table import DATASETS, SPLITS, split_counts
+from lossbench.datasets.table import DATASETS, SPLITS, n_outputs, split_counts
 from lossbench.errors import Problem
+from lossbench.heads import ENCODINGS, HEADS, TASKS
+from lossbench.losses.choice import COMPOSITE, CUSTOM
+from lossbench.losses.custom import find_function
+from lossbench.losses.row import Loss, Parameter
 from lossbench.losses.table import LOSSES
 from lossbench.seeds import parse_seeds
 
@@ -26,16 +30,13 @@ INITIALIZERS = ("he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "l
 TRAINERS = ("compiled", "fit")
 RERUNS = ("none", "failed", "all")
 
-# What losses are compared by, for each task.
-MAIN_METRICS = {"regression": "rmse", "binary": "accuracy", "multiclass": "accuracy"}
-LOWER_IS_BETTER = ("loss", "mse", "rmse", "mae", "log_loss", "brier")
-
 
 @dataclass
 class HeadConfig:
-    """The output layer."""
+    """The output layer, and how targets are written for it (``auto``: as is usual for it)."""
 
     name: str = MISSING
+    encoding: str = MISSING
 
 
 @dataclass
@@ -43,6 +44,24 @@ class LossConfig:
     """The loss; each of its parameters is a further key."""
 
     name: str = MISSING
+
+
+@dataclass
+class CompositeConfig(LossConfig):
+    """A weighted sum: each loss in it to its weight, or to its weight and parameters."""
+
+    terms: Any = MISSING
+
+
+@dataclass
+class CustomConfig(LossConfig):
+    """The user's own function, and what it must be told about the targets."""
+
+    function: str | None = MISSING
+    task: str = MISSING
+    encoding: str = MISSING
+    head: str = MISSING
+    parameters: Any = MISSING
 
 
 @dataclass
@@ -106,6 +125,7 @@ class CellConfig:
     published: list[Any] = MISSING
 
 
+OPEN_LOSSES: dict[str, type] = {COMPOSITE: CompositeConfig, CUSTOM: CustomConfig}
 MODELS: dict[str, type] = {"mlp": MlpConfig}
 OPTIMIZERS: dict[str, type] = {"sgd": SgdConfig, "adam": AdamConfig}
 GROUPS = ("dataset", "head", "loss", "model", "optimizer", "experiment")
@@ -142,8 +162,10 @@ def schema(group: str, name: str) -> type:
     if group == "head":
         return HeadConfig
     if group == "loss":
+        if name in OPEN_LOSSES:
+            return OPEN_LOSSES[name]
         parameters = () if name == "auto" else LOSSES[name].parameters
-        fields = [(p.name, float, field(default=MISSING)) for p in parameters]
+        fields = [(p.name, Any if p.matrix else float, field(default=MISSING)) for p in parameters]
         return make_dataclass(f"{name}Config", fields, bases=(LossConfig,))
     return (MODELS if group == "model" else OPTIMIZERS)[name]
 
@@ -160,7 +182,7 @@ def validate(settings: dict[str, Any]) -> list[Problem]:
     Parameters
     ----------
     settings : dict
-        A cell whose types hold; ``head`` and ``loss`` resolved.
+        A cell whose types hold; ``head`` and ``loss`` resolved, and the loss validated (``validate_loss``).
     """
     check = _Checker(settings)
     for name in ("epochs", "batch_size", "evaluate_every"):
@@ -169,9 +191,27 @@ def validate(settings: dict[str, Any]) -> list[Problem]:
     check.one_of("rerun", RERUNS)
     _check_seeds(check)
     _check_dataset(check)
-    _check_loss(check)
     _check_model(check)
     _check_optimizer(check)
+    return check.problems
+
+
+def validate_loss(settings: dict[str, Any]) -> list[Problem]:
+    """Return what is wrong with a typed cell's ``loss`` and ``head`` settings; writes matrices out in them."""
+    check = _Checker(settings)
+    check.one_of("head.encoding", ("auto", *ENCODINGS))
+    dataset = settings["dataset"]
+    n_classes = n_outputs(DATASETS[dataset["name"]], dataset)
+    loss = settings["loss"]
+    if loss["name"] == CUSTOM:
+        _check_custom(check)
+    elif loss["name"] == COMPOSITE:
+        for name, own in loss["terms"].items():
+            _check_parameters(check, f"loss.terms.{name}", LOSSES[name], own, n_classes)
+            if not (_is_number(own["weight"]) and own["weight"] > 0.0):
+                check.add(f"loss.terms.{name} must have a weight above 0; got {own['weight']!r}.")
+    else:
+        _check_parameters(check, "loss", LOSSES[loss["name"]], loss, n_classes)
     return check.problems
 
 
@@ -216,16 +256,21 @@ def _check_dataset(check: _Checker) -> None:
     for name, (low, high) in info.ranges.items():
         check.within(f"dataset.{name}", low, high)
     _check_split(check, settings.get("n_samples", info.n_samples))
-    if "n_informative" in settings and settings["n_informative"] > settings["n_features"]:
+    # Two of the other features of imbalanced data are mixtures of the informative ones.
+    others = 2 if info.name == "imbalanced" else 0
+    if "n_informative" in settings and settings["n_informative"] + others > settings["n_features"]:
         check.add(
-            f"dataset.n_informative must be at most dataset.n_features; "
+            f"dataset.n_informative must be at most dataset.n_features{f' - {others}' if others else ''}; "
             f"got {settings['n_informative']} of {settings['n_features']}."
         )
+    weights = settings.get("weights", [0.5, 0.5])
+    if len(weights) != 2 or not all(0.0 < weight < 1.0 for weight in weights) or abs(sum(weights) - 1.0) > 1e-9:
+        check.add(f"dataset.weights must be the shares of two classes, above 0 and 1 in sum; got {weights}.")
     check.one_of("dataset.standardize.x", ("none", "standard"))
     check.one_of("dataset.standardize.y", ("none", "standard"))
     check.one_of("dataset.standardize.fitted_on", ("train", "all_rows"))
     if info.task != "regression" and settings["standardize"]["y"] != "none":
-        check.add(f"dataset.standardize.y must be none for classes; dataset={info.name} has classes.")
+        check.add(f"dataset.standardize.y must be none for {TASKS[info.task]}; got {settings['standardize']['y']}.")
 
 
 def _check_split(check: _Checker, n_samples: int) -> None:
@@ -250,12 +295,55 @@ def _check_split(check: _Checker, n_samples: int) -> None:
         check.within("dataset.split.seed", 0, 2**32 - 1)
 
 
-def _check_loss(check: _Checker) -> None:
-    loss = LOSSES[check.settings["loss"]["name"]]
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_parameters(check: _Checker, prefix: str, loss: Loss, settings: dict[str, Any], n_classes: int) -> None:
     for parameter in loss.parameters:
-        problem = parameter.problem(check.settings["loss"][parameter.name])
-        if problem:
-            check.add(f"loss.{parameter.name} {problem}.")
+        key, value = f"{prefix}.{parameter.name}", settings[parameter.name]
+        if parameter.matrix:
+            settings[parameter.name] = _check_matrix(check, key, parameter, value, n_classes)
+        elif not _is_number(value):
+            check.add(f"{key} must be a number; got {value!r}.")
+        elif problem := parameter.problem(value):
+            check.add(f"{key} {problem}.")
+
+
+def _check_matrix(check: _Checker, key: str, parameter: Parameter, value: Any, n_classes: int) -> Any:
+    """Return a matrix with its numbers as floats; null is 1 for every confusion."""
+    if value is None:
+        return [[float(i != j) for j in range(n_classes)] for i in range(n_classes)]
+    rows = value if isinstance(value, list) else []
+    square = len(rows) == n_classes and all(isinstance(row, list) and len(row) == n_classes for row in rows)
+    if not square or not all(_is_number(entry) for row in rows for entry in row):
+        check.add(
+            f"{key} must be {n_classes} rows of {n_classes} numbers, one for each class; got {value!r}.",
+            f"a row for each true class: '{key}=[[0,1],[5,0]]' makes a missed class 1 cost 5.",
+        )
+        return value
+    problems = [problem for row in rows for entry in row if (problem := parameter.problem(entry))]
+    if problems:
+        check.add(f"each number of {key} {problems[0]}.")
+    return [[float(entry) for entry in row] for row in rows]
+
+
+def _check_custom(check: _Checker) -> None:
+    loss = check.settings["loss"]
+    check.one_of("loss.task", tuple(TASKS))
+    check.one_of("loss.encoding", tuple(ENCODINGS))
+    check.one_of("loss.head", tuple(HEADS))
+    if not isinstance(loss["parameters"], dict) or not all(map(_is_number, loss["parameters"].values())):
+        check.add(
+            f"loss.parameters must be a number for each name; got {loss['parameters']!r}.",
+            "'loss.parameters={scale: 2.0}' calls the function with scale=2.0.",
+        )
+    found = find_function(loss["function"])
+    if isinstance(found, Problem):
+        check.problems.append(found)
+    else:
+        # Part of the cell's key: another function under the same name gives other numbers.
+        loss["digest"] = found
 
 
 def _check_model(check: _Checker) -> None:

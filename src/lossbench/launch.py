@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import hydra
@@ -31,19 +32,22 @@ def launch(plan: Plan, open_seeds: dict[str, list[int]]) -> None:
     launcher = next((text.partition("=")[2] for text in plan.hydra if text.startswith("hydra/launcher=")), "basic")
     content = {"threads": n_cores() if launcher == "basic" else _threads_of_a_worker(plan), "seeds": open_seeds}
     write_text(plan.folder / "open.json", json.dumps(content))
-    if launcher == "basic":
-        # The jobs run in this process, one after the other: later programs compile while earlier cells train.
-        from lossbench.cell import compile_ahead
-
-        compile_ahead([cell for cell in plan.cells if open_seeds[cell.folder]])
     overrides = [*search_path_override(), *plan.hydra, encode("name", plan.name)]
     overrides.append(encode("hydra.sweep.dir", str(plan.folder)))
     if plan.experiment:
         overrides.append(f"experiment={plan.experiment}")
     try:
-        _multirun(overrides)
+        with _compiling_ahead(plan, open_seeds) if launcher == "basic" else nullcontext():
+            _multirun(overrides)
     except Exception as error:
         raise MissingEnvironmentError(_launcher_problem(launcher, error)) from error
+
+
+def _compiling_ahead(plan: Plan, open_seeds: dict[str, list[int]]) -> AbstractContextManager:
+    """Compile programs beside the jobs, which run in this process one after the other."""
+    from lossbench.cell import compile_ahead
+
+    return compile_ahead([cell for cell in plan.cells if open_seeds[cell.folder]])
 
 
 def _multirun(overrides: list[str]) -> None:

@@ -2,16 +2,24 @@
 
 import argparse
 import textwrap
+from pathlib import Path
+from typing import Any
 
-from lossbench.arguments import choices_of
-from lossbench.config import GROUPS
+from omegaconf import OmegaConf
+
+from lossbench.arguments import choices_of, group_folders
+from lossbench.config import GROUPS, conf_folder, schema
 from lossbench.datasets.table import DATASETS
 from lossbench.errors import UsageError, unknown
-from lossbench.heads import HEADS
-from lossbench.losses.table import ALIASES, LOSSES, Loss, pair
+from lossbench.heads import HEADS, TASKS
+from lossbench.losses.row import Loss
+from lossbench.losses.table import ALIASES, LOSSES, fitting_heads
+from lossbench.metrics.table import MAIN_METRICS, METRICS
+from lossbench.planning import why_left_out
 from lossbench.terminal import WIDTH, table
 
-TASKS = {"regression": "numbers", "binary": "two classes", "multiclass": "several classes"}
+# What can be listed: the groups that are chosen from, and what is measured.
+LISTED = (*GROUPS, "metric")
 
 
 def run(argv: list[str]) -> int:
@@ -19,13 +27,13 @@ def run(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         "lossbench-list", description="Show what there is to choose, and what goes together."
     )
-    parser.add_argument("group", nargs="?", help=f"one of {', '.join(GROUPS)}")
+    parser.add_argument("group", nargs="?", help=f"one of {', '.join(LISTED)}")
     parser.add_argument("name", nargs="?", help="a choice of the group: its card")
     arguments = parser.parse_args(argv)
     if arguments.group is None:
         lines = _overview()
-    elif arguments.group not in GROUPS:
-        raise UsageError(unknown("group", arguments.group, GROUPS))
+    elif arguments.group not in LISTED:
+        raise UsageError(unknown("group", arguments.group, LISTED))
     elif arguments.name is None:
         lines = _group(arguments.group)
     else:
@@ -36,52 +44,110 @@ def run(argv: list[str]) -> int:
 
 def _overview() -> list[str]:
     lines = []
-    for group in GROUPS:
-        names = [name for name in choices_of(group) if name != "auto"]
-        lines += textwrap.wrap(f"{group}: {', '.join(names)}", WIDTH, subsequent_indent="  ")
+    for group in LISTED:
+        lines += textwrap.wrap(f"{group}: {', '.join(_names(group))}", WIDTH, subsequent_indent="  ")
     for task, words in TASKS.items():
         names = [name for name, info in DATASETS.items() if info.task == task]
-        lines += ["", f"{words} (data sets: {', '.join(names)}); the first head is the loss's own"]
+        heading = f"{words} (data sets: {', '.join(names)}); the first head is the loss's own"
+        lines += ["", *textwrap.wrap(heading, WIDTH)]
         rows = [
-            [name, ", ".join(_fitting_heads(loss, task))] for name, loss in LOSSES.items() if task in loss.encodings
+            [f"  {name}", ", ".join(fitting_heads(loss, task))] for name, loss in LOSSES.items() if task in loss.heads
         ]
-        lines += table([["  loss", "heads"], *([f"  {name}", heads] for name, heads in rows)], left=2)
-    return [*lines, "", "a card: lossbench-list loss hinge"]
+        lines += table([["  loss", "heads"], *rows], left=2)
+        others = [name for name, loss in LOSSES.items() if task in loss.encodings and task not in loss.heads]
+        if others:
+            text = f"made for other targets, by name with an output for each class: {', '.join(others)}"
+            lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return [*lines, "", "a card: lossbench-list loss hinge; what goes with a data set: lossbench-list dataset circles"]
 
 
-def _fitting_heads(loss: Loss, task: str) -> list[str]:
-    names = []
-    for name, head in HEADS.items():
-        try:
-            pair(loss, head, task)
-        except ValueError:
-            continue
-        names.append(name)
-    return sorted(names, key=lambda name: name != loss.heads[task])
+def _names(group: str) -> list[str]:
+    return list(METRICS) if group == "metric" else [name for name in choices_of(group) if name != "auto"]
 
 
 def _group(group: str) -> list[str]:
     if group == "loss":
-        rows = [[loss.name, ", ".join(TASKS[task] for task in loss.encodings)] for loss in LOSSES.values()]
-        return table([["loss", "for"], *rows], left=2)
+        rows = [[loss.name, ", ".join(TASKS[task] for task in loss.heads)] for loss in LOSSES.values()]
+        return _wrapped_table([["loss", "for"], *rows])
     if group == "dataset":
-        return table([[i.name, TASKS[i.task], i.description] for i in DATASETS.values()], left=3)
+        return _wrapped_table([[i.name, f"{TASKS[i.task]}: {i.description}"] for i in DATASETS.values()])
     if group == "head":
         return table([[head.name, head.formula] for head in HEADS.values()], left=2)
+    if group == "metric":
+        return _wrapped_table([[metric.name, metric.description] for metric in METRICS.values()])
+    if group in ("model", "optimizer"):
+        return _wrapped_table([[name, _first_line(schema(group, name))] for name in choices_of(group)])
+    if group == "experiment":
+        return _wrapped_table([[name, _experiment_comment(name)] for name in choices_of(group)])
     return choices_of(group)
+
+
+def _wrapped_table(rows: list[list[str]]) -> list[str]:
+    """Return rows of two columns, the second one wrapped."""
+    width = max(len(first) for first, _ in rows) + 2
+    lines = []
+    for first, second in rows:
+        lines += textwrap.wrap(first.ljust(width) + second, WIDTH, subsequent_indent=" " * width)
+    return lines
+
+
+def _first_line(documented: type) -> str:
+    return (documented.__doc__ or "").splitlines()[0]
+
+
+def _experiment_comment(name: str) -> str:
+    """Return what a named sweep's file says of it, below its command."""
+    path = next(folder / "experiment" / f"{name}.yaml" for folder in group_folders() if _has(folder, name))
+    comments = [line[1:].strip() for line in path.read_text().splitlines()[2:] if line.startswith("#")]
+    return " ".join(comments)
+
+
+def _has(folder: Path, experiment: str) -> bool:
+    return (folder / "experiment" / f"{experiment}.yaml").exists()
 
 
 def _card(group: str, name: str) -> list[str]:
     name = ALIASES.get(name, name) if group == "loss" else name
-    tables: dict[str, dict] = {"loss": LOSSES, "head": HEADS, "dataset": DATASETS}
-    known = tables.get(group, {})
+    tables: dict[str, dict[str, Any]] = {"loss": LOSSES, "head": HEADS, "dataset": DATASETS, "metric": METRICS}
+    known = list(tables[group]) if group in tables else choices_of(group)
     if name not in known:
-        raise UsageError(unknown(group, name, known or choices_of(group)))
-    rows = {"loss": _loss_card, "head": _head_card, "dataset": _dataset_card}[group](known[name])
+        raise UsageError(unknown(group, name, known))
+    if group in ("model", "optimizer"):
+        rows = {"what it is": _first_line(schema(group, name)), "settings": _settings(group, name)}
+    elif group == "experiment":
+        rows = {"what it is": _experiment_comment(name), "command": f"lossbench experiment={name}"}
+    else:
+        cards = {"loss": _loss_card, "head": _head_card, "dataset": _dataset_card, "metric": _metric_card}
+        rows = cards[group](tables[group][name])
     width = max(map(len, rows))
     lines = [name]
     for key, text in rows.items():
         lines += textwrap.wrap(f"  {key.ljust(width)}  {text}", WIDTH, subsequent_indent=" " * (width + 4))
+    return lines + (_what_goes_with(name) if group == "dataset" else [])
+
+
+def _settings(group: str, name: str) -> str:
+    """Return the keys of a choice with the values that ``conf/`` gives them."""
+    settings = OmegaConf.load(conf_folder() / group / f"{name}.yaml")
+    plain: dict[str, Any] = OmegaConf.to_container(settings)  # type: ignore[assignment]
+    return ", ".join(f"{group}.{key}={value}" for key, value in plain.items() if key != "name").replace("'", "")
+
+
+def _what_goes_with(dataset: str) -> list[str]:
+    """Return which losses and heads go with a data set as it is configured, and why others do not."""
+    info = DATASETS[dataset]
+    settings: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "dataset" / f"{dataset}.yaml"))
+    reasons = why_left_out(info, settings, "auto")
+    taken = [name for name, reason in reasons.items() if not reason]
+    rows = [[f"  {name}", ", ".join(fitting_heads(LOSSES[name], info.task))] for name in taken]
+    lines = ["", *table([["  loss=all takes", "with head"], *rows], left=2)]
+    together: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        if reason:
+            together.setdefault(reason, []).append(name)
+    for reason, names in together.items():
+        text = f"not {', '.join(names)}: {reason}"
+        lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
     return lines
 
 
@@ -92,8 +158,9 @@ def _interval(low: float, high: float) -> str:
 def _loss_card(loss: Loss) -> dict[str, str]:
     card = {"formula": loss.formula, "meaning": loss.meaning}
     for task, encodings in loss.encodings.items():
-        heads = ", ".join(_fitting_heads(loss, task))
-        card[f"for {TASKS[task]}"] = f"head {heads}; targets as {' or '.join(encodings)}"
+        own, *others = fitting_heads(loss, task)
+        also = f" (or {', '.join(others)})" if others else ""
+        card[f"for {TASKS[task]}"] = f"head {own}{also}; targets as {' or '.join(encodings)}"
     card["targets"] = _interval(*loss.y_true)
     card["predictions"] = _interval(*loss.y_pred)
     card["best constant"] = loss.statistic.replace("_", " ")
@@ -101,7 +168,8 @@ def _loss_card(loss: Loss) -> dict[str, str]:
         card[f"loss.{parameter.name}"] = f"{parameter.description}; from {parameter.low:g}, below {parameter.high:g}"
     if loss.aliases:
         card["also called"] = ", ".join(loss.aliases)
-    card["Keras"] = f"keras.losses.{loss.keras}"
+    if loss.keras:
+        card["Keras"] = f"keras.losses.{loss.keras}"
     card["source"] = loss.source
     return card
 
@@ -117,12 +185,22 @@ def _head_card(head) -> dict[str, str]:
     }
 
 
+def _metric_card(metric) -> dict[str, str]:
+    main = [TASKS[task] for task, name in MAIN_METRICS.items() if name == metric.name]
+    return {
+        "what it is": metric.description,
+        "for": ", ".join(TASKS[task] for task in metric.tasks),
+        "better": "lower" if metric.lower_is_better else "higher",
+        **({"main metric of": ", ".join(main)} if main else {}),
+    }
+
+
 def _dataset_card(info) -> dict[str, str]:
-    settings = ", ".join(f"dataset.{name}" for name in info.ranges)
     return {
         "task": TASKS[info.task],
         "what it is": info.description,
         "targets": _interval(*info.target_range),
-        "settings": settings,
+        "settings": _settings("dataset", info.name),
+        "ceiling": "known, from the generator" if info.optimum else "not known",
         "source": info.source,
     }

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from lossbench.config import home
-from lossbench.datasets.table import DATASETS
-from lossbench.heads import HEADS
-from lossbench.losses.table import LOSSES, Pair, pair
+from lossbench.datasets.table import DATASETS, n_outputs
+from lossbench.losses.choice import chosen_pair
+from lossbench.losses.table import Pair
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ class Cell:
     @property
     def pair(self) -> Pair:
         """How its loss goes with its head."""
-        return pair(LOSSES[self.settings["loss"]["name"]], HEADS[self.head], self.task)
+        dataset = self.settings["dataset"]
+        n_targets = n_outputs(DATASETS[dataset["name"]], dataset)
+        return chosen_pair(self.settings["loss"], self.settings["head"], self.task, n_targets)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ from typing import Any
 
 from lossbench.arguments import ALL, Arguments, encode, unique
 from lossbench.compose import check_launcher, composed, hydra_started, plain, typed
-from lossbench.config import GROUPS, cell_key, validate
-from lossbench.datasets.table import DATASETS, scaled_target_range
+from lossbench.config import GROUPS, cell_key, validate, validate_loss
+from lossbench.datasets.table import DATASETS, DatasetInfo, n_outputs, scaled_target_range
 from lossbench.errors import Problem, UsageError
-from lossbench.heads import HEADS
-from lossbench.losses.table import ALIASES, BASELINES, LOSSES, losses_for, outside_domain, pair
+from lossbench.heads import TASKS
+from lossbench.losses.choice import chosen_head, chosen_outside_domain, chosen_pair, chosen_rows
+from lossbench.losses.row import Loss
+from lossbench.losses.table import ALIASES, BASELINES, LOSSES, losses_for, outside_domain
 from lossbench.plan import Cell, Plan
 
 # Settings of the whole sweep: they make no cells and give it no other name.
@@ -37,7 +39,7 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         if not assignments:
             raise UsageError(_nothing_matches(grids, arguments, experiment))
         check_launcher(arguments.hydra)
-        drafts, problems = _draft(assignments, experiment)
+        drafts, left_out, problems = _draft(assignments, experiment)
     cells, skipped = _resolve(drafts, problems)
     first = cells[0].settings
     name = first["name"] or _sweep_name(arguments, experiment)
@@ -48,7 +50,7 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         command=command,
         cells=cells,
         seeds=first["seeds"],
-        skipped=skipped,
+        skipped=unique([*skipped, *left_out]),
         notes=unique(arguments.notes),
         published=plain(common.published) if _as_published(grids, arguments) else [],
         hydra=arguments.hydra,
@@ -80,7 +82,7 @@ class _Draft:
 
 
 def _short(value: Any) -> str:
-    return re.sub(r"[\s'\"]", "", str(value)) if isinstance(value, list) else str(value)
+    return re.sub(r"[\s'\"]", "", str(value)) if isinstance(value, list | dict) else str(value)
 
 
 def _listed(key: str, value: Any) -> list[Any]:
@@ -120,41 +122,75 @@ def _nothing_matches(grids: list[dict[str, list]], arguments: Arguments, experim
     )
 
 
-def _draft(assignments, experiment: str | None) -> tuple[list[_Draft], list[Problem]]:
-    """Return the cells asked for, and what is wrong with their types; a wrong value is left out."""
+def _draft(assignments, experiment: str | None) -> tuple[list[_Draft], list[tuple[str, str]], list[Problem]]:
+    """Return the cells asked for, what ``loss=all`` leaves out and why, and what is wrong with their types.
+
+    A wrong value is left out.
+    """
     drafts: list[_Draft] = []
+    left_out: list[tuple[str, str]] = []
     problems: list[Problem] = []
     for assignment, swept in assignments:
         choices = {key: str(value) for key, value in assignment.items() if key in GROUPS}
         values = {key: value for key, value in assignment.items() if key not in GROUPS}
-        for draft_choices in _with_losses(choices, experiment):
+        chosen, reasons = _with_losses(choices, values, experiment)
+        left_out += reasons
+        for draft_choices in chosen:
             try:
                 settings, wrong = typed(draft_choices, values, experiment)
             except UsageError as error:
                 problems += error.problems
                 continue
             problems += wrong
-            drafts.append(_Draft(draft_choices, values, swept, settings))
-    return drafts, problems
+            # A weighted sum of nothing is among the problems, and no cell.
+            if chosen_rows(settings["loss"]):
+                drafts.append(_Draft(draft_choices, values, swept, settings))
+    return drafts, left_out, problems
 
 
-def _with_losses(choices: dict[str, str], experiment: str | None) -> list[dict[str, str]]:
-    """Return the choices with ``loss`` and ``dataset`` named: ``auto`` is the baseline, ``all`` all that fit."""
+def _with_losses(
+    choices: dict[str, str], values: dict[str, Any], experiment: str | None
+) -> tuple[list[dict[str, str]], list[tuple[str, str]]]:
+    """Return the choices with ``loss`` and ``dataset`` named, and what is left out.
+
+    ``auto`` is the task's baseline, ``all`` every loss that is made for the task and inside its domain.
+    """
     config = composed({**choices, "loss": "auto"}, experiment) if choices.get("loss") == ALL else None
     config = config or composed(choices, experiment)
     choices = {"dataset": config.dataset.name, "loss": config.loss.name, **choices}
     info = DATASETS[config.dataset.name]
     if choices["loss"] == "auto":
-        return [{**choices, "loss": BASELINES[info.task]}]
+        return [{**choices, "loss": BASELINES[info.task]}], []
     if choices["loss"] != ALL:
-        return [choices]
-    target_range = scaled_target_range(info, plain(config.dataset))
-    inside = [
-        name
-        for name in losses_for(info.task)
-        if not outside_domain(LOSSES[name], LOSSES[name].encodings[info.task][0], target_range, ordered=info.ordered)
-    ]
-    return [{**choices, "loss": name} for name in inside]
+        return [choices], []
+    # Settings of the data set, swept ones too, decide what fits.
+    dataset = plain(config.dataset)
+    for key, value in values.items():
+        if key == "dataset.standardize.y":
+            dataset["standardize"]["y"] = value
+        elif key == f"dataset.{info.n_outputs}":
+            dataset[str(info.n_outputs)] = value
+    reasons = why_left_out(info, dataset, choices.get("head", "auto"))
+    kept = [{**choices, "loss": name} for name, reason in reasons.items() if not reason]
+    return kept, [(f"{choices['dataset']}/{name}", reason) for name, reason in reasons.items() if reason]
+
+
+def why_left_out(info: DatasetInfo, dataset: dict[str, Any], head: str) -> dict[str, str]:
+    """Return for each loss why ``loss=all`` leaves it out on a data set; '' for those that it takes."""
+    taken, target_range = losses_for(info.task, head), scaled_target_range(info, dataset)
+
+    def reason(name: str, loss: Loss) -> str:
+        if name not in taken and info.task not in loss.encodings:
+            return f"for other targets than {TASKS[info.task]}"
+        if name not in taken and head == "auto":
+            return f"for other targets than {TASKS[info.task]}; by name it can be used"
+        if name not in taken:
+            return f"not for head={head}"
+        if loss.least_targets > n_outputs(info, dataset):
+            return f"for targets of at least {loss.least_targets} numbers"
+        return outside_domain(loss, loss.encodings[info.task][0], target_range, ordered=info.ordered)
+
+    return {name: reason(name, loss) for name, loss in LOSSES.items() if loss.heads}
 
 
 def _resolve(drafts: list[_Draft], problems: list[Problem]) -> tuple[list[Cell], list[tuple[str, str]]]:
@@ -164,18 +200,22 @@ def _resolve(drafts: list[_Draft], problems: list[Problem]) -> tuple[list[Cell],
     problems = list(problems)
     for draft in drafts:
         settings = draft.settings
-        info = DATASETS[settings["dataset"]["name"]]
-        loss = LOSSES[settings["loss"]["name"]]
+        info, loss = DATASETS[settings["dataset"]["name"]], settings["loss"]
+        wrong = validate_loss(settings)
+        if wrong:
+            problems += [*wrong, *validate(settings)]
+            continue
         if settings["head"]["name"] == "auto":
-            settings["head"]["name"] = loss.heads.get(info.task) or next(iter(loss.heads.values()))
+            settings["head"]["name"] = chosen_head(loss, info.task)
         try:
-            made = pair(loss, HEADS[settings["head"]["name"]], info.task)
+            made = chosen_pair(loss, settings["head"], info.task, n_outputs(info, settings["dataset"]))
         except ValueError as error:
             skipped.append((draft.name, str(error)))
             continue
         problems += validate(settings)
         target_range = scaled_target_range(info, settings["dataset"])
-        possible.append((draft, outside_domain(loss, made.encoding, target_range, ordered=info.ordered)))
+        outside = chosen_outside_domain(loss, made.encoding, target_range, ordered=info.ordered)
+        possible.append((draft, outside))
     if problems:
         raise UsageError(*problems)
     if not possible:

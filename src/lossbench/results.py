@@ -168,6 +168,12 @@ class CellResults:
         """The naive predictor's scores, the same for all runs."""
         return next((run.info.naive for run in self.runs if run.info.naive), {})
 
+    @cached_property
+    def ceiling(self) -> dict[str, float]:
+        """The best scores that the data's generator allows, where they are known."""
+        described = [path for run in self.runs[:1] if (path := run.path.parents[1] / "cell.json").exists()]
+        return json.loads(described[0].read_text()).get("ceiling", {}) if described else {}
+
     def seconds(self, since: float) -> float:
         """From the start of the first run after a moment (in seconds since 1970) to the end of the last."""
         infos = [run.info for run in self.runs if run.info.started >= since]

@@ -1,12 +1,15 @@
 """A sweep from its plan to its exit status."""
 
 import fcntl
+import os
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lossbench.config import KEY_SETTINGS
+from lossbench.datasets.table import DATASETS
 from lossbench.errors import MissingEnvironmentError, Problem
 from lossbench.launch import launch
 from lossbench.plan import Plan
@@ -25,9 +28,11 @@ from lossbench.results import (
     write_text,
 )
 from lossbench.sync import TrackingProcess, is_tracked
-from lossbench.terminal import Terminal
+from lossbench.terminal import WIDTH, Terminal
 from lossbench.watch import Watcher
 
+# How many reasons for leaving cells out are shown before a sweep runs.
+LEFT_OUT_SHOWN = 5
 SUCCESS, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
 
@@ -55,6 +60,7 @@ def _begin(plan: Plan, terminal: Terminal) -> dict[str, list[int]]:
 def _run(plan: Plan, terminal: Terminal, open_seeds: dict[str, list[int]]) -> int:
     for cell in plan.cells:
         remove_unfinished(plan.folder / cell.folder)
+    _download(plan, open_seeds, terminal)
     _set_earlier_aside(plan, open_seeds)
     write_text(plan.folder / "plan.json", plan.to_json())
     has_work = any(open_seeds.values())
@@ -78,6 +84,24 @@ def _run(plan: Plan, terminal: Terminal, open_seeds: dict[str, list[int]]) -> in
         return INTERRUPTED
     terminal.summary(results)
     return _conclude(plan, results, terminal, path, untracked)
+
+
+def _download(plan: Plan, open_seeds: dict[str, list[int]], terminal: Terminal) -> None:
+    """Have Keras download data that is not here yet, before any job needs it."""
+    names = {cell.settings["dataset"]["name"] for cell in plan.cells if open_seeds[cell.folder]}
+    for info in (DATASETS[name] for name in sorted(names)):
+        path = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / info.download
+        if not info.download or path.exists():
+            continue
+        terminal.line(f"{info.name}: not here yet; Keras downloads it once ...")
+        try:
+            from lossbench.datasets.loading import load_function
+
+            load_function(info.maker)()
+        except Exception as error:
+            message = f"dataset={info.name} could not be downloaded: {' '.join(str(error).split())[:300]}"
+            hint = f"it needs a network once; or put the file there yourself: {path}"
+            raise MissingEnvironmentError(Problem(message, hint)) from None
 
 
 def _conclude(plan: Plan, results: list[CellResults], terminal: Terminal, path: Path, untracked: str) -> int:
@@ -118,7 +142,25 @@ def first_lines(plan: Plan, before: dict[str, dict[int, Run]], open_seeds: dict[
         reasons.append(f"{failed} of them failed (rerun=failed runs these again)")
     lines = [line + "".join(f"; {reason}" for reason in reasons)]
     lines += [f"  {note}" for note in plan.notes]
-    return lines + [f"  left out: {name}: {reason}" for name, reason in plan.skipped]
+    left_out = _left_out(plan)
+    shown = left_out if plan.only_plan or len(left_out) <= LEFT_OUT_SHOWN else left_out[:LEFT_OUT_SHOWN]
+    lines += [line for text in shown for line in textwrap.wrap(text, WIDTH, subsequent_indent="    ")]
+    more = len(left_out) - len(shown)
+    return lines + ([f"  left out: {more} more (plan=true shows all)"] if more else [])
+
+
+def _left_out(plan: Plan) -> list[str]:
+    """Return what is left out and why, each reason once for a data set; ``plan.json`` has every name."""
+    together: dict[tuple[str, str], list[str]] = {}
+    for name, reason in plan.skipped:
+        dataset, _, rest = name.partition("/")
+        together.setdefault((dataset, reason), []).append(rest)
+    return [
+        f"  left out: {dataset}/{names[0]}: {reason}"
+        if len(names) == 1
+        else f"  left out: {dataset}/{names[0]} and {len(names) - 1} more: {reason}"
+        for (dataset, reason), names in together.items()
+    ]
 
 
 def _other_runs(plan: Plan) -> list[str]:

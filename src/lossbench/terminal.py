@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lossbench.comparison import mean_interval
-from lossbench.config import LOWER_IS_BETTER, MAIN_METRICS
+from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.plan import Cell, Plan
 from lossbench.results import DIVERGED, FAILED, CellResults, Run
 
@@ -37,6 +37,7 @@ class Terminal:
         self.console = console or Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._bar: Progress | None = None
         self._heading = ""
+        self._failures: set[tuple[str, str]] = set()
         self._columns = [max(len(text) for text in column) for column in zip(*map(_names, plan.cells), strict=True)]
         longest = sum(self._columns) + 2 * len(self._columns) + len("30 runs  test accuracy 0.842 ± 0.003  10.1 s")
         # Where a whole line would not fit, the data set and its metric stand above its cells.
@@ -75,8 +76,12 @@ class Terminal:
             self._bar = None
 
     def run_failed(self, cell: Cell, run: Run) -> None:
-        """Say at once that a run failed, and where its log is."""
-        self.line(f"FAILED  {cell.name} seed={run.info.seed}: {run.info.error.splitlines()[-1][:200]}")
+        """Say at once that a run failed, and where its log is; the same failure of other seeds is not said again."""
+        error = run.info.error.splitlines()[-1][:400]
+        if (cell.name, error) in self._failures:
+            return
+        self._failures.add((cell.name, error))
+        self.line(f"FAILED  {cell.name} seed={run.info.seed}: {error}")
         self.line(f"        log: {self.plan.folder / cell.folder / 'lossbench.log'}")
 
     def cell_finished(self, results: CellResults, seconds: float) -> None:
@@ -125,7 +130,7 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
 def ranked(results: list[CellResults]) -> list[CellResults]:
     """Return the cells of one data set by their main metric, best first; those without a value last."""
     metric = MAIN_METRICS[results[0].cell.task]
-    sign = 1 if metric in LOWER_IS_BETTER else -1
+    sign = 1 if lower_is_better(metric) else -1
 
     def rank(result: CellResults) -> float:
         mean = mean_interval(result.scores(f"test/{metric}")).mean
@@ -136,8 +141,9 @@ def ranked(results: list[CellResults]) -> list[CellResults]:
 
 def _data_table(results: list[CellResults]) -> list[str]:
     metric = MAIN_METRICS[results[0].cell.task]
-    order = "lower" if metric in LOWER_IS_BETTER else "higher"
-    naive = next((r.naive.get(f"test/{metric}", math.nan) for r in results if r.naive), math.nan)
+    order = "lower" if lower_is_better(metric) else "higher"
+    floor = next((r.naive.get(f"test/{metric}", math.nan) for r in results if r.naive), math.nan)
+    ceiling = next((r.ceiling[f"test/{metric}"] for r in results if f"test/{metric}" in r.ceiling), None)
     rows = [
         [
             result.cell.label,
@@ -151,7 +157,8 @@ def _data_table(results: list[CellResults]) -> list[str]:
     ]
     failed = sum(result.count(FAILED) for result in results)
     heading = f"{results[0].cell.data}: test {metric}, mean ± 95 % interval"
-    explained = f"({order} is better; naive {number(naive)})"
+    known = "" if ceiling is None else f"; ceiling {number(ceiling)}"
+    explained = f"({order} is better; naive {number(floor)}{known})"
     together = f"{heading} {explained}"
     return [
         *([together] if len(together) <= WIDTH else [heading, explained]),

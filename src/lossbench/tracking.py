@@ -27,8 +27,9 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 
 from lossbench import __version__
 from lossbench.comparison import mean_interval, mean_intervals
-from lossbench.config import KEY_SETTINGS, LOWER_IS_BETTER, MAIN_METRICS, home
+from lossbench.config import KEY_SETTINGS, home
 from lossbench.datasets.table import DATASETS
+from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.plan import Cell, Plan
 from lossbench.plots import COLOURS, cell_figure, curve_matrix, dataset_figure
 from lossbench.results import DIVERGED, FAILED, CellResults, results_table
@@ -154,6 +155,7 @@ class Tracker:
         moment = _milliseconds(ended)
         metrics = [Metric(name, value, moment, 0) for name, value in _aggregates(results).items()]
         metrics += [Metric(f"naive/{name}", value, moment, 0) for name, value in results.naive.items()]
+        metrics += [Metric(f"ceiling/{name}", value, moment, 0) for name, value in results.ceiling.items()]
         metrics += _curve_metrics(results, moment)
         self._log(run_id, metrics, _params(cell))
         self._log_dataset(run_id, cell)
@@ -299,7 +301,7 @@ class Tracker:
     def _cell_note(self, results: CellResults) -> str:
         cell, metric = results.cell, MAIN_METRICS[results.cell.task]
         value = mean_and_interval(results, f"test/{metric}")
-        order = "desc" if metric in LOWER_IS_BETTER else "asc"
+        order = "desc" if lower_is_better(metric) else "asc"
         query = {
             "searchFilter": f"tags.kind = 'run' and tags.cell = '{cell.name}'",
             "orderByKey": f"metrics.`final/test/{metric}`",

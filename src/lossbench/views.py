@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from lossbench.config import LOWER_IS_BETTER, MAIN_METRICS
+from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.plan import Plan
 
 # Without it the UI shows its pages for language models, until "Model training" is clicked there.
@@ -108,7 +108,7 @@ def _cells_view(plan: Plan, datasets: list[str]) -> View:
     final, dataset = finals[0], datasets[0]
     names = (final, f"{final}_std", "stuck", "diverged", "failed", f"{final}_low", f"{final}_high", "runs")
     search = f"tags.kind = 'cell' and params.dataset = '{dataset}'"
-    ascending = metrics[0] in LOWER_IS_BETTER
+    ascending = lower_is_better(metrics[0])
     columns = [f"metrics.`{name}`" for name in names] + swept
     key = f"cells-{dataset}"
     return View(key, f"losses on {dataset}", "cell", search, f"metrics.`{final}`", ascending, columns, metrics, longest)

@@ -1,6 +1,9 @@
 """Data that no library makes: functions of their settings and a random state, as scikit-learn's are."""
 
+from typing import Any
+
 import numpy as np
+from scipy.special import softmax
 
 
 def make_spirals(n_samples: int, turns: float, noise: float, random_state: int) -> tuple[np.ndarray, np.ndarray]:
@@ -19,22 +22,30 @@ def make_counts(n_samples: int, n_features: int, mean: float, random_state: int)
 
     The logarithm of a count's mean is log(mean) plus a normal number of deviation 0.5, linear in the features.
     """
-    rng = np.random.default_rng(random_state)
-    x = rng.normal(size=(n_samples, n_features))
-    direction = rng.normal(size=n_features)
-    score = 0.5 * x @ (direction / np.linalg.norm(direction))
-    return x, rng.poisson(mean * np.exp(score)).astype(np.float64)
+    rng, x, direction = _features(n_samples, n_features, random_state)
+    return x, rng.poisson(mean * np.exp(0.5 * x @ direction)).astype(np.float64)
+
+
+def count_means(x: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    """Return the means of ``make_counts`` with these settings, shape (n_samples,)."""
+    _, _, direction = _features(**_shape(settings))
+    return settings["mean"] * np.exp(0.5 * x @ direction)
 
 
 def make_ordinal(
     n_samples: int, n_features: int, n_classes: int, noise: float, random_state: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return classes in an order, of about equal size; x of shape (n_samples, n_features), classes (n_samples,)."""
-    rng = np.random.default_rng(random_state)
-    x = rng.normal(size=(n_samples, n_features))
-    direction = rng.normal(size=n_features)
-    score = x @ (direction / np.linalg.norm(direction)) + noise * rng.normal(size=n_samples)
-    return x, np.digitize(score, np.quantile(score, np.arange(1, n_classes) / n_classes))
+    rng, x, direction = _features(n_samples, n_features, random_state)
+    score = x @ direction + noise * rng.normal(size=n_samples)
+    return x, np.digitize(score, _cuts(score, n_classes))
+
+
+def ordinal_scores(x: np.ndarray, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scores of ``make_ordinal`` without noise, shape (n_samples,), and the cuts between classes."""
+    rng, all_x, direction = _features(**_shape(settings))
+    noisy = all_x @ direction + settings["noise"] * rng.normal(size=len(all_x))
+    return x @ direction, _cuts(noisy, settings["n_classes"])
 
 
 def make_two_modes(n_samples: int, share: float, noise: float, random_state: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,3 +54,43 @@ def make_two_modes(n_samples: int, share: float, noise: float, random_state: int
     x = rng.uniform(-1, 1, size=(n_samples, 1))
     sign = np.where(rng.random(n_samples) < share, -1.0, 1.0)
     return x, sign * (1 + x[:, 0] ** 2) + noise * rng.normal(size=n_samples)
+
+
+def make_shares(
+    n_samples: int, n_features: int, n_outputs: int, concentration: float, random_state: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return shares of shape (n_samples, n_outputs) that sum to 1; x of shape (n_samples, n_features).
+
+    They are drawn from Dirichlet distributions whose means are the softmax of linear scores.
+    """
+    rng, x, scores = _features(n_samples, n_features, random_state, n_outputs)
+    # Gamma numbers over their sum are a Dirichlet draw; the floor keeps a sum of tiny ones from being 0.
+    drawn = np.maximum(rng.gamma(concentration * softmax(x @ scores, axis=1)), 1e-300)
+    return x, drawn / drawn.sum(axis=1, keepdims=True)
+
+
+def share_means(x: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    """Return the means of ``make_shares`` with these settings, shape (n_samples, n_outputs)."""
+    _, _, scores = _features(**_shape(settings), n_outputs=settings["n_outputs"])
+    return softmax(x @ scores, axis=1)
+
+
+def _features(
+    n_samples: int, n_features: int, random_state: int, n_outputs: int = 0
+) -> tuple[np.random.Generator, np.ndarray, np.ndarray]:
+    """Return the generator after its first draws, normal features and directions of length 1 in them.
+
+    With ``n_outputs`` there is a direction for each, shape (n_features, n_outputs).
+    """
+    rng = np.random.default_rng(random_state)
+    x = rng.normal(size=(n_samples, n_features))
+    direction = rng.normal(size=(n_features, n_outputs) if n_outputs else n_features)
+    return rng, x, direction / np.linalg.norm(direction, axis=0)
+
+
+def _shape(settings: dict[str, Any]) -> dict[str, int]:
+    return {name: settings[name] for name in ("n_samples", "n_features", "random_state")}
+
+
+def _cuts(score: np.ndarray, n_classes: int) -> np.ndarray:
+    return np.quantile(score, np.arange(1, n_classes) / n_classes)

@@ -4,15 +4,17 @@ import functools
 import hashlib
 import importlib
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from lossbench.datasets.table import DATASETS, SPLITS, split_counts
+from lossbench.datasets.table import DATASETS, SPLITS, n_outputs, split_counts
+from lossbench.heads import NUMBER_TASKS
 
-GENERATOR_EXCLUDES = ("name", "split", "standardize")
+NOT_OF_GENERATORS = ("name", "split", "standardize")
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,23 @@ class Part:
     ----------
     x : float32 array, shape (n_samples, n_features)
     y : array
-        Regression: float32 of shape (n_samples, n_outputs). Classification: int32 classes of shape (n_samples,).
+        Numbers: float32 of shape (n_samples, n_outputs). Classes: int32 of shape (n_samples,). Several labels: int32
+        0 or 1 of shape (n_samples, n_labels).
+    optimum : dict
+        The best predictions that the generator allows, where they are known; see ``optima``.
     """
 
     x: np.ndarray
     y: np.ndarray
+    optimum: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set: its splits by name (empty ones left out), its task and what identifies it."""
+    """A data set: its splits by name (empty ones left out), its task and what identifies it.
+
+    ``n_classes`` is 0 where targets are numbers, and the number of labels where there are several.
+    """
 
     name: str
     task: str
@@ -61,35 +70,49 @@ def load(settings: dict[str, Any]) -> Dataset:
 def _load(settings_json: str) -> Dataset:
     settings = json.loads(settings_json)
     info = DATASETS[settings["name"]]
-    x, y = _make(info.maker, {k: v for k, v in settings.items() if k not in GENERATOR_EXCLUDES})
-    order = _order(y, settings["split"]["seed"], by_class=info.task != "regression")
-    x, y = x[order], y[order]
+    parameters = {k: v for k, v in settings.items() if k not in NOT_OF_GENERATORS}
+    x, y = _make(info.maker, parameters)
+    optimum = load_function(info.optimum)(x, parameters) if info.optimum else {}
+    order = _order(y, settings["split"]["seed"], by_class=info.task in ("binary", "multiclass"))
+    x, y, optimum = x[order], y[order], {name: values[order] for name, values in optimum.items()}
     counts = split_counts(settings["split"], len(x))
+    if sum(counts) > len(x):
+        raise ValueError(f"dataset.split takes {sum(counts)} samples; what was loaded has {len(x)}")
     edges = np.cumsum([0, *counts])
     rows = {name: slice(edges[i], edges[i + 1]) for i, name in enumerate(SPLITS) if counts[i]}
     standardize = settings["standardize"]
     fit_rows = slice(None) if standardize["fitted_on"] == "all_rows" else rows["train"]
     if standardize["x"] == "standard":
         x = StandardScaler().fit(x[fit_rows]).transform(x)
-    if info.task == "regression":
+    numbers = info.task in NUMBER_TASKS
+    if numbers:
         y = y.reshape(len(y), -1)
         if standardize["y"] == "standard":
-            y = StandardScaler().fit(y[fit_rows]).transform(y)
+            scaler = StandardScaler().fit(y[fit_rows])
+            y, optimum = scaler.transform(y), {name: scaler.transform(values) for name, values in optimum.items()}
     x = np.ascontiguousarray(x, np.float32)
-    y = np.ascontiguousarray(y, np.float32 if info.task == "regression" else np.int32)
+    y = np.ascontiguousarray(y, np.float32 if numbers else np.int32)
     return Dataset(
         name=settings["name"],
         task=info.task,
-        n_classes=0 if info.task == "regression" else int(y.max()) + 1,
-        splits={name: Part(x[part], y[part]) for name, part in rows.items()},
+        n_classes=0 if numbers else n_outputs(info, settings),
+        splits={
+            name: Part(x[part], y[part], {key: values[part] for key, values in optimum.items()})
+            for name, part in rows.items()
+        },
         digest=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:16],
     )
 
 
 def _make(maker: str, parameters: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    module, _, name = maker.partition(":")
-    function = getattr(importlib.import_module(module), name)
-    return function(return_X_y=True) if name.startswith("load_") else function(**parameters)
+    function = load_function(maker)
+    return function(return_X_y=True) if maker.startswith("sklearn.datasets:load_") else function(**parameters)
+
+
+def load_function(name: str) -> Callable:
+    """Return the function that ``module:name`` names."""
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 def _order(y: np.ndarray, seed: int | None, *, by_class: bool) -> np.ndarray:

@@ -42,11 +42,12 @@ class DatasetConfig:
 
 @dataclass
 class RegressionConfig(DatasetConfig):
-    """A linear target with Gaussian noise (its standard deviation)."""
+    """Linear targets with Gaussian noise (its standard deviation)."""
 
     n_samples: int = MISSING
     n_features: int = MISSING
     n_informative: int = MISSING
+    n_targets: int = MISSING
     noise: float = MISSING
     random_state: int = MISSING
 
@@ -132,6 +133,40 @@ class TwoModesConfig(DatasetConfig):
     random_state: int = MISSING
 
 
+@dataclass
+class ImbalancedConfig(DatasetConfig):
+    """Two classes of unequal size, in clusters; ``weights`` are their shares."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    n_informative: int = MISSING
+    weights: list[float] = MISSING
+    class_sep: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class MultilabelConfig(DatasetConfig):
+    """Counts of words, and the subjects that a text with them has: ``n_labels`` of ``n_classes`` on average."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    n_classes: int = MISSING
+    n_labels: int = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class SharesConfig(DatasetConfig):
+    """Shares that sum to 1, around a softmax of linear scores; a larger ``concentration`` is less noise."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    n_outputs: int = MISSING
+    concentration: float = MISSING
+    random_state: int = MISSING
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """A data set, as data.
@@ -139,19 +174,25 @@ class DatasetInfo:
     Attributes
     ----------
     task : str
-        ``regression``, ``binary`` or ``multiclass``.
+        One of ``heads.TASKS``.
+    n_outputs : int or str
+        How many classes, labels or numbers a target has; or the setting that says it.
     config : type
         Of its settings.
     target_range : (low, high)
         Where its targets lie before standardizing.
     maker : str
         ``module:name`` of the function that makes it.
+    optimum : str
+        ``module:name`` of the function that gives the best predictions which the generator allows, where it is known.
     ranges : dict
         Each setting to the closed range (low, high) of its values.
     n_samples : int
         Of data that is not generated.
     ordered : bool
         Whether its classes are in an order.
+    download : str
+        What Keras downloads it to at its first use, below its folder; empty if it needs no download.
     """
 
     name: str
@@ -163,7 +204,10 @@ class DatasetInfo:
     source: str
     ranges: dict[str, tuple[float, float]]
     n_samples: int = 0
+    n_outputs: int | str = 1
     ordered: bool = False
+    optimum: str = ""
+    download: str = ""
 
 
 _SEED_RANGE = (0, 2**32 - 1)
@@ -178,13 +222,27 @@ def _real(name: str, task: str, n_samples: int, description: str, source: str, *
     return DatasetInfo(name, task, description, DatasetConfig, target_range, maker, source, {}, n_samples, **more)
 
 
+def _images(name: str, n_samples: int, download: str, description: str, source: str) -> DatasetInfo:
+    """Return a row for pictures of ten classes that Keras downloads."""
+    maker = f"lossbench.datasets.images:load_{name}"
+    return DatasetInfo(
+        name, "multiclass", description, DatasetConfig, (0.0, INFINITY), maker, source, {}, n_samples, 10,
+        download=download,
+    )  # fmt: skip
+
+
+def n_outputs(info: DatasetInfo, settings: dict[str, Any]) -> int:
+    """Return how many classes, labels or numbers a target of a data set with these settings has."""
+    return settings[info.n_outputs] if isinstance(info.n_outputs, str) else info.n_outputs
+
+
 DATASETS = {
     info.name: info
     for info in (
         DatasetInfo(
             name="regression",
             task="regression",
-            description="a linear target of 10 of 20 features, with little noise",
+            description="linear targets of 10 of 20 features, with little noise",
             config=RegressionConfig,
             target_range=(-INFINITY, INFINITY),
             maker="sklearn.datasets:make_regression",
@@ -193,9 +251,12 @@ DATASETS = {
                 "n_samples": (2, 10**8),
                 "n_features": (1, 10**5),
                 "n_informative": (1, 10**5),
+                "n_targets": (1, 1000),
                 "noise": (0.0, 1e30),
                 "random_state": _SEED_RANGE,
             },
+            n_outputs="n_targets",
+            optimum="lossbench.datasets.optima:of_regression",
         ),
         DatasetInfo(
             name="circles",
@@ -211,6 +272,8 @@ DATASETS = {
                 "factor": (0.0, 0.999999),
                 "random_state": _SEED_RANGE,
             },
+            n_outputs=2,
+            optimum="lossbench.datasets.optima:of_circles",
         ),
         DatasetInfo(
             name="blobs",
@@ -227,6 +290,8 @@ DATASETS = {
                 "cluster_std": (0.0, 1e30),
                 "random_state": _SEED_RANGE,
             },
+            n_outputs="centers",
+            optimum="lossbench.datasets.optima:of_blobs",
         ),
         DatasetInfo(
             name="moons",
@@ -237,6 +302,8 @@ DATASETS = {
             maker="sklearn.datasets:make_moons",
             source="scikit-learn's make_moons",
             ranges={**_GENERATED, "noise": _NOISE},
+            n_outputs=2,
+            optimum="lossbench.datasets.optima:of_moons",
         ),
         DatasetInfo(
             name="spirals",
@@ -247,6 +314,8 @@ DATASETS = {
             maker="lossbench.datasets.generators:make_spirals",
             source="Lang and Witbrock (1988), Learning to Tell Two Spirals Apart",
             ranges={**_GENERATED, "turns": (0.1, 10.0), "noise": _NOISE},
+            n_outputs=2,
+            optimum="lossbench.datasets.optima:of_spirals",
         ),
         DatasetInfo(
             name="friedman1",
@@ -257,6 +326,7 @@ DATASETS = {
             maker="sklearn.datasets:make_friedman1",
             source="Friedman (1991), Multivariate Adaptive Regression Splines, doi:10.1214/aos/1176347963",
             ranges={**_GENERATED, "n_features": (5, 10**5), "noise": _NOISE},
+            optimum="lossbench.datasets.optima:of_friedman1",
         ),
         DatasetInfo(
             name="counts",
@@ -267,6 +337,7 @@ DATASETS = {
             maker="lossbench.datasets.generators:make_counts",
             source="Nelder and Wedderburn (1972), Generalized Linear Models, doi:10.2307/2344614",
             ranges={**_GENERATED, "n_features": _FEATURES, "mean": (1e-6, 1e6)},
+            optimum="lossbench.datasets.optima:of_counts",
         ),
         DatasetInfo(
             name="ordinal",
@@ -277,6 +348,8 @@ DATASETS = {
             maker="lossbench.datasets.generators:make_ordinal",
             source="McCullagh (1980), Regression Models for Ordinal Data, doi:10.1111/j.2517-6161.1980.tb01109.x",
             ranges={**_GENERATED, "n_features": _FEATURES, "n_classes": (3, 1000), "noise": _NOISE},
+            n_outputs="n_classes",
+            optimum="lossbench.datasets.optima:of_ordinal",
             ordered=True,
         ),
         DatasetInfo(
@@ -288,6 +361,52 @@ DATASETS = {
             maker="lossbench.datasets.generators:make_two_modes",
             source="Bishop (1994), Mixture Density Networks, Aston University NCRG/94/004",
             ranges={**_GENERATED, "share": (0.0, 1.0), "noise": _NOISE},
+            optimum="lossbench.datasets.optima:of_two_modes",
+        ),
+        DatasetInfo(
+            name="imbalanced",
+            task="binary",
+            description="two classes of unequal size",
+            config=ImbalancedConfig,
+            target_range=(0.0, 1.0),
+            maker="sklearn.datasets:make_classification",
+            source="Guyon (2003), Design of Experiments for the NIPS 2003 Variable Selection Benchmark",
+            ranges={
+                **_GENERATED,
+                "n_features": _FEATURES,
+                "n_informative": (2, 10**5),
+                "class_sep": (0.0, 1e30),
+            },
+            n_outputs=2,
+        ),
+        DatasetInfo(
+            name="multilabel",
+            task="multilabel",
+            description="counts of words, and several subjects that a text can have at once",
+            config=MultilabelConfig,
+            target_range=(0.0, 1.0),
+            maker="sklearn.datasets:make_multilabel_classification",
+            source="scikit-learn's make_multilabel_classification",
+            ranges={**_GENERATED, "n_features": _FEATURES, "n_classes": (2, 1000), "n_labels": (1, 1000)},
+            n_outputs="n_classes",
+        ),
+        DatasetInfo(
+            name="shares",
+            task="shares",
+            description="shares of a whole, with noise",
+            config=SharesConfig,
+            target_range=(0.0, 1.0),
+            maker="lossbench.datasets.generators:make_shares",
+            source="Aitchison (1982), The Statistical Analysis of Compositional Data, "
+            "doi:10.1111/j.2517-6161.1982.tb01195.x",
+            ranges={
+                **_GENERATED,
+                "n_features": _FEATURES,
+                "n_outputs": (2, 1000),
+                "concentration": (1e-3, 1e9),
+            },
+            n_outputs="n_outputs",
+            optimum="lossbench.datasets.optima:of_shares",
         ),
         _real(
             "diabetes",
@@ -297,12 +416,21 @@ DATASETS = {
             "Efron et al. (2004), Least Angle Regression, doi:10.1214/009053604000000067",
         ),
         _real(
+            "linnerud",
+            "regression",
+            20,
+            "weight, waist and pulse of 20 men, from three exercises",
+            "Tenenhaus (1998), La regression PLS, Technip",
+            n_outputs=3,
+        ),
+        _real(
             "breast_cancer",
             "binary",
             569,
             "malignant or benign, from 30 measures of cell nuclei",
             "Street et al. (1993), Nuclear Feature Extraction for Breast Tumor Diagnosis, doi:10.1117/12.148698",
             target_range=(0.0, 1.0),
+            n_outputs=2,
         ),
         _real(
             "iris",
@@ -310,6 +438,7 @@ DATASETS = {
             150,
             "three species of iris",
             "Fisher (1936), The Use of Multiple Measurements, doi:10.1111/j.1469-1809.1936.tb02137.x",
+            n_outputs=3,
         ),
         _real(
             "wine",
@@ -317,6 +446,7 @@ DATASETS = {
             178,
             "three cultivars of wine, from 13 chemical measures",
             "Aeberhard and Forina (1991), Wine, doi:10.24432/C5PC7J",
+            n_outputs=3,
         ),
         _real(
             "digits",
@@ -324,6 +454,28 @@ DATASETS = {
             1797,
             "handwritten digits of 8 x 8 pixels",
             "Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, doi:10.24432/C50P49",
+            n_outputs=10,
+        ),
+        _images(
+            "mnist",
+            70000,
+            "datasets/mnist.npz",
+            "handwritten digits of 28 x 28 pixels",
+            "LeCun et al. (1998), Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791",
+        ),
+        _images(
+            "fashion_mnist",
+            70000,
+            "datasets/fashion-mnist/t10k-images-idx3-ubyte.gz",
+            "articles of clothing, 28 x 28 pixels",
+            "Xiao et al. (2017), Fashion-MNIST, arXiv:1708.07747",
+        ),
+        _images(
+            "cifar10",
+            60000,
+            "datasets/cifar-10-batches-py-target_archive",
+            "coloured pictures of 32 x 32 pixels",
+            "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto",
         ),
     )
 }

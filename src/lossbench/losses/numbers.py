@@ -3,7 +3,11 @@
 Keras's own are used where Keras has them and they take tensors as parameters; these are the others.
 """
 
+import math
+
 import tensorflow as tf
+
+from lossbench.heads import LEAST_VARIANCE
 
 
 def half_squared_error(y_true, y_pred):
@@ -314,3 +318,43 @@ def bounded_exponential(z, bound=30.0):
     """Return exp(z), beyond the bound its tangent."""
     inside = tf.minimum(z, bound)
     return tf.exp(inside) * (1.0 + z - inside)
+
+
+def gaussian_nll(y_true, raw_prediction):
+    r"""Negative log-likelihood of each sample under a normal distribution that is predicted for it.
+
+    .. math:: \ell(y, m, v) = \tfrac12 \log(2 \pi v) + \frac{(y - m)^2}{2 v}
+
+    The first half of the raw prediction is the mean m, the second gives the variance :math:`v = \log(1 + e^z) +
+    10^{-6}`. A sample whose variance is predicted large pulls little on the mean: noise that differs between samples
+    is learned instead of followed.
+
+    Parameters
+    ----------
+    y_true : float tensor, shape (n_samples, n_outputs)
+        Targets; any real numbers.
+    raw_prediction : float tensor, shape (n_samples, 2 n_outputs)
+        Any real numbers.
+
+    Returns
+    -------
+    float tensor, shape (n_samples,)
+        Mean over outputs, in nats; below 0 where the density is above 1.
+
+    References
+    ----------
+    Nix and Weigend (1994), Estimating the Mean and Variance of the Target Probability Distribution,
+    doi:10.1109/ICNN.1994.374138
+
+    Examples
+    --------
+    At z = log(e - 1) the variance is 1; with no error the loss is half of log(2 pi).
+
+    >>> value = gaussian_nll(tf.constant([[0.0]]), tf.constant([[0.0, 0.5413249]]))
+    >>> value.numpy().astype(float).round(4).tolist()
+    [0.9189]
+    """
+    mean, raw_variance = tf.split(raw_prediction, 2, axis=-1)
+    variance = tf.math.softplus(raw_variance) + LEAST_VARIANCE
+    deviation = tf.square(y_true - mean) / variance
+    return 0.5 * tf.reduce_mean(math.log(2.0 * math.pi) + tf.math.log(variance) + deviation, axis=-1)

@@ -5,12 +5,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number that a loss takes; an input of the compiled program, so that another value compiles nothing."""
+    """What a loss takes; an input of the compiled program, so that another value compiles nothing.
+
+    Attributes
+    ----------
+    low, high : float
+        Where its value, or each entry of it, lies: from low, below high.
+    matrix : bool
+        Whether it is a number for each pair of classes.
+    """
 
     name: str
     low: float
     high: float
     description: str
+    matrix: bool = False
 
     def problem(self, value: float) -> str | None:
         """Say what is wrong with a value, if anything is."""
@@ -30,9 +39,9 @@ class Loss:
     meaning : str
         What minimising it means, in a sentence.
     encodings : dict
-        Each task that the loss is for, to the encodings of its targets, the usual one first.
+        Each task that it can be used for, to the encodings of its targets, the usual one first.
     heads : dict
-        Each task to the loss's canonical head.
+        Each task that it is made for (``loss=all``), to its canonical head.
     y_true, y_pred : (low, high)
         Where the formula means what it says for targets; where the implementation is finite for predictions.
     statistic : str
@@ -41,12 +50,20 @@ class Loss:
     function : str
         ``module:name`` of (y_true, y_pred, **parameters) -> (n_samples,); empty if there are only stable forms.
     stable : dict
-        Each head for which there is a form on raw predictions that cannot saturate, to (its ``module:name``, the
-        encoding that it takes).
+        Each (task, head) for which there is a form on raw predictions that cannot saturate, to (its ``module:name``,
+        the encoding that it takes).
     probability : bool
         Whether minimising it makes the prediction of a sigmoid or softmax head a probability.
     ordered : bool
         Whether it takes the classes to be in an order.
+    whole_batch : bool
+        Whether its value is one for a batch, the same for each of its samples.
+    sums_to_one : bool or None
+        Whether the outputs of a sample must sum to 1, or must not; None where either will do.
+    least_targets : int
+        How many numbers a target must have.
+    head_statistics : tuple of str
+        What it asks a head to predict of each target.
     keras : str
         The class of ``keras.losses`` that computes the same, if there is one.
     """
@@ -64,6 +81,10 @@ class Loss:
     keras: str = ""
     ordered: bool = False
     probability: bool = False
-    stable: dict[str, tuple[str, str]] | None = None
+    whole_batch: bool = False
+    sums_to_one: bool | None = None
+    least_targets: int = 1
+    head_statistics: tuple[str, ...] = ("value",)
+    stable: dict[tuple[str, str], tuple[str, str]] | None = None
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()

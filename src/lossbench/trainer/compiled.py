@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lossbench.heads import HEADS, decide
-from lossbench.losses.functions import per_sample_loss
+from lossbench.heads import HEADS, NUMBER_TASKS, decide
+from lossbench.losses.functions import per_sample_loss, term_losses
 from lossbench.models import build_model, build_optimizer, initial_weights
 from lossbench.seeds import batch_orders
 from lossbench.trainer import training
@@ -96,14 +96,16 @@ class Program:
         self._pinned: tuple[Data, list[tf.Tensor]] | None = None
         with tracing_lock:
             settings = json.loads(structure.model)
-            self._model = build_model(settings, structure.n_features, structure.n_outputs, dense=NarrowDense)
+            self._model = build_model(settings, structure.n_features, structure.n_raw, dense=NarrowDense)
             self._optimizer = _pure_optimizer(json.loads(structure.optimizer))
             self._optimizer.build(self._model.trainable_variables)
             self._optimizer_variables = _optimizer_variables(self._optimizer)
             self._optimizer_start = [variable.numpy() for variable in self._optimizer_variables]
             paths = [variable.path for variable in self._optimizer_variables]
             self._learning_rate_index = paths.index(self._optimizer.learning_rate.path)
-            self._loss = per_sample_loss(structure.pair, HEADS[structure.pair.head].activation)
+            activation = HEADS[structure.pair.head].activation
+            self._loss = per_sample_loss(structure.pair, activation)
+            self._terms = list(term_losses(structure.pair, activation).values())
             self._compiled = tf.function(self._train, jit_compile=True, autograph=False)
             self._predict = tf.function(self._predict_batch, jit_compile=True, autograph=False)
             self._compiled.get_concrete_function(*self._signature())
@@ -201,13 +203,14 @@ class Program:
         rest = [tf.TensorSpec(v.shape, v.dtype) for v in self._model.non_trainable_variables]
         optimizer = [tf.TensorSpec(value.shape, value.dtype) for value in self._optimizer_start]
         order = tf.TensorSpec((s.epochs_per_call, dict(s.n_samples)["train"]), tf.int32)
-        regression = s.pair.task == "regression"
+        several = s.pair.task in (*NUMBER_TASKS, "multilabel")
+        target_type = tf.float32 if s.pair.task in NUMBER_TASKS else tf.int32
         data = []
         for _, n in s.n_samples:
             data += [tf.TensorSpec((n, s.n_features)), tf.TensorSpec((n, s.n_outputs))]
-            data.append(tf.TensorSpec((n, s.n_outputs)) if regression else tf.TensorSpec((n,), tf.int32))
+            data.append(tf.TensorSpec((n, s.n_outputs) if several else (n,), target_type))
         scalar = tf.TensorSpec((), tf.int32)
-        parameters = [tf.TensorSpec(()) for _ in s.parameters]
+        parameters = [tf.TensorSpec(np.shape(default)) for _, default in s.parameters]
         return trainable, rest, optimizer, order, data, parameters, scalar, scalar, scalar
 
     def _compile_ahead(self) -> None:
@@ -287,40 +290,41 @@ class Program:
         return history, tf.where(tf.math.is_finite(values[0]), 0, number)
 
     def _evaluate(self, trainable, rest, split, parameters):
-        """Return the mean loss and the main metric over a whole split."""
+        """Return the mean loss, its terms if it is a sum, and the main metric over a whole split."""
         n = split[0].shape[0]
 
         def sums(x, y, target):
             raw, _ = self._model.stateless_call(trainable, rest, x, training=False)
-            return tf.reduce_sum(self._loss(y, raw, **parameters)), self._metric_sum(raw, target)
+            losses = [tf.reduce_sum(loss(y, raw, **parameters)) for loss in (self._loss, *self._terms)]
+            return [*losses, self._metric_sum(raw, target)]
 
-        def batch(i, loss, metric):
+        def batch(i, totals):
             begin = i * training.EVALUATION_BATCH
             rest_of = [t.shape[1:].as_list() for t in split]
             parts = [
                 tf.slice(t, [begin, *[0] * len(rest)], [training.EVALUATION_BATCH, *rest])
                 for t, rest in zip(split, rest_of, strict=True)
             ]
-            batch_loss, batch_metric = sums(*parts)
-            return i + 1, loss + batch_loss, metric + batch_metric
+            return i + 1, [total + value for total, value in zip(totals, sums(*parts), strict=True)]
 
         n_full, n_last = divmod(n, training.EVALUATION_BATCH)
-        loss, metric = tf.constant(0.0), tf.constant(0.0)
+        totals = [tf.constant(0.0)] * (len(self._terms) + 2)
         if n_full:
-            _, loss, metric = tf.while_loop(lambda i, *_: i < n_full, batch, (0, loss, metric))
+            _, totals = tf.while_loop(lambda i, _: i < n_full, batch, (0, totals))
         if n_last:
-            last_loss, last_metric = sums(*(t[n - n_last :] for t in split))
-            loss, metric = loss + last_loss, metric + last_metric
-        metric = metric / n
-        return [loss / n, tf.sqrt(metric) if self.structure.pair.task == "regression" else metric]
+            last = sums(*(t[n - n_last :] for t in split))
+            totals = [total + value for total, value in zip(totals, last, strict=True)]
+        *losses, metric = [total / n for total in totals]
+        return [*losses, tf.sqrt(metric) if self.structure.pair.task in NUMBER_TASKS else metric]
 
     def _metric_sum(self, raw, target):
         pair = self.structure.pair
-        if pair.task == "regression":
-            prediction = keras.activations.get(HEADS[pair.head].activation)(raw)
+        if pair.task in NUMBER_TASKS:
+            prediction = keras.activations.get(HEADS[pair.head].activation)(raw)[:, : self.structure.n_outputs]
             return tf.reduce_sum(tf.reduce_mean(tf.square(prediction - target), axis=-1))
-        decided = decide(raw, pair.head, pair.encoding, argmax=tf.argmax)
-        return tf.reduce_sum(tf.cast(tf.cast(decided, tf.int32) == target, tf.float32))
+        decided = decide(raw, pair.head, pair.encoding, pair.task, argmax=tf.argmax)
+        right = tf.cast(decided, tf.int32) == target
+        return tf.reduce_sum(tf.cast(tf.reduce_all(right, -1) if pair.task == "multilabel" else right, tf.float32))
 
     def _predict_batch(self, trainable, rest, x):
         raw, _ = self._model.stateless_call(trainable, rest, x, training=False)

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from lossbench.heads import HEADS
-from lossbench.losses.functions import per_sample_loss
+from lossbench.losses.functions import per_sample_loss, term_losses
 from lossbench.models import build_model, build_optimizer, initial_weights
 from lossbench.seeds import batch_orders
 from lossbench.trainer.training import (
@@ -37,13 +38,18 @@ def train_with_fit(
     errors are those of ``train_compiled``.
     """
     with tracing_lock:
-        model = build_model(json.loads(structure.model), structure.n_features, structure.n_outputs)
+        model = build_model(json.loads(structure.model), structure.n_features, structure.n_raw)
         model.set_weights(initial_weights(model, seed))
         optimizer = json.loads(structure.optimizer) | {"learning_rate": hyperparameters.learning_rate}
-        loss = per_sample_loss(structure.pair, HEADS[structure.pair.head].activation)
-        parameters = dict(structure.parameters) | hyperparameters.loss
-        model.compile(optimizer=build_optimizer(optimizer), loss=lambda y, raw: loss(y, raw, **parameters))
-        evaluation = _Evaluation(structure, data, hyperparameters.epochs, stopped)
+        activation = HEADS[structure.pair.head].activation
+        given = dict(structure.parameters) | hyperparameters.loss
+        parameters = {name: tf.constant(value, tf.float32) for name, value in given.items()}
+        losses: list[Callable] = [
+            partial(loss, **parameters)
+            for loss in (per_sample_loss(structure.pair, activation), *term_losses(structure.pair, activation).values())
+        ]
+        model.compile(optimizer=build_optimizer(optimizer), loss=losses[0])
+        evaluation = _Evaluation(structure, data, losses, hyperparameters.epochs, stopped)
         n_train = dict(structure.n_samples)["train"]
         orders = np.stack(list(batch_orders(seed, n_train, hyperparameters.epochs)))
         model.fit(
@@ -76,9 +82,11 @@ def _batches(data: Data, orders: np.ndarray, batch_size: int) -> tf.data.Dataset
 class _Evaluation(keras.callbacks.Callback):
     """Evaluates whole splits after an epoch, and stops the training when its loss is no longer finite."""
 
-    def __init__(self, structure: Structure, data: Data, epochs: int, stopped: Callable[[], bool]):
+    def __init__(
+        self, structure: Structure, data: Data, losses: list[Callable], epochs: int, stopped: Callable[[], bool]
+    ):
         super().__init__()
-        self.structure, self.data, self.epochs, self.stopped = structure, data, epochs, stopped
+        self.structure, self.data, self.losses, self.epochs, self.stopped = structure, data, losses, epochs, stopped
         self.rows: list[list[float]] = []
         self.diverged_epoch = 0
 
@@ -90,9 +98,12 @@ class _Evaluation(keras.callbacks.Callback):
         values: list[float] = []
         for name in self.data.x:
             x, y, target = self.data.x[name], self.data.y[name], self.data.target[name]
-            starts = range(0, len(x), EVALUATION_BATCH)
-            raw = np.concatenate([self.model(x[i : i + EVALUATION_BATCH], training=False) for i in starts])
-            values.append(float(np.mean(self.model.loss(tf.constant(y), tf.constant(raw)))))
+            batches = [slice(i, i + EVALUATION_BATCH) for i in range(0, len(x), EVALUATION_BATCH)]
+            raw = np.concatenate([self.model(x[batch], training=False) for batch in batches])
+            for loss in self.losses:
+                # A loss of the whole batch is one of what is evaluated together.
+                of_samples = [loss(tf.constant(y[batch]), tf.constant(raw[batch])) for batch in batches]
+                values.append(float(np.mean(np.concatenate(of_samples))))
             values.append(main_metric(self.structure.pair, raw, target))
         self.rows.append([number, *values])
         if not np.isfinite(values[0]):
@@ -103,6 +114,6 @@ class _Evaluation(keras.callbacks.Callback):
 def predict_with_fit(structure: Structure, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
     """Return what ``predict_compiled`` does, through Keras's ``Model.predict``."""
     with tracing_lock:
-        model = build_model(json.loads(structure.model), structure.n_features, structure.n_outputs)
+        model = build_model(json.loads(structure.model), structure.n_features, structure.n_raw)
         model.set_weights(weights)
         return model.predict(x, batch_size=EVALUATION_BATCH, verbose=0)

@@ -1,0 +1,1 @@
+"""What runs are compared by: the table of metrics, and their computation."""

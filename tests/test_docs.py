@@ -1,0 +1,63 @@
+"""What the documentation tells a reader to do, done exactly as written."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HOW_TO = Path("docs/how-to.md").read_text()
+
+
+def section(title: str) -> str:
+    return HOW_TO.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"```(?:python|yaml)\n(.*?)```", text, re.DOTALL)
+
+
+def insert_before(path: Path, end: str, text: str) -> None:
+    """Insert a text before the last of two lines that end a table."""
+    content = path.read_text()
+    assert content.count(end) == 1, path
+    path.write_text(content.replace(end, text + end))
+
+
+def test_a_loss_is_added_as_the_how_to_says(tmp_path):
+    for folder in ("src", "conf", "tests"):
+        shutil.copytree(folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy("pyproject.toml", tmp_path)
+    function, row, settings, test_row = blocks(section("add a loss"))
+    numbers = tmp_path / "src/lossbench/losses/numbers.py"
+    numbers.write_text(numbers.read_text() + "\n\n" + function)
+    catalogue = tmp_path / "src/lossbench/losses/catalogue.py"
+    content = catalogue.read_text()
+    assert content.endswith("    ),\n)\n")
+    catalogue.write_text(content.removesuffix(")\n") + row + ")\n")
+    (tmp_path / "conf/loss/welsch.yaml").write_text(settings)
+    insert_before(tmp_path / "tests/test_losses.py", "    ],\n)\ndef test_published_values", test_row)
+
+    env = {**os.environ, "PYTHONPATH": str(tmp_path / "src"), "LOSSBENCH_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", "welsch"]
+    files = ["tests/test_losses.py", "tests/test_trainer.py", "src/lossbench/losses/numbers.py"]
+    done = subprocess.run(
+        [*command, *files], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    # Finite, perfect, gradient, best constant, by hand, doctest; compiled and plain training.
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 8, done.stdout
+    code = "from lossbench.cli import main; main()"
+    options = ["-m", "dataset=diabetes", "loss=welsch", "loss.scale=0.5,2", "seeds=1", "epochs=1"]
+    trained = subprocess.run(
+        [sys.executable, "-c", code, *options, "tracking.enabled=false", "name=x"],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert "welsch/scale=0.5" in trained.stdout
