@@ -45,7 +45,8 @@ def test_the_sweep_says_what_it_does(smoke: Sweep):
     text = smoke.done.out
     for cell in ("mean_squared_error", "binary_crossentropy", "hinge", "categorical_crossentropy"):
         assert cell in text
-    assert "circles: test accuracy, mean ± 95 % interval (higher is better; naive 0." in text
+    assert "circles: test accuracy, mean ± 95 % interval\n(higher is better; naive 0." in text
+    assert "; ceiling 0.850)" in text
     assert lines[-2].startswith("results: ")
     assert "make ui" in lines[-1]
 
