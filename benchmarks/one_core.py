@@ -21,7 +21,7 @@ import numpy as np
 
 from lossbench.arguments import read_overrides
 from lossbench.cell import PreparedCell
-from lossbench.models import build_model, initial_weights
+from lossbench.models import initial_weights
 from lossbench.planning import make_plan
 from lossbench.seeds import batch_orders
 from lossbench.trainer.compiled import program_for
@@ -45,8 +45,8 @@ class Peer:
     def __init__(self, prepared: PreparedCell, folder: Path):
         structure = prepared.structure
         settings = json.loads(structure.model)
-        self.data, self.settings = prepared.data, prepared.cell.settings
-        self.model = build_model(settings, structure.n_features, structure.n_outputs)
+        self.data, self.settings, self.structure = prepared.data, prepared.cell.settings, structure
+        self.model = structure.build()
         shapes = {
             "N_FEATURES": structure.n_features,
             "N_HIDDEN": settings["hidden_units"][0],
@@ -58,7 +58,7 @@ class Peer:
     def draw(self, seed: int, epochs: int) -> tuple[list[np.ndarray], np.ndarray]:
         """Return a run's initial weights and its batch orders."""
         orders = np.stack(list(batch_orders(seed, len(self.data.x["train"]), epochs)))
-        return initial_weights(self.model, seed), orders
+        return initial_weights(self.model, seed, self.structure.rebuild), orders
 
     def train(
         self, variant: str, weights: list[np.ndarray], orders: np.ndarray

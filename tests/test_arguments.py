@@ -185,6 +185,28 @@ def test_flags_may_stand_anywhere():
         (["loss.label_smoothing=1"], ["loss.label_smoothing must be at least 0 and below 1; got 1"]),
         (["experiment=tutorial", "loss=mse", "dataset=blobs"], ["has no cell with", "regression (mean_squared_error"]),
         (["loss.name=hinge"], ["choose loss=hinge instead"]),
+        (
+            ["early_stopping.patience=5"],
+            ["early_stopping.patience needs a validation split", "split.validation is 0"],
+        ),
+        (["select=best"], ["select=best needs a validation split"]),
+        (["select=first"], ["select must be one of last, best"]),
+        (["model=cnn"], ["model.shape must be [height,width,channels]; dataset=circles has none of its own"]),
+        (["model=rnn", "model.shape=[2]"], ["model.shape must be [steps,features]; got [2]"]),
+        (["model=custom"], ["model=custom needs a function"]),
+        (["model.dropout=1"], ["model.dropout must be at least 0 and below 1"]),
+        (
+            ["optimizer.clipnorm=1", "optimizer.clipvalue=1"],
+            ["gradients are clipped in one way; got"],
+        ),
+        (["optimizer.clipnorm=0"], ["optimizer.clipnorm must be above 0, or null"]),
+        (["schedule=cosine", "schedule.final=2"], ["schedule.final must be at most 1"]),
+        (["schedule.warmup_epochs=1000"], ["schedule.warmup_epochs must be at most epochs; got 1000 of 100"]),
+        (["loss=composite", "dataset=regression"], ["loss=composite needs loss.terms, a weight for each loss"]),
+        (["loss=composite", "dataset=regression", "loss.terms={hubr: 1}"], ["unknown loss in loss.terms 'hubr'"]),
+        (["dataset=blobs", "loss=expected_cost", "loss.costs=[[0,1]]"], ["must be 3 rows of 3 numbers, one for each"]),
+        (["dataset=imbalanced", "dataset.weights=[0.9,0.2]"], ["must be the shares of two classes"]),
+        (["head.encoding=onehot"], ["head.encoding must be one of auto, real"]),
     ],
 )
 def test_errors_say_what_must_hold_and_what_to_do(argv, said):
@@ -268,6 +290,8 @@ def test_every_choice_of_every_group_composes(group):
         if group == "loss":
             task = "binary" if name == "auto" else next(iter(LOSSES[name].encodings), "regression")
             argv += [f"dataset={DATASET_OF[task]}", *NEEDED.get(name, [])]
+        if group == "model":
+            argv += ["dataset=digits", *(["model.function=lossbench.models:keras"] if name == "custom" else [])]
         assert len(plan(*argv).cells) == 1
 
 

@@ -18,7 +18,7 @@ PURE = (
     "losses.catalogue",
     "losses.row",
     "losses.choice",
-    "losses.custom",
+    "own_functions",
     "datasets.table",
     "metrics.table",
 )

@@ -21,10 +21,10 @@ from lossbench import quiet_tensorflow  # noqa: F401
 from lossbench.config import KEY_SETTINGS
 from lossbench.datasets.loading import Dataset, load
 from lossbench.losses.choice import CUSTOM, parameter_values
-from lossbench.losses.custom import make_importable
 from lossbench.metrics.evaluate import Scores, evaluate
 from lossbench.metrics.table import MAIN_METRICS
 from lossbench.naive import ceiling_scores, constant_raw_prediction, is_stuck, naive_scores
+from lossbench.own_functions import make_importable
 from lossbench.plan import Cell
 from lossbench.results import DIVERGED, FAILED, FINISHED, RunInfo, write_arrays, write_part, write_text
 from lossbench.trainer import PREDICT, TRAIN, training
@@ -65,7 +65,10 @@ class PreparedCell:
         """Learning rate, loss parameters and epochs of its runs."""
         settings = self.cell.settings
         return Hyperparameters(
-            settings["optimizer"]["learning_rate"], parameter_values(settings["loss"]), settings["epochs"]
+            settings["optimizer"]["learning_rate"],
+            parameter_values(settings["loss"]),
+            settings["epochs"],
+            settings["schedule"],
         )
 
     @cached_property
@@ -136,6 +139,7 @@ def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None
     started = time.time()
     try:
         prepared = PreparedCell(cell)
+        make_importable()
         if cell.settings["loss"]["name"] == CUSTOM:
             _check_custom_loss(prepared, seeds[0])
         _write_cell(prepared, folder)
@@ -150,8 +154,9 @@ def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None
 
 
 def _compile(prepared: PreparedCell) -> None:
+    structure = prepared.structure
     try:
-        program_for(prepared.structure)
+        program_for(structure)
     except Exception as error:
         said = " ".join(str(error).split())[:200]
         raise RuntimeError(
@@ -160,7 +165,6 @@ def _compile(prepared: PreparedCell) -> None:
 
 
 def _check_custom_loss(prepared: PreparedCell, seed: int) -> None:
-    make_importable()
     batch = slice(0, prepared.cell.settings["batch_size"])
     x, y = (part["train"][batch] for part in (prepared.data.x, prepared.data.y))
     training.check_loss(prepared.structure, prepared.cell.pair, x, y, seed, prepared.hyperparameters.loss)
@@ -226,6 +230,7 @@ def _describe(
         ended=time.time(),
         stuck=stuck,
         diverged_epoch=trained.diverged_epoch,
+        selected_epoch=trained.selected_epoch,
         scores=scores,
         naive=prepared.naive,
     )

@@ -17,7 +17,7 @@ from lossbench.losses.choice import COMPOSITE
 from lossbench.losses.table import ALIASES, LOSSES
 
 # Settings whose names are the user's.
-OPEN_KEYS = ("loss.terms", "loss.parameters")
+OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters")
 
 
 def hydra_started() -> AbstractContextManager:
@@ -82,7 +82,9 @@ def typed(
     problems = []
     ungrouped = {key: value for key, value in config.items() if key not in GROUPS}
     cell: Any = OmegaConf.merge(OmegaConf.structured(CellConfig), ungrouped)
-    for key in ("dataset", "head", "loss", "model", "optimizer"):
+    for key in GROUPS:
+        if key == "experiment":
+            continue
         try:
             cell[key] = _typed_group(key, config[key])
         except (OmegaConfBaseException, KeyError) as error:

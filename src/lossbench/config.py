@@ -17,9 +17,9 @@ from lossbench.datasets.table import DATASETS, SPLITS, n_outputs, split_counts
 from lossbench.errors import Problem
 from lossbench.heads import ENCODINGS, HEADS, TASKS
 from lossbench.losses.choice import COMPOSITE, CUSTOM
-from lossbench.losses.custom import find_function
 from lossbench.losses.row import Loss, Parameter
 from lossbench.losses.table import LOSSES
+from lossbench.own_functions import find_function
 from lossbench.seeds import parse_seeds
 
 # Part of every cell's key: raise it when the same settings give other numbers than before.
@@ -65,34 +65,153 @@ class CustomConfig(LossConfig):
 
 
 @dataclass
-class MlpConfig:
-    """A multi-layer perceptron: one number of units a hidden layer."""
+class ModelConfig:
+    """A network without its output layer."""
 
     name: str = MISSING
+
+
+@dataclass
+class MlpConfig(ModelConfig):
+    """A multi-layer perceptron: one number of units a hidden layer."""
+
+    hidden_units: Any = MISSING
+    activation: str = MISSING
+    initializer: str = MISSING
+    l2: float = MISSING
+    dropout: float = MISSING
+    batch_normalization: bool = MISSING
+
+
+@dataclass
+class LinearConfig(ModelConfig):
+    """No hidden layer: linear, logistic or softmax regression."""
+
+
+@dataclass
+class CnnConfig(ModelConfig):
+    """Convolutions with pooling, one number of filters each, then fully connected layers."""
+
+    shape: Any = MISSING
+    filters: Any = MISSING
+    kernel_size: int = MISSING
+    pooling: int = MISSING
     hidden_units: Any = MISSING
     activation: str = MISSING
     initializer: str = MISSING
 
 
 @dataclass
-class SgdConfig:
-    """Stochastic gradient descent with momentum."""
+class RnnConfig(ModelConfig):
+    """A recurrent network, one number of units a layer."""
+
+    shape: Any = MISSING
+    cell: str = MISSING
+    units: Any = MISSING
+
+
+@dataclass
+class CustomModelConfig(ModelConfig):
+    """A function of the user's own that returns a Keras model or layer: what stands before the output layer."""
+
+    function: str | None = MISSING
+    parameters: Any = MISSING
+    shape: Any = MISSING
+
+
+@dataclass
+class OptimizerConfig:
+    """An optimizer of Keras, under its names, and how its gradients are clipped."""
 
     name: str = MISSING
     learning_rate: float = MISSING
+    clipnorm: float | None = MISSING
+    clipvalue: float | None = MISSING
+    global_clipnorm: float | None = MISSING
+
+
+@dataclass
+class SgdConfig(OptimizerConfig):
+    """Stochastic gradient descent with momentum."""
+
     momentum: float = MISSING
     nesterov: bool = MISSING
 
 
 @dataclass
-class AdamConfig:
-    """Adam."""
+class AdamConfig(OptimizerConfig):
+    """Adam: steps of each weight by the first two moments of its gradient."""
 
-    name: str = MISSING
-    learning_rate: float = MISSING
     beta_1: float = MISSING
     beta_2: float = MISSING
     epsilon: float = MISSING
+
+
+@dataclass
+class AdamWConfig(AdamConfig):
+    """Adam with weight decay of its own."""
+
+    weight_decay: float = MISSING
+
+
+@dataclass
+class NadamConfig(AdamConfig):
+    """Adam with Nesterov momentum."""
+
+
+@dataclass
+class AdamaxConfig(AdamConfig):
+    """Adam with the largest instead of the mean squared gradient."""
+
+
+@dataclass
+class RmspropConfig(OptimizerConfig):
+    """Steps over a running root mean square of the gradient."""
+
+    rho: float = MISSING
+    momentum: float = MISSING
+    epsilon: float = MISSING
+    centered: bool = MISSING
+
+
+@dataclass
+class AdagradConfig(OptimizerConfig):
+    """Steps over the root of the sum of all squared gradients."""
+
+    initial_accumulator_value: float = MISSING
+    epsilon: float = MISSING
+
+
+@dataclass
+class LionConfig(OptimizerConfig):
+    """Steps of one size, by the sign of the momentum."""
+
+    beta_1: float = MISSING
+    beta_2: float = MISSING
+    weight_decay: float = MISSING
+
+
+@dataclass
+class ScheduleConfig:
+    """The learning rate from step to step, after a warm-up."""
+
+    name: str = MISSING
+    warmup_epochs: int = MISSING
+
+
+@dataclass
+class FallingConfig(ScheduleConfig):
+    """A learning rate that falls to ``final`` times its highest value."""
+
+    final: float = MISSING
+
+
+@dataclass
+class EarlyStoppingConfig:
+    """When a run ends before its last epoch, judged by the main metric on the validation split."""
+
+    patience: int | None = MISSING
+    min_delta: float = MISSING
 
 
 @dataclass
@@ -112,10 +231,13 @@ class CellConfig:
     loss: Any = MISSING
     model: Any = MISSING
     optimizer: Any = MISSING
+    schedule: Any = MISSING
     seeds: Any = MISSING
     epochs: int = MISSING
     batch_size: int = MISSING
     evaluate_every: int = MISSING
+    early_stopping: EarlyStoppingConfig = field(default_factory=EarlyStoppingConfig)
+    select: str = MISSING
     trainer: str = MISSING
     name: str | None = MISSING
     plan: bool = MISSING
@@ -126,11 +248,47 @@ class CellConfig:
 
 
 OPEN_LOSSES: dict[str, type] = {COMPOSITE: CompositeConfig, CUSTOM: CustomConfig}
-MODELS: dict[str, type] = {"mlp": MlpConfig}
-OPTIMIZERS: dict[str, type] = {"sgd": SgdConfig, "adam": AdamConfig}
-GROUPS = ("dataset", "head", "loss", "model", "optimizer", "experiment")
+MODELS: dict[str, type] = {
+    "mlp": MlpConfig,
+    "linear": LinearConfig,
+    "cnn": CnnConfig,
+    "rnn": RnnConfig,
+    "custom": CustomModelConfig,
+}
+OPTIMIZERS: dict[str, type] = {
+    "sgd": SgdConfig,
+    "adam": AdamConfig,
+    "adamw": AdamWConfig,
+    "nadam": NadamConfig,
+    "adamax": AdamaxConfig,
+    "rmsprop": RmspropConfig,
+    "adagrad": AdagradConfig,
+    "lion": LionConfig,
+}
+SCHEDULE_TYPES: dict[str, type] = {"constant": ScheduleConfig, "cosine": FallingConfig, "exponential": FallingConfig}
+GROUPS = ("dataset", "head", "loss", "model", "optimizer", "schedule", "experiment")
 # What makes a cell's numbers: a positive list. Seeds, tracking, names and the launcher are not in it.
-KEY_SETTINGS = ("dataset", "head", "loss", "model", "optimizer", "epochs", "batch_size", "evaluate_every", "trainer")
+KEY_SETTINGS = (
+    "dataset",
+    "head",
+    "loss",
+    "model",
+    "optimizer",
+    "schedule",
+    "epochs",
+    "batch_size",
+    "evaluate_every",
+    "early_stopping",
+    "select",
+    "trainer",
+)
+
+# Settings of ``KEY_SETTINGS`` that change nothing.
+NEUTRAL: dict[str, Any] = {
+    "schedule": {"name": "constant", "warmup_epochs": 0},
+    "early_stopping": {"patience": None, "min_delta": 0.0},
+    "select": "last",
+}
 
 
 def conf_folder() -> Path:
@@ -167,12 +325,16 @@ def schema(group: str, name: str) -> type:
         parameters = () if name == "auto" else LOSSES[name].parameters
         fields = [(p.name, Any if p.matrix else float, field(default=MISSING)) for p in parameters]
         return make_dataclass(f"{name}Config", fields, bases=(LossConfig,))
-    return (MODELS if group == "model" else OPTIMIZERS)[name]
+    return {"model": MODELS, "optimizer": OPTIMIZERS, "schedule": SCHEDULE_TYPES}[group][name]
 
 
 def cell_key(settings: dict[str, Any]) -> str:
-    """Return the key of a cell: a hash of the resolved settings that make its numbers."""
-    content = {"version": RESULTS_VERSION, **{name: settings[name] for name in KEY_SETTINGS}}
+    """Return the key of a cell: a hash of the resolved settings that make its numbers.
+
+    What does nothing is left out, so that results keep their keys when there is more to choose.
+    """
+    content = {"version": RESULTS_VERSION}
+    content |= {name: settings[name] for name in KEY_SETTINGS if settings[name] != NEUTRAL.get(name)}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -193,6 +355,8 @@ def validate(settings: dict[str, Any]) -> list[Problem]:
     _check_dataset(check)
     _check_model(check)
     _check_optimizer(check)
+    _check_schedule(check)
+    _check_selection(check)
     return check.problems
 
 
@@ -338,37 +502,113 @@ def _check_custom(check: _Checker) -> None:
             f"loss.parameters must be a number for each name; got {loss['parameters']!r}.",
             "'loss.parameters={scale: 2.0}' calls the function with scale=2.0.",
         )
-    found = find_function(loss["function"])
-    if isinstance(found, Problem):
-        check.problems.append(found)
-    else:
-        # Part of the cell's key: another function under the same name gives other numbers.
-        loss["digest"] = found
+    _check_function(check, "loss", loss)
 
 
 def _check_model(check: _Checker) -> None:
     model = check.settings["model"]
-    units = model["hidden_units"]
-    units = [units] if type(units) is int else units
-    if not isinstance(units, list) or not all(type(n) is int and 1 <= n <= 10**6 for n in units):
-        check.add(
-            f"model.hidden_units must be a number of at least 1 for each hidden layer; got {model['hidden_units']!r}.",
-            "model.hidden_units=50 is one hidden layer, 'model.hidden_units=[50,20]' are two.",
-        )
+    for name in ("hidden_units", "units", "filters"):
+        if name in model:
+            model[name] = _layer_sizes(check, f"model.{name}", model[name], at_least=0 if model["name"] == "cnn" else 1)
+    if "activation" in model:
+        check.one_of("model.activation", ACTIVATIONS)
+        check.one_of("model.initializer", INITIALIZERS)
+    if "dropout" in model and not 0.0 <= model["dropout"] < 1.0:
+        check.add(f"model.dropout must be at least 0 and below 1; got {model['dropout']:g}.")
+    for name, (low, high) in {"l2": (0.0, 1e6), "kernel_size": (1, 1000), "pooling": (1, 1000)}.items():
+        if name in model:
+            check.within(f"model.{name}", low, high)
+    if "cell" in model:
+        check.one_of("model.cell", ("simple", "gru", "lstm"))
+    if "shape" in model:
+        _check_shape(check, model)
+    if model["name"] == "custom":
+        _check_function(check, "model", model)
+
+
+def _layer_sizes(check: _Checker, key: str, value: Any, at_least: int) -> Any:
+    """Return a number for each layer as a list; one number is one layer."""
+    sizes = [value] if type(value) is int else value
+    if isinstance(sizes, list) and len(sizes) >= at_least and all(type(n) is int and 1 <= n <= 10**6 for n in sizes):
+        return sizes
+    check.add(
+        f"{key} must be a number of at least 1 for each layer; got {value!r}.",
+        f"{key}=50 is one layer, '{key}=[50,20]' are two.",
+    )
+    return value
+
+
+def _check_shape(check: _Checker, model: dict[str, Any]) -> None:
+    """Resolve the shape that a model sees samples in: the data set's own, where the model needs one."""
+    own = DATASETS[check.settings["dataset"]["name"]].shape
+    if model["shape"] is None and model["name"] == "cnn":
+        model["shape"] = list(own) or None
+    elif model["shape"] is None and model["name"] == "rnn":
+        model["shape"] = [own[0], math.prod(own[1:])] if own else None
+    rank = {"cnn": 3, "rnn": 2}.get(model["name"])
+    shape = model["shape"]
+    if shape is None and rank is None:
+        return
+    names = {3: "[height,width,channels]", 2: "[steps,features]"}.get(rank or 0, "numbers, such as [28,28,1]")
+    numbers = isinstance(shape, list) and all(type(n) is int and n >= 1 for n in shape)
+    if not numbers or (rank and len(shape) != rank):
+        got = f"dataset={check.settings['dataset']['name']} has none of its own" if shape is None else f"got {shape!r}"
+        check.add(f"model.shape must be {names}; {got}.", "its product is the number of features.")
+
+
+def _check_function(check: _Checker, group: str, settings: dict[str, Any]) -> None:
+    """Check the user's own function, and put its file's digest into the settings: another one gives other numbers."""
+    found = find_function(f"{group}.function", settings["function"])
+    if isinstance(found, Problem):
+        check.problems.append(found)
     else:
-        model["hidden_units"] = units
-    check.one_of("model.activation", ACTIVATIONS)
-    check.one_of("model.initializer", INITIALIZERS)
+        settings["digest"] = found
 
 
 def _check_optimizer(check: _Checker) -> None:
     optimizer = check.settings["optimizer"]
     if not 0.0 < optimizer["learning_rate"] <= 1e6:
         check.add(f"optimizer.learning_rate must be above 0 and at most 1e+06; got {optimizer['learning_rate']:g}.")
-    for name in ("momentum", "beta_1", "beta_2"):
+    for name in ("momentum", "beta_1", "beta_2", "rho"):
         if name in optimizer and not 0.0 <= optimizer[name] < 1.0:
             check.add(f"optimizer.{name} must be at least 0 and below 1; got {optimizer[name]:g}.")
     if "epsilon" in optimizer and not 0.0 < optimizer["epsilon"] <= 1.0:
         check.add(f"optimizer.epsilon must be above 0 and at most 1; got {optimizer['epsilon']:g}.")
+    for name in ("weight_decay", "initial_accumulator_value"):
+        if name in optimizer:
+            check.within(f"optimizer.{name}", 0.0, 1e6)
+    clipped = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if optimizer[name] is not None]
+    for name in clipped:
+        if not 0.0 < optimizer[name] < math.inf:
+            check.add(f"optimizer.{name} must be above 0, or null for none; got {optimizer[name]:g}.")
+    if len(clipped) > 1:
+        check.add(f"gradients are clipped in one way; got {' and '.join(f'optimizer.{name}' for name in clipped)}.")
     if optimizer.get("nesterov") and optimizer["momentum"] == 0.0:
         check.add("optimizer.nesterov=true needs a momentum above 0; got optimizer.momentum=0.")
+
+
+def _check_schedule(check: _Checker) -> None:
+    schedule, epochs = check.settings["schedule"], check.settings["epochs"]
+    check.within("schedule.warmup_epochs", 0, 10**9)
+    if schedule["warmup_epochs"] > epochs:
+        check.add(f"schedule.warmup_epochs must be at most epochs; got {schedule['warmup_epochs']} of {epochs}.")
+    if "final" in schedule:
+        low, high = (0.0, 1.0) if schedule["name"] == "cosine" else (1e-12, 1.0)
+        check.within("schedule.final", low, high)
+
+
+def _check_selection(check: _Checker) -> None:
+    """Check how weights are selected; early stopping keeps the best ones."""
+    settings, early = check.settings, check.settings["early_stopping"]
+    check.one_of("select", ("last", "best"))
+    check.within("early_stopping.min_delta", 0.0, 1e30)
+    if early["patience"] is not None:
+        check.within("early_stopping.patience", 1, 10**9)
+        settings["select"] = "best"
+    if settings["select"] == "best" and settings["dataset"]["split"]["validation"] in (0, 0.0):
+        asked = "select=best" if early["patience"] is None else "early_stopping.patience"
+        check.add(
+            f"{asked} needs a validation split; dataset.split.validation is 0.",
+            "give it a count or a share, and take as much from train: dataset.split.train=0.5 "
+            "dataset.split.validation=0.1, say.",
+        )

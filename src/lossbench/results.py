@@ -34,6 +34,8 @@ class RunInfo:
         Whether it ended no better than the best constant prediction.
     diverged_epoch : int
         0 unless diverged.
+    selected_epoch : int
+        Of the best epoch, where it was asked for; else 0.
     started, ended : float
         Seconds since 1970.
     scores, naive : dict
@@ -49,6 +51,7 @@ class RunInfo:
     ended: float
     stuck: bool = False
     diverged_epoch: int = 0
+    selected_epoch: int = 0
     scores: dict[str, float] = field(default_factory=dict)
     naive: dict[str, float] = field(default_factory=dict)
     error: str = ""

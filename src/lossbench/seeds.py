@@ -3,7 +3,7 @@
 import numpy as np
 
 # One stream a purpose: drawing more from one never changes another. The numbers are part of every result.
-STREAMS = {"init": 0, "order": 1, "noise": 2}
+STREAMS = {"init": 0, "order": 1, "noise": 2, "dropout": 3}
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:

@@ -141,6 +141,8 @@ class Tracker:
         metrics += [Metric(f"naive/{name}", value, moment, 0) for name, value in run.info.naive.items()]
         if run.info.diverged_epoch:
             metrics.append(Metric("diverged_epoch", run.info.diverged_epoch, moment, 0))
+        if run.info.selected_epoch:
+            metrics.append(Metric("selected_epoch", run.info.selected_epoch, moment, 0))
         self._log(run_id, metrics, _params(cell) | {"seed": str(run.info.seed)})
         status = "FAILED" if run.info.status == FAILED else "FINISHED"
         self._terminate(run_id, status, run.info.ended)

@@ -191,6 +191,8 @@ class DatasetInfo:
         Of data that is not generated.
     ordered : bool
         Whether its classes are in an order.
+    shape : tuple of int
+        Of a picture (height, width, channels) whose pixels are the features.
     download : str
         What Keras downloads it to at its first use, below its folder; empty if it needs no download.
     """
@@ -206,6 +208,7 @@ class DatasetInfo:
     n_samples: int = 0
     n_outputs: int | str = 1
     ordered: bool = False
+    shape: tuple[int, ...] = ()
     optimum: str = ""
     download: str = ""
 
@@ -222,12 +225,14 @@ def _real(name: str, task: str, n_samples: int, description: str, source: str, *
     return DatasetInfo(name, task, description, DatasetConfig, target_range, maker, source, {}, n_samples, **more)
 
 
-def _images(name: str, n_samples: int, download: str, description: str, source: str) -> DatasetInfo:
+def _images(
+    name: str, n_samples: int, shape: tuple[int, int, int], download: str, description: str, source: str
+) -> DatasetInfo:
     """Return a row for pictures of ten classes that Keras downloads."""
     maker = f"lossbench.datasets.images:load_{name}"
     return DatasetInfo(
         name, "multiclass", description, DatasetConfig, (0.0, INFINITY), maker, source, {}, n_samples, 10,
-        download=download,
+        shape=shape, download=download,
     )  # fmt: skip
 
 
@@ -455,10 +460,12 @@ DATASETS = {
             "handwritten digits of 8 x 8 pixels",
             "Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, doi:10.24432/C50P49",
             n_outputs=10,
+            shape=(8, 8, 1),
         ),
         _images(
             "mnist",
             70000,
+            (28, 28, 1),
             "datasets/mnist.npz",
             "handwritten digits of 28 x 28 pixels",
             "LeCun et al. (1998), Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791",
@@ -466,6 +473,7 @@ DATASETS = {
         _images(
             "fashion_mnist",
             70000,
+            (28, 28, 1),
             "datasets/fashion-mnist/t10k-images-idx3-ubyte.gz",
             "articles of clothing, 28 x 28 pixels",
             "Xiao et al. (2017), Fashion-MNIST, arXiv:1708.07747",
@@ -473,6 +481,7 @@ DATASETS = {
         _images(
             "cifar10",
             60000,
+            (32, 32, 3),
             "datasets/cifar-10-batches-py-target_archive",
             "coloured pictures of 32 x 32 pixels",
             "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto",

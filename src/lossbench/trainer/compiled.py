@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from lossbench.heads import HEADS, NUMBER_TASKS, decide
 from lossbench.losses.functions import per_sample_loss, term_losses
-from lossbench.models import build_model, build_optimizer, initial_weights
+from lossbench.models import build_optimizer, initial_weights, random_states
 from lossbench.seeds import batch_orders
 from lossbench.trainer import training
 from lossbench.trainer.narrow import NarrowDense
@@ -95,8 +95,7 @@ class Program:
         self.structure = structure
         self._pinned: tuple[Data, list[tf.Tensor]] | None = None
         with tracing_lock:
-            settings = json.loads(structure.model)
-            self._model = build_model(settings, structure.n_features, structure.n_raw, dense=NarrowDense)
+            self._model = structure.build(dense=NarrowDense)
             self._optimizer = _pure_optimizer(json.loads(structure.optimizer))
             self._optimizer.build(self._model.trainable_variables)
             self._optimizer_variables = _optimizer_variables(self._optimizer)
@@ -122,7 +121,8 @@ class Program:
         """Train one run; see ``train_compiled``."""
         n_train = dict(self.structure.n_samples)["train"]
         orders = batch_orders(seed, n_train, hyperparameters.epochs)
-        return self.train_from(initial_weights(self._model, seed), orders, data, hyperparameters, stopped)
+        weights = initial_weights(self._model, seed, self.structure.rebuild)
+        return self.train_from(weights, orders, data, hyperparameters, stopped, seed)
 
     def train_from(
         self,
@@ -131,33 +131,40 @@ class Program:
         data: Data,
         hyperparameters: Hyperparameters,
         stopped: Callable[[], bool] = lambda: False,
+        seed: int = 0,
     ) -> Trained:
-        """Train one run from given weights with given batch orders, one an epoch; see ``train_compiled``."""
+        """Train one run from given weights with given batch orders, one an epoch; see ``train_compiled``.
+
+        ``seed`` is that of random layers.
+        """
         structure = self.structure
-        state = self._split(weights)
+        state = self._split(weights, seed)
         optimizer_state = [tf.constant(value) for value in self._optimizer_start]
         optimizer_state[self._learning_rate_index] = tf.constant(hyperparameters.learning_rate, tf.float32)
         given = dict(structure.parameters) | hyperparameters.loss
         parameters = [tf.constant(given[name], tf.float32) for name, _ in structure.parameters]
-        carry: tuple = (*state, optimizer_state)
+        # The best epoch's value, number and weights; the first one is better than none.
+        best = [tf.constant(np.inf, tf.float32), tf.constant(0), *state[0], *state[1]] if structure.selects else []
+        carry: tuple = (*state, optimizer_state, best)
+        rates = hyperparameters.rates(structure) if structure.scheduled else None
         tensors = self._tensors(data)
-        points, done, diverged = [], 0, 0
-        while done < hyperparameters.epochs and not diverged:
+        points, done, diverged, ended = [], 0, 0, False
+        while done < hyperparameters.epochs and not ended:
             if stopped():
                 raise StoppedError
             order, n_epochs = _stack_orders(orders, structure, hyperparameters.epochs - done)
-            *carry, history, diverged_in_call = self._compiled(
-                *carry, tf.constant(order), tensors, parameters, tf.constant(done), tf.constant(n_epochs),
-                tf.constant(hyperparameters.epochs),
+            *carry, history, diverged_in_call, ended_in_call = self._compiled(
+                *carry, tf.constant(order), _rates_of_call(rates, structure, done), tensors, parameters,
+                tf.constant(done), tf.constant(n_epochs), tf.constant(hyperparameters.epochs),
             )  # fmt: skip
-            diverged = int(diverged_in_call)
+            diverged, ended = int(diverged_in_call), bool(ended_in_call)
             points.append(history.numpy())
             done += n_epochs
         return self._trained(np.concatenate(points), carry, diverged)
 
     def predict(self, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
         """Predict; see ``predict_compiled``."""
-        trainable, rest = self._split(weights)
+        trainable, rest = self._split(weights, seed=0)
         batches = []
         for start in range(0, len(x), training.EVALUATION_BATCH):
             batch = x[start : start + training.EVALUATION_BATCH]
@@ -166,9 +173,10 @@ class Program:
             batches.append(self._predict(trainable, rest, tf.constant(padded)).numpy()[: len(batch)])
         return np.concatenate(batches)
 
-    def _split(self, weights: list[np.ndarray]) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        by_id = {id(v): tf.constant(w) for v, w in zip(self._model.weights, weights, strict=True)}
+    def _split(self, weights: list[np.ndarray], seed: int) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         model = self._model
+        by_id = {id(v): tf.constant(w) for v, w in zip(model.weights, weights, strict=True)}
+        by_id |= {variable: tf.constant(state) for variable, state in random_states(model, seed).items()}
         return (
             [by_id[id(v)] for v in model.trainable_variables],
             [by_id[id(v)] for v in model.non_trainable_variables],
@@ -184,7 +192,10 @@ class Program:
         return pinned[1]
 
     def _trained(self, history: np.ndarray, carry: Any, diverged: int) -> Trained:
-        trainable, rest, _ = carry
+        trainable, rest, _, best = carry
+        selected = int(best[1]) if best else 0
+        if selected:
+            trainable, rest = best[2 : 2 + len(trainable)], best[2 + len(trainable) :]
         model = self._model
         by_id = {id(v): t.numpy() for v, t in zip(model.trainable_variables, trainable, strict=True)}
         by_id |= {id(v): t.numpy() for v, t in zip(model.non_trainable_variables, rest, strict=True)}
@@ -195,6 +206,7 @@ class Program:
             curves={name: reached[:, i + 1].copy() for i, name in enumerate(names)},
             weights=[by_id[id(v)] for v in model.weights],
             diverged_epoch=diverged,
+            selected_epoch=selected,
         )
 
     def _signature(self) -> tuple:
@@ -202,7 +214,9 @@ class Program:
         trainable = [tf.TensorSpec(v.shape, v.dtype) for v in self._model.trainable_variables]
         rest = [tf.TensorSpec(v.shape, v.dtype) for v in self._model.non_trainable_variables]
         optimizer = [tf.TensorSpec(value.shape, value.dtype) for value in self._optimizer_start]
+        best = [tf.TensorSpec(()), tf.TensorSpec((), tf.int32), *trainable, *rest] if s.selects else []
         order = tf.TensorSpec((s.epochs_per_call, dict(s.n_samples)["train"]), tf.int32)
+        rates = [tf.TensorSpec((s.epochs_per_call, s.steps_per_epoch))] if s.scheduled else []
         several = s.pair.task in (*NUMBER_TASKS, "multilabel")
         target_type = tf.float32 if s.pair.task in NUMBER_TASKS else tf.int32
         data = []
@@ -211,7 +225,7 @@ class Program:
             data.append(tf.TensorSpec((n, s.n_outputs) if several else (n,), target_type))
         scalar = tf.TensorSpec((), tf.int32)
         parameters = [tf.TensorSpec(np.shape(default)) for _, default in s.parameters]
-        return trainable, rest, optimizer, order, data, parameters, scalar, scalar, scalar
+        return trainable, rest, optimizer, best, order, rates, data, parameters, scalar, scalar, scalar
 
     def _compile_ahead(self) -> None:
         """Compile by training no epoch: the first run then does not wait."""
@@ -220,7 +234,7 @@ class Program:
 
     # ---- What is traced: tensors only, from here on.
 
-    def _train(self, trainable, rest, optimizer, order, data, parameters, done, n_epochs, last):
+    def _train(self, trainable, rest, optimizer, best, order, rates, data, parameters, done, n_epochs, last):
         structure = self.structure
         x, y, _ = data[:3]
         n_train = dict(structure.n_samples)["train"]
@@ -229,39 +243,47 @@ class Program:
         names = curve_names(structure)
         parameters = dict(zip((name for name, _ in structure.parameters), parameters, strict=True))
 
-        def step(x, y, begin, size, state):
+        def step(x, y, e, i, size, state):
             def part(t):
-                return tf.slice(t, [begin, *[0] * (t.shape.rank - 1)], [size, *t.shape[1:]])
+                return tf.slice(t, [i * batch, *[0] * (t.shape.rank - 1)], [size, *t.shape[1:]])
 
-            return self._step(state, part(x), part(y), parameters)
+            return self._step(self._with_rate(state, rates, e, i), part(x), part(y), parameters)
 
-        def epoch(e, state, history, diverged):
+        def epoch(e, state, best, history, diverged, ended):
             # One gather an epoch: the steps then take slices, which cost less.
             in_order = tf.gather(x, order[e]), tf.gather(y, order[e])
             if n_full:
                 _, state = tf.while_loop(
                     lambda i, _: i < n_full,
-                    lambda i, state: (i + 1, step(*in_order, i * batch, batch, state)),
+                    lambda i, state: (i + 1, step(*in_order, e, i, batch, state)),
                     (0, state),
                 )
             if n_last:
-                state = step(*in_order, n_full * batch, n_last, state)
+                state = step(*in_order, e, n_full, n_last, state)
             number = done + e + 1
-            history, diverged = tf.cond(
+            best, history, diverged, ended = tf.cond(
                 (number % structure.evaluate_every == 0) | (number == last),
-                lambda: self._record(state, data, parameters, history, e, number),
-                lambda: (history, diverged),
+                lambda: self._record(state, best, data, parameters, history, e, number),
+                lambda: (best, history, diverged, ended),
             )
-            return e + 1, state, history, diverged
+            return e + 1, state, best, history, diverged, ended
 
         history = tf.zeros((structure.epochs_per_call, 1 + len(names)))
         state = (trainable, rest, optimizer)
-        _, state, history, diverged = tf.while_loop(
-            lambda e, state, history, diverged: (e < n_epochs) & (diverged == 0),
+        _, state, best, history, diverged, ended = tf.while_loop(
+            lambda e, state, best, history, diverged, ended: (e < n_epochs) & ~ended,
             epoch,
-            (0, state, history, tf.constant(0)),
+            (0, state, best, history, tf.constant(0), tf.constant(False)),
         )
-        return (*state, history, diverged)
+        return (*state, best, history, diverged, ended)
+
+    def _with_rate(self, state, rates, e, i):
+        """Return the state with the learning rate of a step, where it has one of its own."""
+        if not rates:
+            return state
+        trainable, rest, optimizer = state
+        at = self._learning_rate_index
+        return trainable, rest, [*optimizer[:at], rates[0][e, i], *optimizer[at + 1 :]]
 
     def _step(self, state, x, y, parameters):
         trainable, rest, optimizer = state
@@ -280,14 +302,27 @@ class Program:
             self._optimizer.apply(gradients)
         return [scope.get_current_value(v) for v in variables], [scope.get_current_value(v) for v in state]
 
-    def _record(self, state, data, parameters, history, e, number):
+    def _record(self, state, best, data, parameters, history, e, number):
         trainable, rest, _ = state
         values = []
         for i in range(len(self.structure.n_samples)):
             values += self._evaluate(trainable, rest, data[3 * i : 3 * i + 3], parameters)
         row = tf.stack([tf.cast(number, tf.float32), *values])
         history = tf.tensor_scatter_nd_update(history, [[e]], [row])
-        return history, tf.where(tf.math.is_finite(values[0]), 0, number)
+        diverged = tf.where(tf.math.is_finite(values[0]), 0, number)
+        if not self.structure.selects:
+            return best, history, diverged, diverged > 0
+        best = self._better(best, trainable, rest, values, number)
+        patience = self.structure.patience
+        return best, history, diverged, (diverged > 0) | ((number - best[1] >= patience) if patience else False)
+
+    def _better(self, best, trainable, rest, values, number):
+        """Return value, number and weights of the better of two epochs: the best one so far, and this one."""
+        name, sign = self.structure.selection
+        value = sign * values[curve_names(self.structure).index(name)]
+        is_better = value < best[0] - self.structure.min_delta
+        both = zip([value, number, *trainable, *rest], best, strict=True)
+        return [tf.where(is_better, new, old) for new, old in both]
 
     def _evaluate(self, trainable, rest, split, parameters):
         """Return the mean loss, its terms if it is a sum, and the main metric over a whole split."""
@@ -338,6 +373,16 @@ def _stack_orders(orders: Iterator[np.ndarray], structure: Structure, remaining:
     for e in range(n_epochs):
         stacked[e] = next(orders)
     return stacked, n_epochs
+
+
+def _rates_of_call(rates: np.ndarray | None, structure: Structure, done: int) -> list[tf.Tensor]:
+    """Return the learning rates of the next call, padded to its size; none where all steps have the same."""
+    if rates is None:
+        return []
+    padded = np.zeros((structure.epochs_per_call, structure.steps_per_epoch), np.float32)
+    part = rates[done : done + structure.epochs_per_call]
+    padded[: len(part)] = part
+    return [tf.constant(padded)]
 
 
 def _pure_optimizer(settings: dict[str, Any]) -> keras.optimizers.Optimizer:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from lossbench.heads import HEADS
 from lossbench.losses.functions import per_sample_loss, term_losses
-from lossbench.models import build_model, build_optimizer, initial_weights
+from lossbench.models import build_optimizer, initial_weights, random_states
 from lossbench.seeds import batch_orders
 from lossbench.trainer.training import (
     EVALUATION_BATCH,
@@ -38,8 +38,12 @@ def train_with_fit(
     errors are those of ``train_compiled``.
     """
     with tracing_lock:
-        model = build_model(json.loads(structure.model), structure.n_features, structure.n_raw)
-        model.set_weights(initial_weights(model, seed))
+        model = structure.build()
+        model.set_weights(initial_weights(model, seed, structure.rebuild))
+        states = random_states(model, seed)
+        for variable in model.non_trainable_variables:
+            if id(variable) in states:
+                variable.assign(states[id(variable)])
         optimizer = json.loads(structure.optimizer) | {"learning_rate": hyperparameters.learning_rate}
         activation = HEADS[structure.pair.head].activation
         given = dict(structure.parameters) | hyperparameters.loss
@@ -56,7 +60,7 @@ def train_with_fit(
             _batches(data, orders, structure.batch_size),
             epochs=hyperparameters.epochs,
             steps_per_epoch=-(-n_train // structure.batch_size),
-            callbacks=[evaluation],
+            callbacks=[evaluation, *([_Rates(hyperparameters.rates(structure))] if structure.scheduled else [])],
             shuffle=False,
             verbose=0,
         )
@@ -66,8 +70,9 @@ def train_with_fit(
     return Trained(
         epochs=history[:, 0].astype(np.int64),
         curves={name: history[:, i + 1] for i, name in enumerate(curve_names(structure))},
-        weights=model.get_weights(),
+        weights=evaluation.best_weights or model.get_weights(),
         diverged_epoch=evaluation.diverged_epoch,
+        selected_epoch=evaluation.best_epoch,
     )
 
 
@@ -89,6 +94,7 @@ class _Evaluation(keras.callbacks.Callback):
         self.structure, self.data, self.losses, self.epochs, self.stopped = structure, data, losses, epochs, stopped
         self.rows: list[list[float]] = []
         self.diverged_epoch = 0
+        self.best, self.best_epoch, self.best_weights = np.float32(np.inf), 0, None
 
     def on_epoch_end(self, epoch, logs=None):
         number = epoch + 1
@@ -109,11 +115,36 @@ class _Evaluation(keras.callbacks.Callback):
         if not np.isfinite(values[0]):
             self.diverged_epoch = number
             self.model.stop_training = True
+        if self.structure.selects:
+            self._select(number, values)
+
+    def _select(self, number: int, values: list[float]) -> None:
+        """Keep the weights of the best epoch, and end a run that has been without a better one for long."""
+        name, sign = self.structure.selection
+        value = np.float32(sign * values[curve_names(self.structure).index(name)])
+        if value < self.best - np.float32(self.structure.min_delta):
+            self.best, self.best_epoch, self.best_weights = value, number, self.model.get_weights()
+        if self.structure.patience and number - self.best_epoch >= self.structure.patience:
+            self.model.stop_training = True
+
+
+class _Rates(keras.callbacks.Callback):
+    """Sets the learning rate of each step."""
+
+    def __init__(self, rates: np.ndarray):
+        super().__init__()
+        self.rates, self.epoch = rates, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.rates[self.epoch, batch]
 
 
 def predict_with_fit(structure: Structure, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
     """Return what ``predict_compiled`` does, through Keras's ``Model.predict``."""
     with tracing_lock:
-        model = build_model(json.loads(structure.model), structure.n_features, structure.n_raw)
+        model = structure.build()
         model.set_weights(weights)
         return model.predict(x, batch_size=EVALUATION_BATCH, verbose=0)

@@ -19,7 +19,8 @@ class NarrowDense(keras.layers.Dense):
         """Return the layer's outputs, shape (n_samples, units)."""
         if not training or inputs.shape.rank != 2 or min(self.kernel.shape) > NARROW:
             return super().call(inputs, training=training)
-        return self.activation(narrow_product(inputs, tf.convert_to_tensor(self.kernel)) + self.bias)
+        product = narrow_product(inputs, tf.convert_to_tensor(self.kernel))
+        return self.activation(product if self.bias is None else product + self.bias)
 
 
 @tf.custom_gradient

@@ -1,12 +1,14 @@
 """What a training is told and what it gives, whichever trainer does it."""
 
-import itertools
+import functools
 import json
+import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -14,9 +16,12 @@ from lossbench.heads import ENCODINGS, HEADS, NUMBER_TASKS, decide
 from lossbench.losses.choice import parameter_values
 from lossbench.losses.functions import check_function, loss_parameters, per_sample_loss
 from lossbench.losses.table import Pair
-from lossbench.metrics.table import MAIN_METRICS
+from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.models import build_model, initial_weights
+from lossbench.schedules import is_constant, step_rates
 
+# Keras keeps its scopes per thread but its graph building is not safe in several: one program is traced at a time.
+tracing_lock = threading.RLock()
 # Evaluation and prediction take this many samples at a time: memory does not grow with the data.
 EVALUATION_BATCH = 1024
 # One call of the program updates about this many weights times samples (1 s), so that an interrupt comes through.
@@ -37,6 +42,14 @@ class Structure:
         The splits in order, ``train`` first.
     epochs_per_call : int
         The most epochs that one call trains.
+    scheduled : bool
+        Whether each step has a learning rate of its own.
+    selects : bool
+        Whether the weights of the best epoch are kept, by the main metric on the validation split.
+    patience : int
+        After how many epochs without a better one a run ends; 0 for never.
+    min_delta : float
+        By how much the metric must be better to count.
     """
 
     model: str
@@ -49,11 +62,36 @@ class Structure:
     batch_size: int
     evaluate_every: int
     epochs_per_call: int
+    scheduled: bool = False
+    selects: bool = False
+    patience: int = 0
+    min_delta: float = 0.0
 
     @property
     def n_raw(self) -> int:
         """How many raw predictions the network gives for a sample."""
         return self.n_outputs * len(HEADS[self.pair.head].statistics)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has, the smaller last one included."""
+        return -(-dict(self.n_samples)["train"] // self.batch_size)
+
+    @property
+    def selection(self) -> tuple[str, float]:
+        """The curve by which the best epoch is chosen, and the sign that makes less of it better."""
+        metric = MAIN_METRICS[self.pair.task]
+        return f"validation/{metric}", 1.0 if lower_is_better(metric) else -1.0
+
+    def build(self, dense: type[keras.layers.Dense] = keras.layers.Dense) -> keras.Model:
+        """Return the network, its weights as Keras drew them."""
+        return build_model(json.loads(self.model), self.n_features, self.n_raw, dense)
+
+    def rebuild(self, seed: int) -> list[np.ndarray]:
+        """Return the weights that Keras draws when its global seed is ``seed``."""
+        with tracing_lock:
+            keras.utils.set_random_seed(seed)
+            return self.build().get_weights()
 
 
 @dataclass(frozen=True)
@@ -79,6 +117,11 @@ class Hyperparameters:
     learning_rate: float
     loss: dict[str, Any]
     epochs: int
+    schedule: dict[str, Any] = field(default_factory=lambda: {"name": "constant", "warmup_epochs": 0})
+
+    def rates(self, structure: Structure) -> np.ndarray:
+        """Return the learning rate of each step, shape (epochs, steps_per_epoch)."""
+        return step_rates(self.schedule, self.learning_rate, self.epochs, structure.steps_per_epoch)
 
 
 @dataclass(frozen=True)
@@ -93,6 +136,8 @@ class Trained:
         ``train/loss``, ``test/accuracy``, … to float32 arrays of shape (n_points,).
     weights : list of arrays
         In the order of the model's weights.
+    selected_epoch : int
+        Of the best epoch, the one that the weights are of; 0 if it was not asked for.
     diverged_epoch : int
         The epoch after which the train loss was no longer finite; 0 if it stayed so.
     """
@@ -101,6 +146,7 @@ class Trained:
     curves: dict[str, np.ndarray]
     weights: list[np.ndarray]
     diverged_epoch: int
+    selected_epoch: int = 0
 
 
 class StoppedError(Exception):
@@ -124,11 +170,12 @@ def make_structure(settings: dict[str, Any], pair: Pair, data: Data) -> Structur
     n_outputs = data.y["train"].shape[1]
     given = parameter_values(settings["loss"])
     parameters = loss_parameters(pair, n_outputs)
-    units = [n_features, *settings["model"]["hidden_units"], n_outputs]
-    n_weights = sum((a + 1) * b for a, b in itertools.pairwise(units))
-    per_call = max(1, WORK_PER_CALL // (n_weights * n_train))
+    n_raw = n_outputs * len(HEADS[pair.head].statistics)
+    model = json.dumps(settings["model"], sort_keys=True)
+    per_call = max(1, WORK_PER_CALL // (_work(model, n_features, n_raw) * n_train))
+    early = settings["early_stopping"]
     return Structure(
-        model=json.dumps(settings["model"], sort_keys=True),
+        model=model,
         optimizer=json.dumps(optimizer, sort_keys=True),
         pair=_shared(pair),
         parameters=tuple((name, _in_shape(default, given.get(name, default))) for name, default in parameters),
@@ -138,7 +185,21 @@ def make_structure(settings: dict[str, Any], pair: Pair, data: Data) -> Structur
         batch_size=settings["batch_size"],
         evaluate_every=settings["evaluate_every"],
         epochs_per_call=min(settings["epochs"], per_call),
+        scheduled=not is_constant(settings["schedule"]),
+        selects=settings["select"] == "best",
+        patience=early["patience"] or 0,
+        min_delta=float(early["min_delta"]) if settings["select"] == "best" else 0.0,
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _work(model: str, n_features: int, n_raw: int) -> int:
+    """Return about how many products a sample costs: the number of weights, each used once but in convolutions."""
+    settings = json.loads(model)
+    with tracing_lock:
+        n_weights = build_model(settings, n_features, n_raw).count_params()
+    places = math.prod(settings["shape"][:-1]) if settings.get("shape") else 1
+    return n_weights * places
 
 
 def _in_shape(default: Any, given: Any) -> Any:
@@ -182,8 +243,8 @@ def check_loss(
 ) -> None:
     """Try a user's own loss on a batch, as the network of a seed sees it at its start; see ``check_function``."""
     with tracing_lock:
-        model = build_model(json.loads(structure.model), structure.n_features, structure.n_raw)
-        model.set_weights(initial_weights(model, seed))
+        model = structure.build()
+        model.set_weights(initial_weights(model, seed, structure.rebuild))
         raw = model(x, training=False)
     given = {name: tf.constant(value, tf.float32) for name, value in parameters.items()}
     check_function(pair, HEADS[pair.head].activation, tf.constant(y), raw, **given)
@@ -206,7 +267,3 @@ def mean_loss(pair: Pair, y: np.ndarray, n_classes: int, parameters: dict[str, A
         return float(np.mean(loss(encoded, tf.repeat(tf.constant(raw, tf.float64), len(y), axis=0), **as_tensors)))
 
     return of_constant
-
-
-# Keras keeps its scopes per thread but its graph building is not safe in several: one program is traced at a time.
-tracing_lock = threading.Lock()

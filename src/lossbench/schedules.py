@@ -1,0 +1,42 @@
+"""The learning rate of each step: a schedule's shape over the training, times the cell's learning rate."""
+
+from typing import Any
+
+import numpy as np
+
+SCHEDULES = ("constant", "cosine", "exponential")
+
+
+def is_constant(schedule: dict[str, Any]) -> bool:
+    """Say whether every step has the same learning rate."""
+    return schedule["name"] == "constant" and schedule["warmup_epochs"] == 0
+
+
+def step_rates(schedule: dict[str, Any], learning_rate: float, epochs: int, steps_per_epoch: int) -> np.ndarray:
+    r"""Return the learning rate of each step.
+
+    It rises linearly over the warm-up, and falls over the rest from the learning rate to ``final`` times it:
+    :math:`f + (1 - f) (1 + \cos \pi t) / 2` or :math:`f^t`, with t from 0 to 1.
+
+    Parameters
+    ----------
+    schedule : dict
+        A cell's ``schedule`` settings.
+    learning_rate : float
+        The highest.
+
+    Returns
+    -------
+    float32 array, shape (epochs, steps_per_epoch)
+    """
+    n_steps, n_warm = epochs * steps_per_epoch, schedule["warmup_epochs"] * steps_per_epoch
+    step = np.arange(n_steps)
+    way = np.maximum(step - n_warm, 0) / max(n_steps - n_warm - 1, 1)
+    if schedule["name"] == "cosine":
+        shape = schedule["final"] + (1 - schedule["final"]) * (1 + np.cos(np.pi * way)) / 2
+    elif schedule["name"] == "exponential":
+        shape = schedule["final"] ** way
+    else:
+        shape = np.ones(n_steps)
+    shape = np.where(step < n_warm, (step + 1) / max(n_warm, 1), shape)
+    return (learning_rate * shape).astype(np.float32).reshape(epochs, steps_per_epoch)
