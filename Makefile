@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 EXPERIMENT = $(if $(filter dataset=% loss=% experiment=%,$(ARGS)),,experiment=tutorial)
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep ui sync list test test-all lint types check bench lock clean
+.PHONY: help install sweep tune ui sync list test test-all lint types check bench lock clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 sweep: $(STAMP) ## run the nine tutorial experiments, 30 seeds each; more: make sweep ARGS="seeds=200"
 	@$(BIN)/lossbench -m $(EXPERIMENT) $(ARGS)
+
+tune: $(STAMP) ## the same with every loss's learning rate tuned first, tuned and untuned side by side
+	@$(BIN)/lossbench -m $(EXPERIMENT) tune=none,learning_rate $(ARGS)
 
 ui: $(STAMP) ## browse the results in MLflow's UI, on this machine only
 	@$(BIN)/lossbench-ui $(ARGS)

@@ -14,6 +14,7 @@ PURE = (
     "heads",
     "errors",
     "comparison",
+    "space",
     "losses.table",
     "losses.catalogue",
     "losses.row",
@@ -35,9 +36,12 @@ MODEL = (
     "naive",
     "trainer",
 )
-EDGES = ("results", "plots", "tracking", "terminal")
+EDGES = ("results", "studies", "plots", "experiment", "tracking", "study_tracking", "terminal")
 # Everything that a command does before it is known that something must be trained.
-LIGHT = (*PURE, "arguments", "compose", "planning", "sweep", "watch", "sync", "ui", "listing", "cli", "launch")
+LIGHT = (
+    *PURE, "arguments", "compose", "planning", "presets", "studies", "sweep", "watch", "sync", "ui", "listing",
+    "export", "cli", "launch",
+)  # fmt: skip
 
 
 def modules(prefix: str) -> list[str]:
@@ -77,10 +81,11 @@ def reached(name: str, seen: set[str] | None = None) -> set[str]:
 @pytest.mark.parametrize(
     ("names", "forbidden"),
     [
-        pytest.param(PURE, {"tensorflow", "keras", "mlflow", "sklearn", "hydra"}, id="pure"),
-        pytest.param(MODEL, {"hydra", "mlflow"}, id="model"),
-        pytest.param(EDGES, {"tensorflow", "keras", "hydra"}, id="edges"),
-        pytest.param(LIGHT, {"tensorflow", "keras", "mlflow", "sklearn"}, id="light"),
+        pytest.param(PURE, {"tensorflow", "keras", "mlflow", "sklearn", "hydra", "optuna"}, id="pure"),
+        pytest.param(MODEL, {"hydra", "mlflow", "optuna"}, id="model"),
+        pytest.param(EDGES, {"tensorflow", "keras", "hydra", "optuna"}, id="edges"),
+        pytest.param(LIGHT, {"tensorflow", "keras", "mlflow", "sklearn", "optuna"}, id="light"),
+        pytest.param(("tune",), {"tensorflow", "keras", "mlflow", "sklearn", "hydra"}, id="tune"),
     ],
 )
 def test_layers(names, forbidden):
@@ -90,8 +95,11 @@ def test_layers(names, forbidden):
             assert not reached(name) & forbidden, name
 
 
-def test_only_tracking_imports_mlflow():
+@pytest.mark.parametrize(
+    ("library", "allowed"),
+    [("mlflow", {"experiment", "tracking", "study_tracking"}), ("optuna", {"tune"})],
+)
+def test_a_library_is_imported_where_it_belongs(library, allowed):
     users = [name for path in SOURCE.rglob("*.py") for name in modules(path.stem) if path.stem != "__init__"]
-    assert {name for name in users if any(i.split(".")[0] == "mlflow" for i in imports(name, lazy=True))} == {
-        "tracking"
-    }
+    found = {name for name in users if any(i.split(".")[0] == library for i in imports(name, lazy=True))}
+    assert found == allowed

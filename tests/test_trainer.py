@@ -273,6 +273,11 @@ def test_initial_weights_follow_the_layers_initializers():
         assert abs(kernel.mean()) < 0.05 * limit
     assert not hidden_bias.any()
     assert not output_bias.any()
+    scaled = initial_weights(
+        build_model({**MLP, "hidden_units": [1000], "output_scale": 3.0}, 6, 500), 0, lambda seed: []
+    )
+    assert np.array_equal(scaled[0], hidden)
+    np.testing.assert_allclose(scaled[2], 3.0 * output, rtol=1e-6)
 
 
 def test_losses_that_are_one_function_give_one_run():

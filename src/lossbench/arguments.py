@@ -163,7 +163,8 @@ def _read_hydra(override: Override, text: str, arguments: Arguments) -> Problem 
     if key == "hydra/sweeper":
         return Problem(
             f"{text}: lossbench plans its sweeps itself; no other sweeper works with it.",
-            "list values with -m (loss=hinge,bce), and choose where jobs run with hydra/launcher=joblib.",
+            "to tune each loss's learning rate with Optuna: tune=learning_rate. To sweep, list values with -m "
+            "(loss=hinge,bce); where jobs run is hydra/launcher=joblib.",
         )
     if key.startswith(("hydra.sweep.", "hydra.run.")):
         return Problem(

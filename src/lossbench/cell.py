@@ -9,9 +9,10 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,16 @@ import numpy as np
 from lossbench import quiet_tensorflow  # noqa: F401
 from lossbench.config import KEY_SETTINGS
 from lossbench.datasets.loading import Dataset, load
-from lossbench.losses.choice import CUSTOM, parameter_values
+from lossbench.losses.choice import CUSTOM
 from lossbench.metrics.evaluate import Scores, evaluate
 from lossbench.metrics.table import MAIN_METRICS
 from lossbench.naive import ceiling_scores, constant_raw_prediction, is_stuck, naive_scores
 from lossbench.own_functions import make_importable
 from lossbench.plan import Cell
 from lossbench.results import DIVERGED, FAILED, FINISHED, RunInfo, write_arrays, write_part, write_text
+from lossbench.search import PreparedStudy, search
+from lossbench.space import LEARNING_RATE, applied, dimensions
+from lossbench.studies import Outcome, read_outcome
 from lossbench.trainer import PREDICT, TRAIN, training
 from lossbench.trainer.compiled import program_for
 from lossbench.trainer.training import Data, Hyperparameters, Structure, Trained
@@ -41,9 +45,21 @@ GRID_POINTS = 45
 
 @dataclass(frozen=True)
 class PreparedCell:
-    """A cell with all that its runs share."""
+    """A cell with all that its runs share.
+
+    Attributes
+    ----------
+    outcome : Outcome or None
+        What its study found; None for an untuned cell.
+    """
 
     cell: Cell
+    outcome: Outcome | None = None
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Its settings, with what its study chose."""
+        return applied(self.cell.settings, self.outcome.parameters if self.outcome else {})
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -58,18 +74,12 @@ class PreparedCell:
     @cached_property
     def structure(self) -> Structure:
         """What its program is compiled for."""
-        return training.make_structure(self.cell.settings, self.cell.pair, self.data)
+        return training.make_structure(self.settings, self.cell.pair, self.data)
 
     @cached_property
     def hyperparameters(self) -> Hyperparameters:
         """Learning rate, loss parameters and epochs of its runs."""
-        settings = self.cell.settings
-        return Hyperparameters(
-            settings["optimizer"]["learning_rate"],
-            parameter_values(settings["loss"]),
-            settings["epochs"],
-            settings["schedule"],
-        )
+        return training.make_hyperparameters(self.settings)
 
     @cached_property
     def naive(self) -> Scores:
@@ -105,8 +115,8 @@ class PreparedCell:
 
 
 @contextmanager
-def compile_ahead(cells: list[Cell]) -> Iterator[None]:
-    """Build the cells' programs in order, in a thread: cells train while later ones compile."""
+def compile_ahead(cells: list[Cell], folder: Path) -> Iterator[None]:
+    """Build the programs of a sweep's cells in order, in a thread: cells train while later ones compile."""
     stopped = threading.Event()
 
     def build():
@@ -116,7 +126,10 @@ def compile_ahead(cells: list[Cell]) -> Iterator[None]:
             if cell.settings["trainer"] != "compiled":
                 continue
             try:
-                program_for(PreparedCell(cell).structure)
+                for structure in _structures(cell, folder / cell.folder):
+                    if stopped.is_set():
+                        return
+                    program_for(structure)
             except Exception:
                 # The cell's own job meets the same error, and says it where the user looks.
                 log.debug("compiling ahead failed for %s", cell.name, exc_info=True)
@@ -131,20 +144,34 @@ def compile_ahead(cells: list[Cell]) -> Iterator[None]:
         thread.join()
 
 
+def _structures(cell: Cell, folder: Path) -> Iterator[Structure]:
+    """Yield what a cell's programs are compiled for, in the order in which it needs them, as far as it is known."""
+    outcome = read_outcome(folder) if cell.is_tuned else None
+    if cell.is_tuned and outcome is None:
+        searched = {dimension.key for dimension in dimensions(cell.settings)}
+        if not all(key == LEARNING_RATE or key.startswith("loss.") for key in searched):
+            return
+        yield PreparedStudy(cell, load(cell.settings["dataset"])).structure({})
+    yield PreparedCell(cell, outcome).structure
+
+
 def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None:
-    """Train a cell's runs for the given seeds and write each to the folder as it finishes.
+    """Search a cell's learning rate if it is tuned, then train its runs and write each to the folder as it finishes.
 
     Never raises for what goes wrong in a run: that run is written as failed, with the traceback in the log.
     """
     started = time.time()
     try:
-        prepared = PreparedCell(cell)
         make_importable()
+        folder.mkdir(parents=True, exist_ok=True)
         if cell.settings["loss"]["name"] == CUSTOM:
-            _check_custom_loss(prepared, seeds[0])
+            _check_custom_loss(PreparedCell(cell), seeds[0])
+        outcome = _search(cell, folder, n_threads) if cell.is_tuned else None
+        started = time.time()
+        prepared = PreparedCell(cell, outcome)
         _write_cell(prepared, folder)
         if cell.settings["trainer"] == "compiled":
-            _compile(prepared)
+            _compile(prepared.structure)
     except Exception as error:
         log.exception("%s cannot be trained", cell.name)
         for seed in seeds:
@@ -153,8 +180,18 @@ def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None
     _train_all(prepared, folder, seeds, n_threads)
 
 
-def _compile(prepared: PreparedCell) -> None:
-    structure = prepared.structure
+def _search(cell: Cell, folder: Path, n_threads: int) -> Outcome:
+    if cell.settings["trainer"] == "compiled":
+        # What cannot be compiled is no trial's fault.
+        for structure in islice(_structures(cell, folder), 1):
+            _compile(structure)
+    outcome = search(cell, load(cell.settings["dataset"]), folder, n_threads)
+    if outcome.problem:
+        raise NoLearningRateError(outcome.problem)
+    return outcome
+
+
+def _compile(structure: Structure) -> None:
     try:
         program_for(structure)
     except Exception as error:
@@ -168,6 +205,10 @@ def _check_custom_loss(prepared: PreparedCell, seed: int) -> None:
     batch = slice(0, prepared.cell.settings["batch_size"])
     x, y = (part["train"][batch] for part in (prepared.data.x, prepared.data.y))
     training.check_loss(prepared.structure, prepared.cell.pair, x, y, seed, prepared.hyperparameters.loss)
+
+
+class NoLearningRateError(Exception):
+    """Every trial of a cell's study failed."""
 
 
 def _train_all(prepared: PreparedCell, folder: Path, seeds: list[int], n_threads: int) -> None:
@@ -233,6 +274,8 @@ def _describe(
         selected_epoch=trained.selected_epoch,
         scores=scores,
         naive=prepared.naive,
+        tuned=prepared.outcome.parameters if prepared.outcome else {},
+        study=prepared.outcome.study if prepared.outcome else "",
     )
     return info, arrays
 
@@ -256,6 +299,7 @@ def run_key(cell: Cell, seed: int) -> str:
 
 def _write_failed(cell: Cell, folder: Path, seed: int, started: float, error: Exception) -> None:
     text = "".join(traceback.format_exception_only(error)).strip()
+    text = str(error) if isinstance(error, NoLearningRateError) else text
     info = RunInfo(seed, run_key(cell, seed), FAILED, started, time.time(), error=text)
     try:
         write_part(folder, info, {})
@@ -266,7 +310,6 @@ def _write_failed(cell: Cell, folder: Path, seed: int, started: float, error: Ex
 
 def _write_cell(prepared: PreparedCell, folder: Path) -> None:
     cell, dataset = prepared.cell, prepared.dataset
-    folder.mkdir(parents=True, exist_ok=True)
     content: dict[str, Any] = {
         "name": cell.name,
         "key": cell.key,
@@ -278,6 +321,8 @@ def _write_cell(prepared: PreparedCell, folder: Path) -> None:
         "ceiling": prepared.ceiling,
         "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy", "scikit-learn")},
     }
+    if prepared.outcome is not None:
+        content["study"] = asdict(prepared.outcome)
     write_text(folder / "cell.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
     targets = {f"y/{name}": split.y for name, split in dataset.splits.items()}
     if prepared.grid is not None:

@@ -54,6 +54,13 @@ def list_main() -> None:
     _command(run)
 
 
+def export_main() -> None:
+    """Run ``lossbench-export``."""
+    from lossbench.export import run
+
+    _command(run)
+
+
 def _lossbench(argv: list[str]) -> int:
     from lossbench.arguments import read_flags, read_overrides
 

@@ -11,13 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lossbench.arguments import group_folders
-from lossbench.config import GROUPS, CellConfig, conf_folder, schema
+from lossbench.config import CELL_GROUPS, GROUPS, CellConfig, conf_folder, schema
 from lossbench.errors import MissingEnvironmentError, Problem, UsageError, unknown
 from lossbench.losses.choice import COMPOSITE
 from lossbench.losses.table import ALIASES, LOSSES
 
 # Settings whose names are the user's.
-OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters")
+OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters", "tune.space")
 
 
 def hydra_started() -> AbstractContextManager:
@@ -66,7 +66,7 @@ def composed(choices: dict[str, str], experiment: str | None = None) -> DictConf
     try:
         config = _compose(*common).copy()
         for group, name in choices.items():
-            if group != "head":
+            if group in CELL_GROUPS and group != "head":
                 # What stands in a group does not depend on the choices of other groups.
                 config[group] = _compose(*common, (group, name))[group]
         return config
@@ -82,9 +82,7 @@ def typed(
     problems = []
     ungrouped = {key: value for key, value in config.items() if key not in GROUPS}
     cell: Any = OmegaConf.merge(OmegaConf.structured(CellConfig), ungrouped)
-    for key in GROUPS:
-        if key == "experiment":
-            continue
+    for key in CELL_GROUPS:
         try:
             cell[key] = _typed_group(key, config[key])
         except (OmegaConfBaseException, KeyError) as error:
@@ -136,6 +134,8 @@ def _set(cell: DictConfig, key: str, value: Any) -> Problem | None:
         there = ", ".join(options) or "no settings"
         near = unknown("key", key, options).hint
         message = f"unknown key {key!r}: {group}={cell[group].name} has {there}."
+        if group == "tune" and not options:
+            return Problem(message, "add tune=learning_rate.")
         return Problem(message, near if near.startswith("did you") else "")
     if key.split(".")[-1] == "name" and key != "name":
         return Problem(f"{key} cannot be set alone.", f"choose {key.split('.')[0]}={value} instead.")
@@ -158,8 +158,8 @@ def _keys(cell: DictConfig) -> dict[str, str]:
             key = f"{prefix}{name}"
             child = node._get_node(name)
             if key in OPEN_KEYS:
-                keys[key] = "a mapping of names to numbers"
-            if isinstance(child, DictConfig):
+                keys[key] = "a mapping of names to numbers" if key != "tune.space" else "a mapping of keys to ranges"
+            if isinstance(child, DictConfig) and key != "tune.space":
                 walk(child, f"{key}.")
             elif key not in ("grids", "published", *OPEN_KEYS):
                 keys[key] = words.get(child._metadata.ref_type, "a value")  # type: ignore[union-attr]

@@ -21,6 +21,7 @@ from lossbench.losses.row import Loss, Parameter
 from lossbench.losses.table import LOSSES
 from lossbench.own_functions import find_function
 from lossbench.seeds import parse_seeds
+from lossbench.space import study_problems
 
 # Part of every cell's key: raise it when the same settings give other numbers than before.
 RESULTS_VERSION = 1
@@ -81,6 +82,7 @@ class MlpConfig(ModelConfig):
     l2: float = MISSING
     dropout: float = MISSING
     batch_normalization: bool = MISSING
+    output_scale: float = MISSING
 
 
 @dataclass
@@ -99,6 +101,7 @@ class CnnConfig(ModelConfig):
     hidden_units: Any = MISSING
     activation: str = MISSING
     initializer: str = MISSING
+    output_scale: float = MISSING
 
 
 @dataclass
@@ -215,6 +218,29 @@ class EarlyStoppingConfig:
 
 
 @dataclass
+class NoTuneConfig:
+    """The learning rate is the optimizer's."""
+
+    name: str = MISSING
+
+
+@dataclass
+class TuneConfig:
+    """The study that chooses a cell's learning rate."""
+
+    name: str = MISSING
+    trials: int = MISSING
+    batch: int = MISSING
+    low: float = MISSING
+    high: float = MISSING
+    sampler: str = MISSING
+    seeds: Any = MISSING
+    validation: float = MISSING
+    metric: str | None = MISSING
+    space: Any = MISSING
+
+
+@dataclass
 class TrackingConfig:
     """Whether runs go to MLflow, and where that is."""
 
@@ -232,6 +258,7 @@ class CellConfig:
     model: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING
+    tune: Any = MISSING
     seeds: Any = MISSING
     epochs: int = MISSING
     batch_size: int = MISSING
@@ -266,7 +293,10 @@ OPTIMIZERS: dict[str, type] = {
     "lion": LionConfig,
 }
 SCHEDULE_TYPES: dict[str, type] = {"constant": ScheduleConfig, "cosine": FallingConfig, "exponential": FallingConfig}
-GROUPS = ("dataset", "head", "loss", "model", "optimizer", "schedule", "experiment")
+TUNES: dict[str, type] = {"none": NoTuneConfig, "learning_rate": TuneConfig}
+# The groups that make a cell, and all that can be chosen.
+CELL_GROUPS = ("dataset", "head", "loss", "model", "optimizer", "schedule", "tune")
+GROUPS = (*CELL_GROUPS, "tuned", "experiment")
 # What makes a cell's numbers: a positive list. Seeds, tracking, names and the launcher are not in it.
 KEY_SETTINGS = (
     "dataset",
@@ -281,6 +311,7 @@ KEY_SETTINGS = (
     "early_stopping",
     "select",
     "trainer",
+    "tune",
 )
 
 # Settings of ``KEY_SETTINGS`` that change nothing.
@@ -288,6 +319,7 @@ NEUTRAL: dict[str, Any] = {
     "schedule": {"name": "constant", "warmup_epochs": 0},
     "early_stopping": {"patience": None, "min_delta": 0.0},
     "select": "last",
+    "tune": {"name": "none"},
 }
 
 
@@ -325,17 +357,31 @@ def schema(group: str, name: str) -> type:
         parameters = () if name == "auto" else LOSSES[name].parameters
         fields = [(p.name, Any if p.matrix else float, field(default=MISSING)) for p in parameters]
         return make_dataclass(f"{name}Config", fields, bases=(LossConfig,))
-    return {"model": MODELS, "optimizer": OPTIMIZERS, "schedule": SCHEDULE_TYPES}[group][name]
+    types = {"model": MODELS, "optimizer": OPTIMIZERS, "schedule": SCHEDULE_TYPES, "tune": TUNES}
+    return types[group][name]
 
 
-def cell_key(settings: dict[str, Any]) -> str:
-    """Return the key of a cell: a hash of the resolved settings that make its numbers.
+def key_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that make a cell's numbers.
 
     What does nothing is left out, so that results keep their keys when there is more to choose.
     """
-    content = {"version": RESULTS_VERSION}
-    content |= {name: settings[name] for name in KEY_SETTINGS if settings[name] != NEUTRAL.get(name)}
+    there = {name: settings[name] for name in KEY_SETTINGS if name in settings}
+    found = {name: value for name, value in there.items() if value != NEUTRAL.get(name)}
+    if found["model"].get("output_scale") == 1.0:
+        found["model"] = {name: value for name, value in found["model"].items() if name != "output_scale"}
+    return found
+
+
+def cell_key(settings: dict[str, Any]) -> str:
+    """Return the key of a cell: a hash of the resolved settings that make its numbers."""
+    content = {"version": RESULTS_VERSION, **key_settings(settings)}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def untuned(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the cell that is the same but for its study."""
+    return settings | {"tune": {"name": "none"}}
 
 
 def validate(settings: dict[str, Any]) -> list[Problem]:
@@ -346,6 +392,12 @@ def validate(settings: dict[str, Any]) -> list[Problem]:
     settings : dict
         A cell whose types hold; ``head`` and ``loss`` resolved, and the loss validated (``validate_loss``).
     """
+    problems = _value_problems(settings)
+    return problems + study_problems(settings, lambda changed: validate_loss(changed) + _value_problems(changed))
+
+
+def _value_problems(settings: dict[str, Any]) -> list[Problem]:
+    """Return what is wrong with all but the study."""
     check = _Checker(settings)
     for name in ("epochs", "batch_size", "evaluate_every"):
         check.within(name, 1, 10**9)
@@ -513,6 +565,8 @@ def _check_model(check: _Checker) -> None:
     if "activation" in model:
         check.one_of("model.activation", ACTIVATIONS)
         check.one_of("model.initializer", INITIALIZERS)
+    if "output_scale" in model and not 0.0 < model["output_scale"] <= 1e6:
+        check.add(f"model.output_scale must be above 0 and at most 1e+06; got {model['output_scale']:g}.")
     if "dropout" in model and not 0.0 <= model["dropout"] < 1.0:
         check.add(f"model.dropout must be at least 0 and below 1; got {model['dropout']:g}.")
     for name, (low, high) in {"l2": (0.0, 1e6), "kernel_size": (1, 1000), "pooling": (1, 1000)}.items():

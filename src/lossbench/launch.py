@@ -47,7 +47,7 @@ def _compiling_ahead(plan: Plan, open_seeds: dict[str, list[int]]) -> AbstractCo
     """Compile programs beside the jobs, which run in this process one after the other."""
     from lossbench.cell import compile_ahead
 
-    return compile_ahead([cell for cell in plan.cells if open_seeds[cell.folder]])
+    return compile_ahead([cell for cell in plan.cells if open_seeds[cell.folder]], plan.folder)
 
 
 def _multirun(overrides: list[str]) -> None:

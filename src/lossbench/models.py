@@ -45,7 +45,28 @@ def build_model(
             x = layer(x)
     if len(x.shape) != 2:
         raise ValueError(f"the model's body gives the shape {x.shape}; it must give (n_samples, n_units): flatten it")
-    return keras.Model(inputs, dense(n_outputs)(x))
+    last = _scaled("glorot_uniform", settings.get("output_scale", 1.0))
+    return keras.Model(inputs, dense(n_outputs, kernel_initializer=last)(x))
+
+
+class ScaledInitializer(keras.initializers.Initializer):
+    """A random initializer of Keras's, by its name, times a factor."""
+
+    def __init__(self, name: str, scale: float, seed: int | None = None):
+        self.name, self.scale, self.seed = name, scale, seed
+        self._unscaled = keras.initializers.get({"class_name": name, "config": {"seed": seed}})
+
+    def __call__(self, shape, dtype=None):
+        """Return weights of a shape."""
+        return self.scale * self._unscaled(shape, dtype=dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what another one is made from."""
+        return {"name": self.name, "scale": self.scale, "seed": self.seed}
+
+
+def _scaled(name: str, scale: float) -> str | keras.initializers.Initializer:
+    return name if scale == 1.0 else ScaledInitializer(name, scale)
 
 
 def _mlp(settings: dict[str, Any], dense: type[keras.layers.Dense]) -> Layers:

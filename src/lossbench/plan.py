@@ -10,6 +10,7 @@ from lossbench.config import home
 from lossbench.datasets.table import DATASETS, n_outputs
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.table import Pair
+from lossbench.space import is_tuned
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Cell:
     Attributes
     ----------
     name : str
-        ``circles/hinge/tanh``, then ``/key=value`` for each swept key.
+        ``circles/hinge/tanh``, then ``/key=value`` for each swept key, and for ``tune`` where it is tuned.
     key : str
         Hash of the settings that make its numbers.
     settings : dict
@@ -70,6 +71,7 @@ class Cell:
         """The loss and its swept settings by their last names, with a dagger outside the loss's domain."""
         swept = [part for part in self.name.split("/")[3:] if not part.startswith("dataset.")]
         short = [f"{key.split('.')[-1]}={value}" for key, _, value in (part.partition("=") for part in swept)]
+        short = ["tuned" if text == "tune=learning_rate" else text for text in short]
         return "/".join([self.loss + ("†" if self.outside_domain else ""), *short])
 
     @property
@@ -77,6 +79,11 @@ class Cell:
         """The data set with its own swept settings: what cells must share to be compared."""
         swept = [part for part in self.name.split("/")[3:] if part.startswith("dataset.")]
         return "/".join([self.dataset, *swept])
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether a study chooses its learning rate."""
+        return is_tuned(self.settings)
 
     @property
     def pair(self) -> Pair:

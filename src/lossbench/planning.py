@@ -18,6 +18,8 @@ from lossbench.losses.choice import chosen_head, chosen_outside_domain, chosen_p
 from lossbench.losses.row import Loss
 from lossbench.losses.table import ALIASES, BASELINES, LOSSES, losses_for, outside_domain
 from lossbench.plan import Cell, Plan
+from lossbench.presets import preset_values, read_preset
+from lossbench.space import applied, is_tuned
 
 # Settings of the whole sweep: they make no cells and give it no other name.
 SWEEP_SETTINGS = ("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri")
@@ -77,8 +79,11 @@ class _Draft:
 
     @property
     def swept_settings(self) -> dict[str, Any]:
-        both = {**self.choices, **self.values}
-        return {key: both[key] for key in self.swept}
+        both = {**self.choices, **self.values, "tune": self.settings["tune"]["name"]}
+        # A tuned cell says so, alone too: it is another cell than the same untuned.
+        swept = ["tune", *(key for key in self.swept if key != "tune")] if is_tuned(self.settings) else self.swept
+        # Settings of a study are not those of the untuned cells beside it.
+        return {key: both[key] for key in swept if key in both and (key, both[key]) != ("tune", "none")}
 
 
 def _short(value: Any) -> str:
@@ -130,9 +135,13 @@ def _draft(assignments, experiment: str | None) -> tuple[list[_Draft], list[tupl
     drafts: list[_Draft] = []
     left_out: list[tuple[str, str]] = []
     problems: list[Problem] = []
+    some_tuned = any(assignment.get("tune", "none") != "none" for assignment, _ in assignments)
     for assignment, swept in assignments:
         choices = {key: str(value) for key, value in assignment.items() if key in GROUPS}
         values = {key: value for key, value in assignment.items() if key not in GROUPS}
+        if some_tuned and choices.get("tune") == "none":
+            # They are for the tuned cells beside this one.
+            values = {key: value for key, value in values.items() if not key.startswith("tune.")}
         chosen, reasons = _with_losses(choices, values, experiment)
         left_out += reasons
         for draft_choices in chosen:
@@ -212,10 +221,16 @@ def _resolve(drafts: list[_Draft], problems: list[Problem]) -> tuple[list[Cell],
         except ValueError as error:
             skipped.append((draft.name, str(error)))
             continue
+        preset = draft.choices.get("tuned")
+        if preset:
+            problems += _apply_preset(draft, preset)
         problems += validate(settings)
         target_range = scaled_target_range(info, settings["dataset"])
         outside = chosen_outside_domain(loss, made.encoding, target_range, ordered=info.ordered)
         possible.append((draft, outside))
+    if problems:
+        raise UsageError(*problems)
+    problems = _unfair([draft for draft, _ in possible])
     if problems:
         raise UsageError(*problems)
     if not possible:
@@ -228,6 +243,43 @@ def _resolve(drafts: list[_Draft], problems: list[Problem]) -> tuple[list[Cell],
         key = cell_key(draft.settings)
         cells.setdefault(key, _cell(draft, key, outside))
     return list(cells.values()), skipped
+
+
+def _apply_preset(draft: _Draft, name: str) -> list[Problem]:
+    """Give a cell the learning rate, and what else was tuned, that a preset has for it; return what is wrong."""
+    settings = draft.settings
+    clash = [key for key in ("optimizer.learning_rate",) if key in draft.values]
+    if clash or is_tuned(settings):
+        said = "tune=learning_rate" if is_tuned(settings) else clash[0]
+        return [Problem(f"tuned={name} gives the learning rates that {said} would; leave one of them out.")]
+    try:
+        found = preset_values(read_preset(name), draft.choices["dataset"], settings)
+    except ValueError as error:
+        return [Problem(f"tuned={name} {error}", "tune them: tune=learning_rate.")]
+    draft.values |= found
+    draft.settings |= applied(settings, found)
+    return []
+
+
+def _unfair(drafts: list[_Draft]) -> list[Problem]:
+    """Return what makes the studies of a sweep unequal, or part of their space void."""
+    tuned = [draft for draft in drafts if is_tuned(draft.settings)]
+    spaces = [key for draft in tuned for key in draft.settings["tune"]["space"] if key.startswith("loss.")]
+    there = {f"loss.{name}" for draft in tuned for name in draft.settings["loss"]}
+    problems = [
+        Problem(f"tune.space: no loss of this sweep has {key}.", "leave it out, or add a loss that has it.")
+        for key in unique(spaces)
+        if key not in there
+    ]
+    studies: dict[str, dict[str, set[str]]] = {}
+    for draft in tuned:
+        told = json.dumps(draft.settings["tune"], sort_keys=True)
+        studies.setdefault(draft.choices["dataset"], {}).setdefault(draft.choices["loss"], set()).add(told)
+    for dataset, by_loss in studies.items():
+        if len(unique(by_loss.values())) > 1:
+            message = f"all losses on dataset={dataset} must have the same tune settings; those of this sweep differ."
+            problems.append(Problem(message, "a larger budget for one loss would favour it."))
+    return problems
 
 
 def _name_apart(drafts: list[_Draft]) -> None:
@@ -244,6 +296,8 @@ def _name_apart(drafts: list[_Draft]) -> None:
 def _cell(draft: _Draft, key: str, outside: bool) -> Cell:
     seeds = draft.settings["seeds"]
     choices = {**draft.choices, "head": draft.settings["head"]["name"]}
+    # What a preset says has become a value.
+    choices.pop("tuned", None)
     values = {k: v for k, v in draft.values.items() if k not in ("plan", "rerun")}
     values["seeds"] = len(seeds) if seeds == list(range(len(seeds))) else seeds
     overrides = [encode(k, v) for k, v in (choices | values).items()]
@@ -255,6 +309,8 @@ def _sweep_name(arguments: Arguments, experiment: str | None) -> str:
     values = {key: values for key, values in arguments.values.items() if key not in SWEEP_SETTINGS}
     if experiment and not choices and not values:
         return experiment
+    if experiment and not values and set(choices) == {"tune"} and "learning_rate" in choices["tune"]:
+        return f"{experiment}-tuned"
     words = ["-".join(choices[group]) for group in GROUPS if group in choices]
     words += [f"{key.split('.')[-1]}={'-'.join(map(str, items))}" for key, items in sorted(values.items())]
     slug = re.sub(r"[^A-Za-z0-9._=-]+", "-", "-".join(words)).strip("-")[:48].rstrip("-") or "default"

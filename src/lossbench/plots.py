@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from lossbench.comparison import mean_intervals
 from lossbench.results import CellResults
+from lossbench.studies import Outcome, Trial
 
 # Okabe and Ito's palette, safe for colour-blind readers, and markers for print without colour.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
@@ -46,6 +47,35 @@ def dataset_figure(dataset: str, results: list[CellResults], metric: str) -> Fig
         _finish(axes, f"{split} {metric}")
     panels[1].legend().remove()
     figure.suptitle(f"{dataset}: mean over seeds with 95 % interval")
+    return figure
+
+
+def study_figure(name: str, trials: list[Trial], outcome: Outcome, *, lower_is_better: bool) -> Figure:
+    """Draw a study: the metric of each trial over its learning rate, the best one marked, and what does as well."""
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for trial in trials:
+        seeds = [value for value in trial.values.values() if value is not None]
+        axes.plot([trial.learning_rate] * len(seeds), seeds, ".", color="0.75", markersize=4, zorder=1)
+    rates = [trial.learning_rate for trial in trials if trial.value is not None]
+    values = [trial.value for trial in trials if trial.value is not None]
+    axes.plot(rates, values, "o", color=COLOURS[0], label="mean over tuning seeds", zorder=2)
+    failed = [trial.learning_rate for trial in trials if trial.value is None]
+    if failed:
+        # On the lower edge, whatever the scale.
+        heights, at_edge = [0.02] * len(failed), axes.get_xaxis_transform()
+        axes.plot(failed, heights, "x", color=COLOURS[1], transform=at_edge, label="failed", zorder=2)
+    if outcome.value is not None:
+        label = f"best: {outcome.learning_rate:.3g}"
+        axes.plot(outcome.learning_rate, outcome.value, "*", color=COLOURS[1], markersize=16, label=label, zorder=3)
+        axes.axvspan(*outcome.tolerance, color=COLOURS[0], alpha=0.12, label="within 1 % of the best")
+    axes.set_xscale("log")
+    axes.set_xlim(outcome.low / 1.2, outcome.high * 1.2)
+    if lower_is_better and min(values, default=0.0) > 0.0:
+        axes.set_yscale("log")
+    _finish(axes, f"validation {outcome.metric}")
+    axes.set_xlabel("learning rate")
+    figure.suptitle(f"{name}: {outcome.n_trials} trials")
     return figure
 
 

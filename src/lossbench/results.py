@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from lossbench.plan import Cell, Plan
+from lossbench.space import LEARNING_RATE
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 
@@ -42,6 +43,10 @@ class RunInfo:
         ``train/accuracy``, … of the run, and of the best constant prediction.
     error : str
         Of a failed run.
+    tuned : dict
+        What a study chose, by the settings' keys: these values were used instead of the cell's.
+    study : str
+        The study that chose them.
     """
 
     seed: int
@@ -55,6 +60,8 @@ class RunInfo:
     scores: dict[str, float] = field(default_factory=dict)
     naive: dict[str, float] = field(default_factory=dict)
     error: str = ""
+    tuned: dict[str, Any] = field(default_factory=dict)
+    study: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,12 @@ def _replace(path: Path, write) -> None:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a killed process left half written in a cell's folder."""
-    for path in (*folder.glob(".*.npz.*"), *folder.glob(".*.json.*"), *folder.glob("parts/.seed=*")):
+    for path in (
+        *folder.glob(".*.npz.*"),
+        *folder.glob(".*.json.*"),
+        *folder.glob("parts/.seed=*"),
+        *folder.glob("study/.*"),
+    ):
         path.unlink(missing_ok=True)
 
 
@@ -165,6 +177,11 @@ class CellResults:
         """Return a final metric (``test/accuracy``) of the finished runs that have it."""
         finished = [run.info for run in self.runs if run.info.status == FINISHED]
         return np.array([info.scores[name] for info in finished if name in info.scores], np.float64)
+
+    @property
+    def tuned(self) -> dict[str, Any]:
+        """What a study chose for its runs; empty without one."""
+        return next((run.info.tuned for run in self.runs if run.info.tuned), {})
 
     @property
     def naive(self) -> dict[str, float]:
@@ -212,10 +229,18 @@ def _row(plan: Plan, cell: Cell, seed: int, info: RunInfo | None, swept: list[st
         "seed": seed,
         "status": info.status if info else "missing",
         "stuck": info.stuck if info else False,
-        "learning_rate": cell.settings["optimizer"]["learning_rate"],
+        "learning_rate": _learning_rate(cell, info),
     }
-    row |= {key: json.dumps(v) if isinstance(v := cell.swept.get(key), list) else v for key in swept}
+    values = {"tune": "none", **cell.swept}
+    row |= {key: json.dumps(v) if isinstance(v := values.get(key), (list, dict)) else v for key in swept}
     return row | (info.scores if info else {})
+
+
+def _learning_rate(cell: Cell, info: RunInfo | None) -> float | None:
+    """Return the learning rate that a run was trained with; of a tuned cell's it is known once its study has ended."""
+    if info is not None and info.tuned:
+        return info.tuned[LEARNING_RATE]
+    return None if cell.is_tuned else cell.settings["optimizer"]["learning_rate"]
 
 
 def write_results(plan: Plan, results: list[CellResults]) -> Path:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lossbench.config import KEY_SETTINGS
+from lossbench.config import key_settings
 from lossbench.datasets.table import DATASETS
 from lossbench.errors import MissingEnvironmentError, Problem
 from lossbench.launch import launch
@@ -27,6 +27,7 @@ from lossbench.results import (
     write_results,
     write_text,
 )
+from lossbench.studies import open_studies, read_outcome, read_trials
 from lossbench.sync import TrackingProcess, is_tracked
 from lossbench.terminal import WIDTH, Terminal
 from lossbench.watch import Watcher
@@ -42,7 +43,10 @@ def run_sweep(plan: Plan) -> int:
     if plan.only_plan:
         open_seeds = _begin(plan, terminal)
         for cell in plan.cells:
-            terminal.line(f"  {cell.name}: {len(open_seeds[cell.folder])} of {len(plan.seeds)} runs to do")
+            first = (
+                f", after {cell.settings['tune']['trials']} trials" if cell in open_studies(plan, open_seeds) else ""
+            )
+            terminal.line(f"  {cell.name}: {len(open_seeds[cell.folder])} of {len(plan.seeds)} runs to do{first}")
         return SUCCESS
     with sweep_lock(plan):
         return _run(plan, terminal, _begin(plan, terminal))
@@ -64,6 +68,7 @@ def _run(plan: Plan, terminal: Terminal, open_seeds: dict[str, list[int]]) -> in
     _set_earlier_aside(plan, open_seeds)
     write_text(plan.folder / "plan.json", plan.to_json())
     has_work = any(open_seeds.values())
+    has_studies = bool(open_studies(plan, open_seeds))
     tracking = None
     if plan.tracking["enabled"] and (has_work or not is_tracked(plan, read_results(plan))):
         tracking = TrackingProcess(plan)
@@ -77,6 +82,10 @@ def _run(plan: Plan, terminal: Terminal, open_seeds: dict[str, list[int]]) -> in
     finally:
         results = read_results(plan)
         path = write_results(plan, results)
+        if has_studies:
+            from lossbench.tune import write_storage
+
+            write_storage(plan)
         untracked = tracking.finish(interrupted=interrupted) if tracking is not None else ""
     if interrupted:
         n_runs = sum(len(result.runs) for result in results)
@@ -136,7 +145,7 @@ def first_lines(plan: Plan, before: dict[str, dict[int, Run]], open_seeds: dict[
             reasons.append(f"{n_open - rerun} to run")
     if not n_open:
         reasons.append("nothing to run")
-    reasons += _other_runs(plan)
+    reasons += [*_studies(plan, open_seeds), *_other_runs(plan)]
     failed = sum(run.info.status == FAILED for runs in before.values() for run in runs.values())
     if failed and plan.rerun == "none":
         reasons.append(f"{failed} of them failed (rerun=failed runs these again)")
@@ -163,6 +172,17 @@ def _left_out(plan: Plan) -> list[str]:
     ]
 
 
+def _studies(plan: Plan, open_seeds: dict[str, list[int]]) -> list[str]:
+    """Say how many studies come first, and how far they are."""
+    studies = open_studies(plan, open_seeds)
+    if not studies:
+        return []
+    n_trials = sum(cell.settings["tune"]["trials"] for cell in studies)
+    n_there = sum(len(read_trials(cell, plan.folder / cell.folder)) for cell in studies)
+    there = f" ({n_there} finished)" if n_there else ""
+    return [f"first {_count(len(studies), 'study')} of {_count(n_trials, 'trial')}{there}"]
+
+
 def _other_runs(plan: Plan) -> list[str]:
     """Say what else lies in the sweep's folder: other seeds, and other settings with what changed."""
     said = []
@@ -182,8 +202,7 @@ def _changes(plan: Plan, other: dict[str, Any]) -> list[str]:
     same_name = [cell for cell in plan.cells if cell.name == other["name"]]
     if not same_name:
         return []
-    old = _flat({key: other["settings"].get(key) for key in KEY_SETTINGS})
-    new = _flat({key: same_name[0].settings[key] for key in KEY_SETTINGS})
+    old, new = _flat(key_settings(other["settings"])), _flat(key_settings(same_name[0].settings))
     return [f"{key} {old.get(key)} -> {new.get(key)}" for key in (old | new) if old.get(key) != new.get(key)]
 
 
@@ -210,13 +229,23 @@ def _set_earlier_aside(plan: Plan, open_seeds: dict[str, list[int]]) -> None:
             part = part_path(plan.folder / folder, seed)
             run = read_run(part)
             if run is not None:
+                _set_study_aside(plan, plan.folder / folder)
                 aside = plan.folder / folder / "earlier" / f"seed={seed}-{int(run.info.ended * 1000)}.npz"
                 aside.parent.mkdir(exist_ok=True)
                 part.rename(aside)
 
 
+def _set_study_aside(plan: Plan, folder: Path) -> None:
+    """Move the study of a cell that runs again: always for rerun=all, else if it is why its runs failed."""
+    outcome = read_outcome(folder)
+    if outcome is not None and (plan.rerun == "all" or outcome.problem):
+        aside = folder / "earlier" / f"study-{int(outcome.ended * 1000)}"
+        aside.parent.mkdir(exist_ok=True)
+        (folder / "study").rename(aside)
+
+
 def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" + ("" if n == 1 else "s")
+    return f"{n} {noun}" if n == 1 else f"{n} {noun[:-1]}ies" if noun.endswith("y") else f"{n} {noun}s"
 
 
 def _shown(path: Path) -> str:

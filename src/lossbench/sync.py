@@ -20,9 +20,12 @@ from lossbench.config import default_store, home
 from lossbench.errors import Problem, UsageError, unknown
 from lossbench.plan import Cell, Plan, read_plan
 from lossbench.results import CellResults, read_results, read_runs, write_text
+from lossbench.studies import outcomes, read_outcome, read_trial, read_trials
 from lossbench.terminal import summary_lines
 
 POLL_SECONDS = 0.2
+# What a study says at its end, beside the numbers of its trials.
+CONCLUSION = -1
 
 
 def run(argv: list[str]) -> int:
@@ -111,10 +114,12 @@ def _write(plan: Plan, *, running: bool) -> str:
 
 def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
     waiting = {cell.folder: set(plan.seeds) for cell in plan.cells}
+    trials = {cell.folder: _of_study(cell) for cell in plan.cells}
     message = None if running else "finish"
     n_waiting = plan.n_runs
     while True:
         for cell in plan.cells:
+            _send_study(plan, tracker, cell, trials[cell.folder])
             _send_new(plan, tracker, cell, waiting[cell.folder])
         if running and n_waiting != (n_waiting := sum(map(len, waiting.values()))):
             tracker.progress(plan.n_runs - n_waiting)
@@ -130,6 +135,22 @@ def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
     return ""
 
 
+def _send_study(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None:
+    """Send the trials of a cell that are there and were not; the study itself with its end."""
+    folder = plan.folder / cell.folder
+    if not waiting:
+        return
+    outcome = read_outcome(folder)
+    for number in sorted(waiting - {CONCLUSION}):
+        trial = read_trial(folder, number)
+        if trial is not None:
+            tracker.studies.add_trial(cell, trial)
+            waiting.discard(number)
+    if outcome is not None:
+        waiting.clear()
+        tracker.studies.add_study(cell, outcome, read_trials(cell, folder))
+
+
 def _send_new(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None:
     """Send the runs of a cell that are there and were not; the cell itself with its last run."""
     if not waiting:
@@ -140,6 +161,11 @@ def _send_new(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None:
     waiting -= set(runs)
     if runs and not waiting:
         tracker.add_cell(CellResults(cell, list(read_runs(plan.folder / cell.folder, plan.seeds).values())))
+
+
+def _of_study(cell: Cell) -> set[int]:
+    """Return what a cell's study has to send: its trials' numbers, and ``CONCLUSION``."""
+    return {CONCLUSION, *range(cell.settings["tune"]["trials"])} if cell.is_tuned else set()
 
 
 def _message() -> str | None:
@@ -166,7 +192,9 @@ def _marker(plan: Plan) -> Path:
 def _state(plan: Plan, results: list[CellResults]) -> str:
     runs = {result.cell.key: {run.info.key: run.info.started for run in result.runs} for result in results}
     store = tracking_uri(plan) or default_store()
-    return json.dumps({"store": store, "seeds": plan.seeds, "runs": runs}, indent=1)
+    studies = {key: outcome.started for key, outcome in outcomes(plan).items()}
+    state = {"store": store, "seeds": plan.seeds, "runs": runs} | ({"studies": studies} if studies else {})
+    return json.dumps(state, indent=1)
 
 
 def _note(plan: Plan, results: list[CellResults]) -> str:

@@ -1,15 +1,18 @@
 """What a sweep says in the terminal: 80 columns, readable without colour, plain lines where nobody watches."""
 
 import math
+import textwrap
 from contextlib import suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lossbench.comparison import mean_interval
+from lossbench.config import cell_key, untuned
 from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.plan import Cell, Plan
 from lossbench.results import DIVERGED, FAILED, CellResults, Run
+from lossbench.studies import TOLERANCE, Outcome, outcomes
 
 WIDTH = 80
 
@@ -47,7 +50,7 @@ class Terminal:
         """Print a line, above the progress bar if there is one."""
         self.console.print(text)
 
-    def start_progress(self, n_finished: int, n_runs: int) -> None:
+    def start_progress(self, n_finished: int, n_runs: int, what: str = "runs") -> None:
         """Show a bar with the time left, on a terminal."""
         if not self.console.is_terminal:
             return
@@ -55,7 +58,7 @@ class Terminal:
             TextColumn("training"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            TextColumn("runs, time left"),
+            TextColumn(f"{what}, time left"),
             TimeRemainingColumn(),
             console=self.console,
             transient=True,
@@ -84,6 +87,28 @@ class Terminal:
         self.line(f"FAILED  {cell.name} seed={run.info.seed}: {error}")
         self.line(f"        log: {self.plan.folder / cell.folder / 'lossbench.log'}")
 
+    def study_finished(self, cell: Cell, outcome: Outcome, seconds: float) -> None:
+        """Print what a study chose, and whether that lies at the edge of what was searched."""
+        if not outcome.parameters:
+            # The cell's runs fail with the reason.
+            return
+        failed = f" ({outcome.n_failed} failed)" if outcome.n_failed else ""
+        best = f"{cell.label}: rate {outcome.learning_rate:.3g} is best of {outcome.n_trials} trials{failed}"
+        self.line(f"{self._place(cell)}{best}, {seconds:.1f} s")
+        if outcome.edge:
+            self.line(f"  warning: it lies at the edge of [{outcome.low:g}, {outcome.high:g}].")
+            self.line(f"  hint: widen the range with tune.{outcome.edge}=…")
+
+    def _place(self, cell: Cell) -> str:
+        """Return what stands before a cell's label: its data set, or where lines are grouped an indent."""
+        if not self._grouped:
+            return f"{cell.data}  "
+        heading = f"{cell.data}: test {MAIN_METRICS[cell.task]}"
+        if heading != self._heading:
+            self._heading = heading
+            self.line(heading)
+        return "  "
+
     def cell_finished(self, results: CellResults, seconds: float) -> None:
         """Print a cell's line, with the seconds that it took."""
         cell, metric = results.cell, MAIN_METRICS[results.cell.task]
@@ -94,11 +119,7 @@ class Terminal:
         if not self._grouped:
             self.line("  ".join([*names, n_runs, f"test {metric} {value}", tail]))
             return
-        heading = f"{cell.data}: test {metric}"
-        if heading != self._heading:
-            self._heading = heading
-            self.line(heading)
-        self.line("  " + "  ".join([*names[1:], n_runs, value.ljust(15), tail]))
+        self.line(self._place(cell) + "  ".join([*names[1:], n_runs, value.ljust(15), tail]))
 
     def summary(self, results: list[CellResults]) -> None:
         """Print a table for each data set, best first, and the published values where there are some."""
@@ -120,11 +141,45 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
     lines: list[str] = []
     for data in dict.fromkeys(result.cell.data for result in results):
         lines += ["", *_data_table([result for result in results if result.cell.data == data])]
+    lines += tuning_lines(plan, results)
     if any(result.cell.outside_domain for result in results):
         lines += ["", "† the targets lie outside the loss's domain: its formula does not mean there what it says."]
     if plan.published:
         lines += ["", *_published_table(plan, results)]
     return lines
+
+
+def tuning_lines(plan: Plan, results: list[CellResults]) -> list[str]:
+    """Return for each data set what its studies chose, with the untuned cells beside where the plan has them."""
+    found, by_key = outcomes(plan), {result.cell.key: result for result in results}
+    lines: list[str] = []
+    for data in dict.fromkeys(result.cell.data for result in results if result.cell.key in found):
+        tuned = [result for result in results if result.cell.data == data and result.cell.key in found]
+        lines += ["", *_tuned_table(tuned, found, by_key)]
+    return lines
+
+
+def _tuned_table(tuned: list[CellResults], found: dict[str, Outcome], by_key: dict[str, CellResults]) -> list[str]:
+    cell, metric = tuned[0].cell, MAIN_METRICS[tuned[0].cell.task]
+    name, outcome = f"test/{metric}", found[cell.key]
+    rows, notes = [], []
+    for result in ranked(tuned):
+        label, its = result.cell.label.replace("/tuned", ""), found[result.cell.key]
+        beside = by_key.get(cell_key(untuned(result.cell.settings)))
+        values = [mean_and_interval(beside, name) if beside else "", mean_and_interval(result, name)]
+        rates = [f"{rate:.2g}" for rate in (its.learning_rate, *its.tolerance)] if its.parameters else ["-"] * 3
+        rows.append([label, *values, *rates])
+        notes += [f"{label}: {text}." for text in (its.problem, its.warning) if text]
+    rows = [["loss", "untuned", "tuned", "rate", "from", "to"], *rows]
+    if not any(row[1] for row in rows[1:]):
+        rows = [[row[0], *row[2:]] for row in rows]
+    budget = f"{outcome.n_trials} trials x {len(cell.settings['tune']['seeds'])} seeds"
+    return [
+        f"{cell.data}: test {metric} at the learning rate best for validation {outcome.metric}",
+        f"({budget}; from, to: rates within {TOLERANCE * 100:.0f} % of the best value)",
+        *table(rows, left=1, gap=" "),
+        *(line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")),
+    ]
 
 
 def ranked(results: list[CellResults]) -> list[CellResults]:

@@ -6,6 +6,7 @@ import time
 
 from lossbench.plan import Cell, Plan
 from lossbench.results import FAILED, CellResults, part_path, read_run, read_runs
+from lossbench.studies import open_studies, read_outcome
 from lossbench.terminal import Terminal
 
 # How often the parent looks for finished parts.
@@ -19,13 +20,15 @@ class Watcher:
         self.plan = plan
         self.terminal = terminal
         self._waiting = {folder: set(seeds) for folder, seeds in open_seeds.items()}
+        self._studies = open_studies(plan, open_seeds)
+        self._n_trainings = plan.n_runs + sum(map(_n_trainings, self._studies))
         # Runs of an earlier start do not count in a cell's seconds.
         self._started = time.time()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def __enter__(self) -> "Watcher":
-        self.terminal.start_progress(self._n_done(), self.plan.n_runs)
+        self.terminal.start_progress(self._n_done(), self._n_trainings, "trainings" if self._studies else "runs")
         self._thread.start()
         return self
 
@@ -36,15 +39,29 @@ class Watcher:
         self.terminal.stop_progress()
 
     def _n_done(self) -> int:
-        return self.plan.n_runs - sum(map(len, self._waiting.values()))
+        waiting = sum(map(len, self._waiting.values()))
+        return self._n_trainings - waiting - sum(_n_trainings(cell) - self._n_trained(cell) for cell in self._studies)
+
+    def _n_trained(self, cell: Cell) -> int:
+        folder = self.plan.folder / cell.folder / "study"
+        return len(list(folder.glob("trial=*.json"))) * len(cell.settings["tune"]["seeds"])
 
     def _watch(self) -> None:
         last = False
         while not last:
             last = self._stopped.wait(POLL_SECONDS)
+            for cell in list(self._studies):
+                self._look_at_study(cell)
             for cell in self.plan.cells:
                 if self._waiting[cell.folder]:
                     self._look(cell)
+
+    def _look_at_study(self, cell: Cell) -> None:
+        outcome = read_outcome(self.plan.folder / cell.folder)
+        if outcome is not None:
+            self._studies.remove(cell)
+            self.terminal.study_finished(cell, outcome, outcome.ended - max(outcome.started, self._started))
+        self.terminal.advance(self._n_done())
 
     def _look(self, cell: Cell) -> None:
         folder, waiting = self.plan.folder / cell.folder, self._waiting[cell.folder]
@@ -61,3 +78,8 @@ class Watcher:
         if not waiting:
             results = CellResults(cell, list(read_runs(folder, self.plan.seeds).values()))
             self.terminal.cell_finished(results, results.seconds(since=self._started))
+
+
+def _n_trainings(cell: Cell) -> int:
+    """Return how many trainings a cell's study has."""
+    return cell.settings["tune"]["trials"] * len(cell.settings["tune"]["seeds"])

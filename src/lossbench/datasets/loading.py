@@ -15,6 +15,8 @@ from lossbench.datasets.table import DATASETS, SPLITS, n_outputs, split_counts
 from lossbench.heads import NUMBER_TASKS
 
 NOT_OF_GENERATORS = ("name", "split", "standardize")
+# Of the order in which training samples are held out for a study.
+HELD_OUT_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,30 @@ def _load(settings_json: str) -> Dataset:
         },
         digest=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:16],
     )
+
+
+def tuning_splits(dataset: Dataset, share: float) -> dict[str, Part]:
+    """Return what a study trains on and chooses by; it does not look at the test split.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Whose validation split is taken if it has one.
+    share : float in (0, 1)
+        Else, of the training samples, how many are held out: of each class its share, and the same for every loss.
+
+    Returns
+    -------
+    dict
+        ``train`` and ``validation``.
+    """
+    train = dataset.splits["train"]
+    if "validation" in dataset.splits:
+        return {"train": train, "validation": dataset.splits["validation"]}
+    order = _order(train.y, HELD_OUT_SEED, by_class=dataset.task in ("binary", "multiclass"))
+    n_kept = len(order) - round(share * len(order))
+    rows = {"train": np.sort(order[:n_kept]), "validation": np.sort(order[n_kept:])}
+    return {name: Part(train.x[part], train.y[part]) for name, part in rows.items()}
 
 
 def _make(maker: str, parameters: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:

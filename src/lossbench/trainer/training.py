@@ -213,6 +213,12 @@ def _in_shape(default: Any, given: Any) -> Any:
     return nested(np.zeros(np.shape(given)).tolist())
 
 
+def make_hyperparameters(settings: dict[str, Any]) -> Hyperparameters:
+    """Return what a cell with these validated settings tells its program."""
+    loss = parameter_values(settings["loss"])
+    return Hyperparameters(settings["optimizer"]["learning_rate"], loss, settings["epochs"], settings["schedule"])
+
+
 def _shared(pair: Pair) -> Pair:
     """Return the pair under its kernel's name: losses that are one function share one program."""
     kernel = pair.function.partition(":")[2] if pair.on_raw and not pair.terms else pair.loss
