@@ -28,6 +28,7 @@ PARTS = {
     "b": "a careful loop with Model.fit in one process",
     "c": "lossbench experiment=tutorial",
     "d": "the training alone, on one core, against C",
+    "e": "nine studies of the learning rate, against KerasTuner",
 }
 N_CELLS, N_RUNS_PER_DATASET = 9, 90
 N_ROUNDS = 3
@@ -37,6 +38,7 @@ LOSSES = {
     "blobs": ("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence"),
 }
 MORE_SEEDS = 90
+N_TRIALS, N_TUNING_SEEDS = 32, 5
 
 
 def main() -> None:
@@ -62,14 +64,17 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     if "d" in options.only:
         say(f"(d) {PARTS['d']} ...")
         results["d"] = against_c(10 if options.quick else 40)
+    if "e" in options.only:
+        say(f"(e) {PARTS['e']} ...")
+        results["e"] = against_keras_tuner(1 if options.quick else 3)
     return results
 
 
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure lossbench against other ways to run the tutorial, and C.")
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions: four minutes instead of eleven")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions: six minutes instead of fifteen")
     parser.add_argument(
-        "--only", default="a,b,c,d", help="parts, with commas: " + "; ".join(map(" ".join, PARTS.items()))
+        "--only", default="a,b,c,d,e", help="parts, with commas: " + "; ".join(map(" ".join, PARTS.items()))
     )
     parser.add_argument("--sample", type=int, default=1, help="runs of each data set and round, in a and b")
     options = parser.parse_args()
@@ -90,7 +95,7 @@ def machine() -> dict[str, Any]:
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "versions": {name: version(name) for name in ("tensorflow", "keras", "mlflow", "hydra-core")},
+        "versions": {name: version(name) for name in ("tensorflow", "keras", "mlflow", "hydra-core", "optuna")},
         "load_before": load(),
     }
 
@@ -270,6 +275,42 @@ def one_core() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, cores)
+
+
+# ---- (e): studies.
+
+
+def against_keras_tuner(n_losses: int) -> dict[str, Any]:
+    """Run all nine studies with lossbench and, of each data set, a sample of trainings with KerasTuner, scaled."""
+    if importlib.util.find_spec("keras_tuner") is None:
+        return {"skipped": "there is no KerasTuner (pip install keras-tuner)"}
+    n_trainings = N_CELLS * N_TRIALS * N_TUNING_SEEDS
+    with tempfile.TemporaryDirectory() as folder:
+        ours = run(lossbench("-m", "experiment=tutorial", "tune=learning_rate", "seeds=1"), folder)
+        trials = len(list(Path(folder).glob("multirun/*/*/study/trial=*.json")))
+    if trials != N_CELLS * N_TRIALS:
+        raise SystemExit(f"error: {trials} trials are there, not {N_CELLS * N_TRIALS}.")
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = [f"{dataset}/{loss}" for dataset, losses in LOSSES.items() for loss in losses[:n_losses]]
+        theirs = run([*script("keras_tuner_study.py"), *chosen], folder)
+    studies = last_json(theirs.output)["studies"]
+    in_all = {name: sum(study[name] * study["trainings"] for study in studies) for name in ("seconds", "cpu_seconds")}
+
+    def scaled_to_nine(name: str) -> float:
+        """Every data set's three studies cost what its sampled trainings did on average."""
+        each = N_TRIALS * N_TUNING_SEEDS * N_CELLS / len(LOSSES)
+        return sum(each * mean(s[name] for s in studies if s["dataset"] == dataset) for dataset in LOSSES)
+
+    return {
+        "n_trainings": n_trainings,
+        "ours": {"seconds": ours.seconds, "cpu_seconds": ours.cpu_seconds},
+        "keras_tuner": {
+            "studies": studies,
+            "start_up": theirs.seconds - in_all["seconds"],
+            "seconds": scaled_to_nine("seconds") + theirs.seconds - in_all["seconds"],
+            "cpu_seconds": scaled_to_nine("cpu_seconds") + theirs.cpu_seconds - in_all["cpu_seconds"],
+        },
+    }
 
 
 MEASURE = {"a": job_by_job, "b": plain_loop, "c": sweeps}

@@ -11,7 +11,14 @@ GIGABYTE = 1e9
 
 def render(results: dict[str, Any]) -> str:
     parts = [machine_lines(results["machine"])]
-    parts += [sweep_lines(results), ratio_lines(results), d_lines(results), other_lines(results), budgets(results)]
+    parts += [
+        sweep_lines(results),
+        ratio_lines(results),
+        d_lines(results),
+        e_lines(results),
+        other_lines(results),
+        budgets(results),
+    ]
     return "\n\n".join("\n".join(lines) for lines in map(list, parts) if lines)
 
 
@@ -84,6 +91,24 @@ def d_lines(results: dict[str, Any]) -> Iterator[str]:
         ("at the end (see README.md)", "weights"),
     ):
         yield f"  {name:<40}{apart(found, difference, 'median'):>23.0e}{apart(found, difference, 'max'):>13.0e}"
+
+
+def e_lines(results: dict[str, Any]) -> Iterator[str]:
+    if "e" not in results:
+        return
+    found = measured(results, "e")
+    if not found:
+        yield f"e  against KerasTuner: skipped: {results['e']['skipped']}"
+        return
+    ours, theirs = found["ours"], found["keras_tuner"]
+    n_sampled = sum(study["trainings"] for study in theirs["studies"])
+    yield f"e  nine studies of 32 trials x 5 seeds, {found['n_trainings']} trainings; seconds, with start-up"
+    yield f"{'':<46}{'by the clock':>16}{'of all processors':>18}"
+    for name, of in (("KerasTuner, Bayesian optimisation, untracked", theirs), ("lossbench, TPE, tracked", ours)):
+        yield f"{name:<46}{of['seconds']:>16.0f}{of['cpu_seconds']:>18.0f}"
+    clock, cpu = (theirs[name] / ours[name] for name in ("seconds", "cpu_seconds"))
+    yield f"{'times slower':<46}{clock:>16.0f}{cpu:>18.0f}"
+    yield f"KerasTuner: from {n_sampled} trainings; {_times(theirs['studies'])}"
 
 
 def apart(found: dict[str, Any], difference: str, of_seeds: str) -> float:

@@ -31,6 +31,7 @@ from lossbench.studies import (
     write_trial,
 )
 from lossbench.trainer import PREDICT, TRAIN, training
+from lossbench.trainer.compiled import forget_program
 from lossbench.trainer.training import Data, Structure, Trained
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,11 @@ def search(cell: Cell, dataset: Dataset, folder: Path, n_threads: int) -> Outcom
     total, batch = n_trials(cell), cell.settings["tune"]["batch"]
     while len(trials) < total:
         count = min(batch, total - len(trials))
-        trials += _batch(study, folder, proposals(cell, trials, count), len(trials), n_threads)
+        proposed = proposals(cell, trials, count)
+        trials += _batch(study, folder, proposed, len(trials), n_threads)
+        # Where proposals are structure, each has a program of its own: they would fill the memory.
+        for structure in {study.structure(parameters) for parameters in proposed} - {study.structure({})}:
+            forget_program(structure)
     outcome = conclude(cell, trials)
     write_outcome(folder, outcome)
     return outcome

@@ -88,6 +88,12 @@ def program_for(structure: Structure) -> "Program":
     return future.result()
 
 
+def forget_program(structure: Structure) -> None:
+    """Let go of a structure's program, which nothing will ask for again."""
+    with _programs_lock:
+        _programs.pop(structure, None)
+
+
 class Program:
     """The whole training of a run, compiled by XLA: all epochs and steps, and the evaluations between them."""
 
