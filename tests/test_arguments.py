@@ -238,11 +238,13 @@ def test_an_error_in_the_arguments_exits_2_without_a_traceback(tmp_path, argv):
     assert not (tmp_path / "multirun").exists()
 
 
-HEAVY = ("tensorflow", "mlflow", "sklearn")
+HEAVY = ("tensorflow", "mlflow", "sklearn", "optuna")
 IMPORTED = f"import sys; print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["loss=hing"], ["plan=true"], ["loss=bce", "--cfg", "job"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["loss=hing"], ["tune=learning_rate", "plan=true"], ["loss=bce", "--cfg", "job"]]
+)
 def test_nothing_heavy_is_imported_for_what_needs_no_training(tmp_path, argv):
     code = f"import sys, atexit\natexit.register(lambda: exec({IMPORTED!r}))\n"
     code += f"sys.argv = ['lossbench', *{argv!r}]\nfrom lossbench.cli import main\nmain()"

@@ -16,6 +16,7 @@ from lossbench.losses.row import Loss
 from lossbench.losses.table import ALIASES, LOSSES, fitting_heads
 from lossbench.metrics.table import MAIN_METRICS, METRICS
 from lossbench.planning import why_left_out
+from lossbench.presets import read_preset
 from lossbench.terminal import WIDTH, table
 
 # What can be listed: the groups that are chosen from, and what is measured.
@@ -44,7 +45,7 @@ def run(argv: list[str]) -> int:
 
 def _overview() -> list[str]:
     lines = []
-    for group in LISTED:
+    for group in filter(_names, LISTED):
         lines += textwrap.wrap(f"{group}: {', '.join(_names(group))}", WIDTH, subsequent_indent="  ")
     for task, words in TASKS.items():
         names = [name for name, info in DATASETS.items() if info.task == task]
@@ -75,10 +76,12 @@ def _group(group: str) -> list[str]:
         return table([[head.name, head.formula] for head in HEADS.values()], left=2)
     if group == "metric":
         return _wrapped_table([[metric.name, metric.description] for metric in METRICS.values()])
-    if group in ("model", "optimizer", "schedule"):
+    if group in ("model", "optimizer", "schedule", "tune"):
         return _wrapped_table([[name, _first_line(schema(group, name))] for name in choices_of(group)])
     if group == "experiment":
         return _wrapped_table([[name, _experiment_comment(name)] for name in choices_of(group)])
+    if not choices_of(group):
+        return [f"no choices of {group} yet: lossbench-export {group} <sweep> writes one"]
     return choices_of(group)
 
 
@@ -112,10 +115,12 @@ def _card(group: str, name: str) -> list[str]:
     known = list(tables[group]) if group in tables else choices_of(group)
     if name not in known:
         raise UsageError(unknown(group, name, known))
-    if group in ("model", "optimizer", "schedule"):
+    if group in ("model", "optimizer", "schedule", "tune"):
         rows = {"what it is": _first_line(schema(group, name)), "settings": _settings(group, name)}
     elif group == "experiment":
         rows = {"what it is": _experiment_comment(name), "command": f"lossbench experiment={name}"}
+    elif group == "tuned":
+        rows = {f"{cell['dataset']}/{cell['loss']}/{cell['head']}": str(cell["values"]) for cell in read_preset(name)}
     else:
         cards = {"loss": _loss_card, "head": _head_card, "dataset": _dataset_card, "metric": _metric_card}
         rows = cards[group](tables[group][name])
