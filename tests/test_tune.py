@@ -441,6 +441,9 @@ def test_what_was_tuned_is_a_choice_for_later_sweeps(small: Sweep, tmp_path, mon
         [BIN / "lossbench-export", "tuned", "small"], cwd=tmp_path, env=home, capture_output=True, text=True, check=True
     )
     assert "written: conf/tuned/small.yaml" in done.stdout
+    card = run(tmp_path, "tuned", "small", command="lossbench-list").out
+    assert "circles/hinge/tanh" in card
+    assert "optimizer.learning_rate=0." in card
     monkeypatch.chdir(tmp_path)
     made = plan("-m", "dataset=circles", "loss=bce,hinge", "tuned=small", "epochs=3")
     found = {
@@ -454,6 +457,19 @@ def test_what_was_tuned_is_a_choice_for_later_sweeps(small: Sweep, tmp_path, mon
         by_hand = plan("dataset=circles", f"loss={cell.loss}", "epochs=3", f"optimizer.learning_rate={rate!r}").cells
         assert (cell.key, cell.name) == (by_hand[0].key, by_hand[0].name)
         assert not any(text.startswith("tuned=") for text in cell.overrides)
+    # `loss=all` shares what was typed between its cells, and no loss's learning rate.
+    (tmp_path / "conf" / "tuned" / "all.yaml").write_text(
+        "cells:\n"
+        + "".join(
+            f"- {{dataset: blobs, head: {cell.head}, loss: {cell.loss}, where: {{}}, "
+            f"values: {{optimizer.learning_rate: {0.001 * (i + 1)}}}}}\n"
+            for i, cell in enumerate(plan("-m", "dataset=blobs", "loss=all").cells)
+        )
+    )
+    rates = [
+        c.settings["optimizer"]["learning_rate"] for c in plan("-m", "dataset=blobs", "loss=all", "tuned=all").cells
+    ]
+    assert rates == [0.001 * (i + 1) for i in range(len(rates))]
     for argv, said in (
         (["loss=exponential"], "has no learning rate for circles/"),
         (["loss=hinge", "optimizer=adam"], "with optimizer=sgd only"),

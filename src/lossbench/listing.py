@@ -120,7 +120,7 @@ def _card(group: str, name: str) -> list[str]:
     elif group == "experiment":
         rows = {"what it is": _experiment_comment(name), "command": f"lossbench experiment={name}"}
     elif group == "tuned":
-        rows = {f"{cell['dataset']}/{cell['loss']}/{cell['head']}": str(cell["values"]) for cell in read_preset(name)}
+        rows = {f"{c['dataset']}/{c['loss']}/{c['head']}": _short(c["values"]) for c in read_preset(name)}
     else:
         cards = {"loss": _loss_card, "head": _head_card, "dataset": _dataset_card, "metric": _metric_card}
         rows = cards[group](tables[group][name])
@@ -129,6 +129,12 @@ def _card(group: str, name: str) -> list[str]:
     for key, text in rows.items():
         lines += textwrap.wrap(f"  {key.ljust(width)}  {text}", WIDTH, subsequent_indent=" " * (width + 4))
     return lines + (_what_goes_with(name) if group == "dataset" else [])
+
+
+def _short(values: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()
+    )
 
 
 def _settings(group: str, name: str) -> str:

@@ -247,17 +247,17 @@ def _resolve(drafts: list[_Draft], problems: list[Problem]) -> tuple[list[Cell],
 
 def _apply_preset(draft: _Draft, name: str) -> list[Problem]:
     """Give a cell the learning rate, and what else was tuned, that a preset has for it; return what is wrong."""
-    settings = draft.settings
-    clash = [key for key in ("optimizer.learning_rate",) if key in draft.values]
-    if clash or is_tuned(settings):
-        said = "tune=learning_rate" if is_tuned(settings) else clash[0]
-        return [Problem(f"tuned={name} gives the learning rates that {said} would; leave one of them out.")]
     try:
-        found = preset_values(read_preset(name), draft.choices["dataset"], settings)
+        found = preset_values(read_preset(name), draft.choices["dataset"], draft.settings)
     except ValueError as error:
         return [Problem(f"tuned={name} {error}", "tune them: tune=learning_rate.")]
-    draft.values |= found
-    draft.settings |= applied(settings, found)
+    twice = [key for key in found if key in draft.values]
+    twice += ["tune=learning_rate"] if is_tuned(draft.settings) else []
+    if twice:
+        return [Problem(f"tuned={name} gives what {' and '.join(twice)} would; leave one of them out.")]
+    # A new one: drafts of one assignment share theirs.
+    draft.values = draft.values | found
+    draft.settings |= applied(draft.settings, found)
     return []
 
 
