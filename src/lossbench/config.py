@@ -101,7 +101,6 @@ class CnnConfig(ModelConfig):
     hidden_units: Any = MISSING
     activation: str = MISSING
     initializer: str = MISSING
-    output_scale: float = MISSING
 
 
 @dataclass
