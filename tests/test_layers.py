@@ -20,6 +20,10 @@ PURE = (
     "losses.choice",
     "own_functions",
     "datasets.table",
+    "datasets.splits",
+    "datasets.files",
+    "datasets.columns",
+    "datasets.facts",
     "metrics.table",
 )
 MODEL = (
@@ -27,6 +31,7 @@ MODEL = (
     "datasets.generators",
     "datasets.images",
     "datasets.optima",
+    "datasets.scaling",
     "losses.functions",
     "losses.numbers",
     "losses.classes",

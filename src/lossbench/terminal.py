@@ -15,10 +15,12 @@ WIDTH = 80
 
 
 def number(value: float) -> str:
-    """Write a value with three decimals, or with three digits where that says nothing or too much."""
+    """Write a value with three decimals, from 1000 with none, or with three digits where that says nothing."""
     if not math.isfinite(value):
         return "-"
-    return f"{value:.3f}" if value == 0 or 5e-4 <= abs(value) < 1e4 else f"{value:.2e}"
+    if 1e3 <= abs(value) < 1e7:
+        return f"{value:.0f}"
+    return f"{value:.3f}" if value == 0 or 5e-4 <= abs(value) < 1e3 else f"{value:.2e}"
 
 
 def mean_and_interval(results: CellResults, name: str) -> str:
