@@ -166,7 +166,18 @@ def _data_table(results: list[CellResults]) -> list[str]:
         *([together] if len(together) <= WIDTH else [heading, explained]),
         *table([["loss", "head", f"test {metric}", "n", "diverged", "stuck"], *rows], left=2),
         *([f"{failed} failed runs are not in it."] if failed else []),
+        *_scaling_lines(results[0].cell.settings["dataset"]["standardize"]),
     ]
+
+
+def _scaling_lines(standardize: dict[str, str]) -> list[str]:
+    """Say what is not as it should be in how x and y are scaled."""
+    marks = []
+    if standardize["fitted_on"] == "all_rows" and (standardize["x"], standardize["y"]) != ("none", "none"):
+        marks.append("scaling was fitted on all rows, as tutorials do")
+    if standardize["metrics"] == "scaled" and standardize["y"] != "none":
+        marks.append("errors are in units of scaled targets")
+    return ["; ".join(marks)] if marks else []
 
 
 def _published_table(plan: Plan, results: list[CellResults]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lossbench.datasets.files import NAMES_SHOWN, Table
+from lossbench.datasets.files import NAMES_SHOWN, Table, open_quote
 from lossbench.errors import Problem, UsageError, unknown
 
 # Whole numbers are classes if there are at most so many different ones, each in so many rows on average; two always.
@@ -184,6 +184,8 @@ def _bad_cell(table: Table, name: str, *, as_text: bool) -> Problem | None:
         return None
     row = int(bad.argmax())
     text = str(column.iloc[row])
+    if "\n" in text:
+        return open_quote(table.reading, table.place(row)).problems[0]
     return table.reading.problem(
         f"column {name!r} has numbers but for {text!r}{_more(bad)}.",
         f"""if it means a missing value: 'dataset.missing_values=["{text}"]' dataset.missing=impute; """

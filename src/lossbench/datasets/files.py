@@ -335,7 +335,6 @@ def _read_csv(reading: Reading, header: list[str]) -> pd.DataFrame:
             na_values=list(reading.missing_values),
             skipinitialspace=True,
             low_memory=False,
-            float_precision="round_trip",
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise _broken_record(reading, header, error) from None
@@ -361,18 +360,19 @@ def _broken_record(reading: Reading, header: list[str], error: Exception | None)
         if len(row) > len(header):
             return _wrong_width(reading, header, line, row)
     if error is not None and "EOF inside string" in str(error):
-        return _open_quote(reading, line)
+        return open_quote(reading, f"line {line}")
     return reading.problem(f"it cannot be read: {' '.join(str(error).split())}")
 
 
 def _wrong_width(reading: Reading, header: list[str], line: int, row: list[str]) -> UsageError:
     if any("\n" in cell for cell in row):
-        return _open_quote(reading, line)
+        return open_quote(reading, f"line {line}")
     hint = "a field that contains the separator stands in quotes." if len(row) > len(header) else ""
     n_fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
     return reading.problem(f"this row has {n_fields}, the header has {len(header)}.", hint, place=f"line {line}")
 
 
-def _open_quote(reading: Reading, line: int) -> UsageError:
+def open_quote(reading: Reading, place: str) -> UsageError:
+    """Return what is wrong where a text swallowed the lines after it."""
     said = "a quote is opened here that is not closed in its row."
-    return reading.problem(said, 'a quote within a text in quotes is written twice: "5"" disk".', place=f"line {line}")
+    return reading.problem(said, 'a quote within a text in quotes is written twice: "5"" disk".', place)
