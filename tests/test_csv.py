@@ -188,6 +188,16 @@ BROKEN = [
         id="an extra field in every row",
     ),
     pytest.param(
+        "# from a survey\n" + GOOD,
+        [],
+        "data.csv, line 1: the first line is no header: it has 1 field, the rows have 3.",
+        "take out what stands above the header.",
+        id="a comment first",
+    ),
+    pytest.param(
+        GOOD.replace(",", " "), [], "does not separate its columns, ' ' does.", "\"dataset.sep=' '\"", id="blanks"
+    ),
+    pytest.param(
         rows(20, row="{i},{half},{third},"), [], "the header has 3: rows end in a separator.", "", id="rows end so"
     ),
     pytest.param(
@@ -464,7 +474,7 @@ def test_columns_that_say_nothing_are_left_out_with_a_warning():
         "day": "dates",
         "gone": "empty",
         "always": "constant",
-        "towns": "30 levels, more than dataset.max_levels=20",
+        "towns": "more than 20 levels",
     }
     assert made.notes[0] == "data.csv: 60 rows, 2 columns; target y: numbers (regression)"
     assert made.notes[1].startswith("data.csv: warning: left out Unnamed: 0 (identifiers), PassengerId (identifiers), ")
@@ -473,7 +483,7 @@ def test_columns_that_say_nothing_are_left_out_with_a_warning():
 def test_rows_that_stand_in_two_splits_are_a_warning():
     lines = rows(20).splitlines()
     made = planned("\n".join(lines + lines[1:]) + "\n", "dataset.target=y", "dataset.split.seed=null")
-    assert made.notes[1] == "data.csv: warning: 16 of 16 test rows stand among the training rows as well"
+    assert made.notes[1] == "data.csv: warning: 16 of 16 test rows have the same features and target as a training row"
 
 
 def test_a_class_without_training_rows_is_a_warning():

@@ -302,6 +302,7 @@ def _write_cell(prepared: PreparedCell, folder: Path) -> None:
         "settings": {name: cell.settings[name] for name in KEY_SETTINGS},
         "task": cell.task,
         "digest": dataset.digest,
+        "target_scaling": dataset.target_scaling and dataset.target_scaling.to_json(),
         "naive": prepared.naive,
         "naive_loss": prepared.naive_loss,
         "ceiling": prepared.ceiling,

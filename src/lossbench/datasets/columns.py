@@ -14,6 +14,8 @@ from lossbench.errors import Problem, UsageError, unknown
 MOST_CLASSES, ROWS_PER_CLASS = 10, 10
 # A text column is one of numbers with a few bad cells if so large a share of its cells are numbers.
 NUMERIC_SHARE = 0.8
+# So many different texts may well mean missing values.
+FEW_TEXTS = 3
 # Targets are shares if each row sums to 1 up to rounding.
 SUM_TOLERANCE = 1e-3
 LARGEST = float(np.finfo(np.float32).max)
@@ -127,28 +129,23 @@ def _says_nothing(name: str, column: pd.Series, settings: dict[str, Any]) -> str
     present = column.dropna()
     if present.empty:
         return "empty"
-    kind, n_different = _kind(present), _n_different(present)
+    kind = _kind(present)
     if kind in _DATES or (kind == "string" and _are_dates(present)):
         return "dates"
     if kind not in (*_NUMBERS, *_TEXTS):
         return f"neither numbers nor text ({kind})"
-    if n_different == 1:
+    if kind in _NUMBERS and present.min() == present.max():
         return "constant"
-    text = kind in _TEXTS or name in settings["categorical"]
-    numbered = kind == "integer" and n_different == len(column) and IDENTIFIER.search(name)
-    if numbered or (text and n_different == len(present)):
+    as_text = kind in _TEXTS or name in settings["categorical"]
+    if not as_text:
+        numbered = kind == "integer" and IDENTIFIER.search(name) and present.nunique() == len(column)
+        return "identifiers" if numbered else ""
+    n_levels = present.nunique()
+    if n_levels == 1:
+        return "constant"
+    if n_levels == len(present):
         return "identifiers"
-    if text and n_different > settings["max_levels"]:
-        return f"{n_different} levels, more than dataset.max_levels={settings['max_levels']}"
-    return ""
-
-
-def _n_different(present: pd.Series) -> int:
-    try:
-        return int(present.nunique())
-    except TypeError:
-        # Lists and the like: of no use anyway.
-        return len(present)
+    return f"more than {settings['max_levels']} levels" if n_levels > settings["max_levels"] else ""
 
 
 def _are_dates(present: pd.Series) -> bool:
@@ -183,13 +180,16 @@ def _bad_cell(table: Table, name: str, *, as_text: bool) -> Problem | None:
     if not bad.any():
         return None
     row = int(bad.argmax())
-    text = str(column.iloc[row])
+    text, texts = str(column.iloc[row]), texts[~plain]
+    quoted = ",".join(f'"{each}"' for each in texts)
+    means_missing = f"if it means a missing value: 'dataset.missing_values=[{quoted}]' dataset.missing=impute; "
+    if len(texts) > FEW_TEXTS:
+        means_missing = f"correct it, or dataset.leave_out=[{name}]; "
     if "\n" in text:
         return open_quote(table.reading, table.place(row)).problems[0]
     return table.reading.problem(
         f"column {name!r} has numbers but for {text!r}{_more(bad)}.",
-        f"""if it means a missing value: 'dataset.missing_values=["{text}"]' dataset.missing=impute; """
-        f"if the numbers are names: dataset.categorical=[{name}]",
+        means_missing + f"if the numbers are names: dataset.categorical=[{name}]",
         place=table.place(row),
     ).problems[0]
 

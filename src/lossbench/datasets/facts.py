@@ -163,5 +163,5 @@ def _split_warnings(
     hashes = pd.util.hash_pandas_object(used, index=False).to_numpy()
     n_seen = int(np.isin(hashes[test], hashes[train]).sum())
     if n_seen:
-        warnings.append(f"{n_seen} of {len(test)} test rows stand among the training rows as well")
+        warnings.append(f"{n_seen} of {len(test)} test rows have the same features and target as a training row")
     return warnings

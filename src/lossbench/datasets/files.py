@@ -39,7 +39,7 @@ MAGIC = {
     **{b"\x80" + bytes([protocol]): "a pickle, which is never loaded: it can run code" for protocol in range(1, 6)},
 }
 PARQUET_SUFFIXES = (".parquet", ".pq")
-SEPARATORS = {",": ",", ";": "';'", "\t": "tab", "|": "'|'"}
+SEPARATORS = {",": ",", ";": "';'", "\t": "tab", "|": "'|'", " ": "' '"}
 BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 CHUNK = 1 << 22
 # So many rows say how a file is written.
@@ -270,6 +270,9 @@ def _check_header(reading: Reading, rows: list[list[str]]) -> list[str]:
     if not body:
         raise reading.problem("there are no rows below the header.")
     extra = min(len(row) for row in body) - len(header)
+    if extra > 1 and len(header) == 1:
+        said = f"the first line is no header: it has 1 field, the rows have {len(header) + extra}."
+        raise reading.problem(said, "take out what stands above the header.", place="line 1")
     if extra > 0:
         ends_empty = all(not row[-1].strip() for row in body)
         why = "rows end in a separator" if ends_empty else "the header lacks a name, perhaps that of an index"
@@ -367,7 +370,8 @@ def _broken_record(reading: Reading, header: list[str], error: Exception | None)
 def _wrong_width(reading: Reading, header: list[str], line: int, row: list[str]) -> UsageError:
     if any("\n" in cell for cell in row):
         return open_quote(reading, f"line {line}")
-    hint = "a field that contains the separator stands in quotes." if len(row) > len(header) else ""
+    longer = "a field that contains the separator stands in quotes."
+    hint = longer if len(row) > len(header) else "empty fields at the end of a row need their separators too."
     n_fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
     return reading.problem(f"this row has {n_fields}, the header has {len(header)}.", hint, place=f"line {line}")
 

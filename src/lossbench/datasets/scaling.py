@@ -36,6 +36,10 @@ class TargetScaling:
         """Return scaled values in the targets' own unit, in float64; shape (n_samples, n_outputs)."""
         return np.asarray(scaled, np.float64) * self.scale + self.center
 
+    def to_json(self) -> dict[str, list[float]]:
+        """Return it as ``cell.json`` keeps it, for whoever reads targets and predictions from disk."""
+        return {"center": self.center.tolist(), "scale": self.scale.tolist()}
+
     @property
     def unit(self) -> tuple[float, ...]:
         """Each output's scale."""
