@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import resource
 import shutil
 from pathlib import Path
 
@@ -666,6 +667,21 @@ def test_from_the_file_to_the_table_and_on_again(tmp_path):
     changed_file = run(tmp_path, *argv)
     assert changed_file.status == 0, changed_file.err
     assert "0 finished; 4 runs of other settings on disk (changed: dataset.file.digest" in changed_file.out
+
+
+@pytest.mark.slow
+def test_a_million_rows_train_within_four_gigabytes(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1_000_000, 18)).round(5)
+    table = pd.DataFrame(x, columns=[f"x{i}" for i in range(18)])
+    table["colour"] = rng.choice(["red", "green", "blue"], len(x))
+    table["y"] = (x[:, 0] + rng.normal(size=len(x))).round(4)
+    table.to_csv("big.csv", index=False)
+    argv = ["dataset=csv", "dataset.path=big.csv", "dataset.target=y", "seeds=1", "epochs=1", "batch_size=1024"]
+    done = run(tmp_path, *argv, "tracking.enabled=false")
+    assert done.status == 0, done.err
+    # Of the largest child that this process has waited for, in kilobytes.
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 4e6
 
 
 def test_classes_of_a_file_keep_their_names(tmp_path):

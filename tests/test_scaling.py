@@ -127,3 +127,20 @@ def test_impossible_scalings_are_said():
         cell_of("dataset=diabetes", "dataset.standardize.metrics=both")
     with pytest.raises(UsageError, match=r"dataset\.standardize\.y must be none for two classes"):
         cell_of("dataset=circles", "dataset.standardize.y=robust")
+
+
+def test_a_setting_that_does_nothing_changes_no_key():
+    """Classes have no unit; in scaled units are the numbers that there were before one could choose."""
+    keys = {cell_of("dataset=circles", f"dataset.standardize.metrics={unit}").key for unit in ("original", "scaled")}
+    assert len(keys) == 1
+    keys = {cell_of("dataset=diabetes", f"dataset.standardize.metrics={unit}").key for unit in ("original", "scaled")}
+    assert len(keys) == 2
+
+
+def test_the_least_gain_of_early_stopping_is_in_the_targets_own_unit():
+    split = ["dataset.split.validation=0.2", "dataset.split.train=0.4", "select=best"]
+    cell = cell_of("dataset=diabetes", *split, "early_stopping.patience=2", "early_stopping.min_delta=3")
+    prepared = PreparedCell(cell)
+    scale = prepared.dataset.target_scaling.scale[0]
+    assert scale > 50
+    assert prepared.structure.min_delta == pytest.approx(3 / scale)

@@ -333,14 +333,14 @@ def cell_key(settings: dict[str, Any]) -> str:
 
     What does nothing is left out, so that results keep their keys when there is more to choose.
     """
-    content = {"version": RESULTS_VERSION}
+    content: dict[str, Any] = {"version": RESULTS_VERSION}
     content |= {name: settings[name] for name in KEY_SETTINGS if settings[name] != NEUTRAL.get(name)}
     content["dataset"] = _dataset_content(settings["dataset"])
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _dataset_content(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a data set's settings makes numbers: of a file its digest, the same elsewhere, but not its path."""
+    """Return what of a data set's settings makes numbers; of a file that is its digest, wherever it lies."""
     standardize = dict(settings["standardize"])
     if standardize["y"] == "none" or standardize["metrics"] == "scaled":
         del standardize["metrics"]
