@@ -138,7 +138,7 @@ BROKEN = [
         "x,z,y\n,1,1\n1,,2\n2,,3\n,2,4\n",
         ["dataset.missing=drop"],
         "data.csv: no row is left: each one has a missing value.",
-        "'x' misses 2 of 4: dataset.leave_out=[x], or dataset.missing=impute",
+        "'x' misses 2 of 4: 'dataset.leave_out=[x]', or dataset.missing=impute",
         id="drop leaves nothing",
     ),
     pytest.param(

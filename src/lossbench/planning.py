@@ -42,7 +42,6 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         check_launcher(arguments.hydra)
         drafts, left_out, problems = _draft(assignments, experiment)
     cells, skipped = _resolve(drafts, problems)
-    arguments.notes += [note for draft in drafts for note in draft.notes]
     first = cells[0].settings
     name = first["name"] or _sweep_name(arguments, experiment)
     _check_sweep_name(name)
@@ -53,7 +52,7 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         cells=cells,
         seeds=first["seeds"],
         skipped=unique([*skipped, *left_out]),
-        notes=unique(arguments.notes),
+        notes=unique([*arguments.notes, *(note for draft in drafts for note in draft.notes)]),
         published=plain(common.published) if _as_published(grids, arguments) else [],
         hydra=arguments.hydra,
         tracking=first["tracking"],

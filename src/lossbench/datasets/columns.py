@@ -83,6 +83,12 @@ def check_names(table: Table, settings: dict[str, Any]) -> None:
         raise UsageError(*problems)
 
 
+def told(key: str, *names: str) -> str:
+    """Return what to type in a shell to set a list of the data set."""
+    quoted = (name if re.fullmatch(r"[A-Za-z_][\w.-]*", name) else f'"{name}"' for name in names)
+    return f"'dataset.{key}=[{','.join(quoted)}]'"
+
+
 # ---- Features.
 
 
@@ -166,7 +172,7 @@ def _bad_cell(table: Table, name: str, *, as_text: bool) -> Problem | None:
         row = int(bad.argmax())
         what = "an infinite value" if np.isinf(values[row]) else f"{values[row]:g}, too large for single precision"
         said = f"column {name!r} has {what}{_more(bad)}."
-        hint = f"correct it, or dataset.leave_out=[{name}]"
+        hint = f"correct it, or {told('leave_out', name)}"
         return table.reading.problem(said, hint, place=table.place(row)).problems[0]
     if kind != "string" or as_text:
         return None
@@ -181,15 +187,14 @@ def _bad_cell(table: Table, name: str, *, as_text: bool) -> Problem | None:
         return None
     row = int(bad.argmax())
     text, texts = str(column.iloc[row]), texts[~plain]
-    quoted = ",".join(f'"{each}"' for each in texts)
-    means_missing = f"if it means a missing value: 'dataset.missing_values=[{quoted}]' dataset.missing=impute; "
+    means_missing = f"if it means a missing value: {told('missing_values', *texts)} dataset.missing=impute; "
     if len(texts) > FEW_TEXTS:
-        means_missing = f"correct it, or dataset.leave_out=[{name}]; "
+        means_missing = f"correct it, or {told('leave_out', name)}; "
     if "\n" in text:
         return open_quote(table.reading, table.place(row)).problems[0]
     return table.reading.problem(
         f"column {name!r} has numbers but for {text!r}{_more(bad)}.",
-        means_missing + f"if the numbers are names: dataset.categorical=[{name}]",
+        means_missing + f"if the numbers are names: {told('categorical', name)}",
         place=table.place(row),
     ).problems[0]
 
@@ -210,7 +215,7 @@ def _other_decimal(table: Table, name: str, counts: pd.Series) -> Problem | None
     row = int(column.notna().to_numpy().argmax())
     return table.reading.problem(
         f"column {name!r} is text with dataset.decimal='{table.reading.decimal}': {column.iloc[row]!r}.",
-        f"\"dataset.decimal='{other}'\" reads it as numbers; dataset.categorical=[{name}] keeps it as text.",
+        f"\"dataset.decimal='{other}'\" reads it as numbers; {told('categorical', name)} keeps it as text.",
         place=table.place(row),
     ).problems[0]
 
@@ -361,9 +366,7 @@ def kept_rows(table: Table, settings: dict[str, Any], columns: Columns, target: 
         kept = ~of_target
     if not kept.any():
         most = max(n_missing, key=lambda name: n_missing[name])
-        hint = (
-            f"{most!r} misses {n_missing[most]} of {len(kept)}: dataset.leave_out=[{most}], or dataset.missing=impute"
-        )
+        hint = f"{most!r} misses {n_missing[most]} of {len(kept)}: {told('leave_out', most)}, or dataset.missing=impute"
         raise table.reading.problem("no row is left: each one has a missing value.", hint)
     return kept
 

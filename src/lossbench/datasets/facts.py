@@ -72,7 +72,7 @@ def _normal(settings: dict[str, Any]) -> dict[str, Any]:
         problems.append(Problem(f"dataset.max_levels must be at least 2; got {settings['max_levels']}."))
     if problems:
         raise UsageError(*problems)
-    return {**settings, **lists}
+    return {**settings, **lists, "path": str(Path(settings["path"]).expanduser())}
 
 
 def _names(given: Any) -> list[str]:
