@@ -284,9 +284,12 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("group", [group for group in GROUPS if group != "experiment"])
-def test_every_choice_of_every_group_composes(group):
+def test_every_choice_of_every_group_composes(group, tmp_path):
     for name in choices_of(group):
         argv = [f"{group}={name}"]
+        if name == "csv":
+            (tmp_path / "small.csv").write_text("a,b\n" + "".join(f"{i},{i / 8}\n" for i in range(9)))
+            argv += [f"dataset.path={tmp_path}/small.csv", "dataset.target=b"]
         if group == "head":
             task = "binary" if name == "auto" else next(iter(HEADS[name].encodings))
             loss = "gaussian_nll" if name == "gaussian" else "mse"

@@ -21,6 +21,10 @@ PURE = (
     "losses.choice",
     "own_functions",
     "datasets.table",
+    "datasets.splits",
+    "datasets.files",
+    "datasets.columns",
+    "datasets.facts",
     "metrics.table",
 )
 MODEL = (
@@ -28,6 +32,7 @@ MODEL = (
     "datasets.generators",
     "datasets.images",
     "datasets.optima",
+    "datasets.scaling",
     "losses.functions",
     "losses.numbers",
     "losses.classes",

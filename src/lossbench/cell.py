@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from itertools import islice
@@ -21,6 +21,7 @@ import numpy as np
 from lossbench import quiet_tensorflow  # noqa: F401
 from lossbench.config import KEY_SETTINGS
 from lossbench.datasets.loading import Dataset, load
+from lossbench.heads import HEADS
 from lossbench.losses.choice import CUSTOM
 from lossbench.metrics.evaluate import Scores, evaluate
 from lossbench.metrics.table import MAIN_METRICS
@@ -69,7 +70,9 @@ class PreparedCell:
     @cached_property
     def data(self) -> Data:
         """Its data as its programs take them."""
-        return training.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes)
+        scaling = self.dataset.target_scaling
+        unit = scaling.unit if scaling is not None else (1.0,)
+        return training.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes, unit)
 
     @cached_property
     def structure(self) -> Structure:
@@ -84,15 +87,41 @@ class PreparedCell:
     @cached_property
     def naive(self) -> Scores:
         """The naive predictor's metrics, by ``split/metric``."""
-        splits, n_classes = self.dataset.splits, self.dataset.n_classes
-        scores = {name: naive_scores(self.cell.pair, splits["train"].y, s.y, n_classes) for name, s in splits.items()}
+        n_classes, y = self.dataset.n_classes, {name: self.in_unit(s.y) for name, s in self.dataset.splits.items()}
+        scores = {name: naive_scores(self.cell.pair, y["train"], values, n_classes) for name, values in y.items()}
         return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}
 
     @cached_property
     def ceiling(self) -> Scores:
         """What the best possible predictor reaches, by ``split/metric``, where the generator's optimum is known."""
-        scores = {name: ceiling_scores(self.cell.task, s.y, s.optimum) for name, s in self.dataset.splits.items()}
+        scores = {}
+        for name, split in self.dataset.splits.items():
+            optimum = {key: self.in_unit(values) for key, values in split.optimum.items()}
+            scores[name] = ceiling_scores(self.cell.task, self.in_unit(split.y), optimum)
         return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}
+
+    def in_unit(self, values: np.ndarray) -> np.ndarray:
+        """Return targets, or predictions of them, in the unit that the metrics are in."""
+        scaling = self.dataset.target_scaling
+        return values if scaling is None else scaling.original(values)
+
+    def scores(self, y: np.ndarray, raw: np.ndarray) -> Scores:
+        """Return all metrics of raw predictions, in their unit."""
+        pair = self.cell.pair
+        if self.dataset.target_scaling is None:
+            return evaluate(pair, y, raw)
+        # In the targets' own unit a prediction is what a linear head would give.
+        prediction = HEADS[pair.head].activate(np.asarray(raw, np.float64))[:, : y.shape[1]]
+        return evaluate(replace(pair, head="linear"), self.in_unit(y), self.in_unit(prediction))
+
+    def curves(self, trained: Trained) -> dict[str, np.ndarray]:
+        """Return the curves of a training, that of the main metric in the metrics' unit."""
+        scaling, metric = self.dataset.target_scaling, f"/{MAIN_METRICS[self.cell.task]}"
+        if scaling is None:
+            return trained.curves
+        # The other outputs' errors were counted in the first one's scale.
+        factor = np.float32(scaling.scale[0])
+        return {name: curve * factor if name.endswith(metric) else curve for name, curve in trained.curves.items()}
 
     @cached_property
     def naive_loss(self) -> float:
@@ -247,7 +276,7 @@ def _describe(
     scores = {
         f"{split}/{name}": value
         for split, part in splits.items()
-        for name, value in evaluate(cell.pair, part.y, raw[split]).items()
+        for name, value in prepared.scores(part.y, raw[split]).items()
     }
     metric = MAIN_METRICS[cell.task]
     stuck = not trained.diverged_epoch and is_stuck(
@@ -258,7 +287,7 @@ def _describe(
         prepared.naive_loss,
     )
     arrays = {"epochs": trained.epochs}
-    arrays |= {f"curve/{name}": curve for name, curve in trained.curves.items()}
+    arrays |= {f"curve/{name}": curve for name, curve in prepared.curves(trained).items()}
     arrays |= {f"weight/{i}": weight for i, weight in enumerate(trained.weights)}
     arrays |= {f"raw/{name}": values for name, values in raw.items() if name in splits}
     if prepared.grid is not None:
@@ -316,6 +345,7 @@ def _write_cell(prepared: PreparedCell, folder: Path) -> None:
         "settings": {name: cell.settings[name] for name in KEY_SETTINGS},
         "task": cell.task,
         "digest": dataset.digest,
+        "target_scaling": dataset.target_scaling and dataset.target_scaling.to_json(),
         "naive": prepared.naive,
         "naive_loss": prepared.naive_loss,
         "ceiling": prepared.ceiling,

@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from lossbench.datasets.table import DATASETS, SPLITS, n_outputs, split_counts
+from lossbench.datasets.table import DATASETS, SCALINGS, SPLITS, described, n_outputs, split_counts
 from lossbench.errors import Problem
 from lossbench.heads import ENCODINGS, HEADS, TASKS
 from lossbench.losses.choice import COMPOSITE, CUSTOM
@@ -367,6 +367,7 @@ def key_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """
     there = {name: settings[name] for name in KEY_SETTINGS if name in settings}
     found = {name: value for name, value in there.items() if value != NEUTRAL.get(name)}
+    found["dataset"] = _dataset_content(settings["dataset"])
     if found["model"].get("output_scale") == 1.0:
         found["model"] = {name: value for name, value in found["model"].items() if name != "output_scale"}
     return found
@@ -381,6 +382,14 @@ def cell_key(settings: dict[str, Any]) -> str:
 def untuned(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of the cell that is the same but for its study."""
     return settings | {"tune": {"name": "none"}}
+
+
+def _dataset_content(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a data set's settings makes numbers; of a file that is its digest, wherever it lies."""
+    standardize = dict(settings["standardize"])
+    if standardize["y"] == "none" or standardize["metrics"] == "scaled":
+        del standardize["metrics"]
+    return {name: value for name, value in settings.items() if name != "path"} | {"standardize": standardize}
 
 
 def validate(settings: dict[str, Any]) -> list[Problem]:
@@ -416,7 +425,7 @@ def validate_loss(settings: dict[str, Any]) -> list[Problem]:
     check = _Checker(settings)
     check.one_of("head.encoding", ("auto", *ENCODINGS))
     dataset = settings["dataset"]
-    n_classes = n_outputs(DATASETS[dataset["name"]], dataset)
+    n_classes = n_outputs(described(dataset), dataset)
     loss = settings["loss"]
     if loss["name"] == CUSTOM:
         _check_custom(check)
@@ -467,7 +476,7 @@ def _check_seeds(check: _Checker) -> None:
 
 def _check_dataset(check: _Checker) -> None:
     settings = check.settings["dataset"]
-    info = DATASETS[settings["name"]]
+    info = described(settings)
     for name, (low, high) in info.ranges.items():
         check.within(f"dataset.{name}", low, high)
     _check_split(check, settings.get("n_samples", info.n_samples))
@@ -481,9 +490,10 @@ def _check_dataset(check: _Checker) -> None:
     weights = settings.get("weights", [0.5, 0.5])
     if len(weights) != 2 or not all(0.0 < weight < 1.0 for weight in weights) or abs(sum(weights) - 1.0) > 1e-9:
         check.add(f"dataset.weights must be the shares of two classes, above 0 and 1 in sum; got {weights}.")
-    check.one_of("dataset.standardize.x", ("none", "standard"))
-    check.one_of("dataset.standardize.y", ("none", "standard"))
+    check.one_of("dataset.standardize.x", SCALINGS)
+    check.one_of("dataset.standardize.y", SCALINGS)
     check.one_of("dataset.standardize.fitted_on", ("train", "all_rows"))
+    check.one_of("dataset.standardize.metrics", ("original", "scaled"))
     if info.task != "regression" and settings["standardize"]["y"] != "none":
         check.add(f"dataset.standardize.y must be none for {TASKS[info.task]}; got {settings['standardize']['y']}.")
 
@@ -500,11 +510,13 @@ def _check_split(check: _Checker, n_samples: int) -> None:
     counts = dict(zip(SPLITS, split_counts(split, n_samples), strict=True))
     for name in ("train", "test"):
         if counts[name] < 1:
-            check.add(f"dataset.split.{name} must be at least one sample; got {split[name]!r} of {n_samples}.")
+            of = f"{n_samples} rows of {path}" if (path := check.settings["dataset"].get("path")) else n_samples
+            check.add(f"dataset.split.{name} must be at least one sample; got {split[name]!r} of {of}.")
     if sum(counts.values()) > n_samples:
         taken = ", ".join(f"{name} {count}" for name, count in counts.items())
         hint = "take fewer." if "n_samples" not in check.settings["dataset"] else "raise dataset.n_samples."
-        message = f"dataset.split takes {sum(counts.values())} samples ({taken}); the data set has {n_samples}."
+        where = check.settings["dataset"].get("path") or "the data set"
+        message = f"dataset.split takes {sum(counts.values())} samples ({taken}); {where} has {n_samples}."
         check.add(message, hint)
     if split["seed"] is not None:
         check.within("dataset.split.seed", 0, 2**32 - 1)

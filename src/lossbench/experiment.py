@@ -157,7 +157,10 @@ def params(cell: Cell, tuned: dict[str, Any] | None = None) -> dict[str, str]:
     found = {"dataset": cell.dataset, "loss": cell.loss, "head": cell.head}
 
     def walk(value: Any, key: str) -> None:
-        if isinstance(value, dict):
+        if key == "dataset.file":
+            # Names of a user's columns are not all names for MLflow; cell.json has them.
+            found["dataset.digest"] = value["digest"]
+        elif isinstance(value, dict):
             for name, child in value.items():
                 walk(child, f"{key}.{name}")
         elif key.endswith(".name"):

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from lossbench.arguments import choices_of, group_folders
 from lossbench.config import GROUPS, conf_folder, schema
-from lossbench.datasets.table import DATASETS
+from lossbench.datasets.table import DATASETS, DatasetInfo
 from lossbench.errors import UsageError, unknown
 from lossbench.heads import HEADS, TASKS
 from lossbench.losses.row import Loss
@@ -71,7 +71,7 @@ def _group(group: str) -> list[str]:
         rows = [[loss.name, ", ".join(TASKS[task] for task in loss.heads)] for loss in LOSSES.values()]
         return _wrapped_table([["loss", "for"], *rows])
     if group == "dataset":
-        return _wrapped_table([[i.name, f"{TASKS[i.task]}: {i.description}"] for i in DATASETS.values()])
+        return _wrapped_table([[i.name, f"{_targets(i)}: {i.description}"] for i in DATASETS.values()])
     if group == "head":
         return table([[head.name, head.formula] for head in HEADS.values()], left=2)
     if group == "metric":
@@ -83,6 +83,10 @@ def _group(group: str) -> list[str]:
     if not choices_of(group):
         return [f"no choices of {group} yet: lossbench-export {group} <sweep> writes one"]
     return choices_of(group)
+
+
+def _targets(info: DatasetInfo) -> str:
+    return TASKS.get(info.task, "what the file says")
 
 
 def _wrapped_table(rows: list[list[str]]) -> list[str]:
@@ -122,7 +126,12 @@ def _card(group: str, name: str) -> list[str]:
     elif group == "tuned":
         rows = {f"{c['dataset']}/{c['loss']}/{c['head']}": _short(c["values"]) for c in read_preset(name)}
     else:
-        cards = {"loss": _loss_card, "head": _head_card, "dataset": _dataset_card, "metric": _metric_card}
+        cards: dict[str, Any] = {
+            "loss": _loss_card,
+            "head": _head_card,
+            "dataset": _dataset_card,
+            "metric": _metric_card,
+        }
         rows = cards[group](tables[group][name])
     width = max(map(len, rows))
     lines = [name]
@@ -147,6 +156,11 @@ def _settings(group: str, name: str) -> str:
 def _what_goes_with(dataset: str) -> list[str]:
     """Return which losses and heads go with a data set as it is configured, and why others do not."""
     info = DATASETS[dataset]
+    if info.is_file:
+        return [
+            "",
+            f"  what goes with it: lossbench dataset={dataset} dataset.path=… dataset.target=… loss=all plan=true",
+        ]
     settings: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "dataset" / f"{dataset}.yaml"))
     reasons = why_left_out(info, settings, "auto")
     taken = [name for name, reason in reasons.items() if not reason]
@@ -206,9 +220,9 @@ def _metric_card(metric) -> dict[str, str]:
     }
 
 
-def _dataset_card(info) -> dict[str, str]:
+def _dataset_card(info: DatasetInfo) -> dict[str, str]:
     return {
-        "task": TASKS[info.task],
+        "task": _targets(info),
         "what it is": info.description,
         "targets": _interval(*info.target_range),
         "settings": _settings("dataset", info.name),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lossbench.config import home
-from lossbench.datasets.table import DATASETS, n_outputs
+from lossbench.datasets.table import described, n_outputs
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.table import Pair
 from lossbench.space import is_tuned
@@ -58,7 +58,7 @@ class Cell:
     @property
     def task(self) -> str:
         """The task of its data set."""
-        return DATASETS[self.settings["dataset"]["name"]].task
+        return described(self.settings["dataset"]).task
 
     @property
     def folder(self) -> str:
@@ -89,7 +89,7 @@ class Cell:
     def pair(self) -> Pair:
         """How its loss goes with its head."""
         dataset = self.settings["dataset"]
-        n_targets = n_outputs(DATASETS[dataset["name"]], dataset)
+        n_targets = n_outputs(described(dataset), dataset)
         return chosen_pair(self.settings["loss"], self.settings["head"], self.task, n_targets)
 
 

@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lossbench.arguments import ALL, Arguments, encode, unique
 from lossbench.compose import check_launcher, composed, hydra_started, plain, typed
 from lossbench.config import GROUPS, cell_key, validate, validate_loss
-from lossbench.datasets.table import DATASETS, DatasetInfo, n_outputs, scaled_target_range
+from lossbench.datasets.table import DATASETS, DatasetInfo, described, n_outputs, scaled_target_range
 from lossbench.errors import Problem, UsageError
 from lossbench.heads import TASKS
 from lossbench.losses.choice import chosen_head, chosen_outside_domain, chosen_pair, chosen_rows
@@ -53,7 +54,7 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         cells=cells,
         seeds=first["seeds"],
         skipped=unique([*skipped, *left_out]),
-        notes=unique(arguments.notes),
+        notes=unique([*arguments.notes, *(note for draft in drafts for note in draft.notes)]),
         published=plain(common.published) if _as_published(grids, arguments) else [],
         hydra=arguments.hydra,
         tracking=first["tracking"],
@@ -70,12 +71,13 @@ class _Draft:
     values: dict[str, Any]
     swept: list[str]
     settings: dict[str, Any]
+    notes: list[str]
 
     @property
     def name(self) -> str:
         # The head's name is the resolved one.
         parts = [self.choices["dataset"], self.choices["loss"], self.settings["head"]["name"]]
-        return "/".join(parts + [f"{key}={_short(value)}" for key, value in self.swept_settings.items()])
+        return "/".join(parts + [f"{key}={_short(key, value)}" for key, value in self.swept_settings.items()])
 
     @property
     def swept_settings(self) -> dict[str, Any]:
@@ -86,7 +88,10 @@ class _Draft:
         return {key: both[key] for key in swept if key in both and (key, both[key]) != ("tune", "none")}
 
 
-def _short(value: Any) -> str:
+def _short(key: str, value: Any) -> str:
+    if key == "dataset.path":
+        # The parts of a cell's name are divided by slashes.
+        return Path(str(value)).name
     return re.sub(r"[\s'\"]", "", str(value)) if isinstance(value, list | dict) else str(value)
 
 
@@ -142,19 +147,34 @@ def _draft(assignments, experiment: str | None) -> tuple[list[_Draft], list[tupl
         if some_tuned and choices.get("tune") == "none":
             # They are for the tuned cells beside this one.
             values = {key: value for key, value in values.items() if not key.startswith("tune.")}
-        chosen, reasons = _with_losses(choices, values, experiment)
+        try:
+            chosen, reasons = _with_losses(choices, values, experiment)
+        except UsageError as error:
+            problems += error.problems
+            continue
         left_out += reasons
         for draft_choices in chosen:
             try:
                 settings, wrong = typed(draft_choices, values, experiment)
+                settings["dataset"], notes = _with_facts(settings["dataset"])
             except UsageError as error:
                 problems += error.problems
                 continue
             problems += wrong
             # A weighted sum of nothing is among the problems, and no cell.
             if chosen_rows(settings["loss"]):
-                drafts.append(_Draft(draft_choices, values, swept, settings))
+                drafts.append(_Draft(draft_choices, values, swept, settings, notes))
     return drafts, left_out, problems
+
+
+def _with_facts(dataset: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return typed ``dataset`` settings with what a user's file says, and what is to be told of it."""
+    if not DATASETS[dataset["name"]].is_file:
+        return dataset, []
+    # 0.4 s: pandas.
+    from lossbench.datasets.facts import with_facts
+
+    return with_facts(dataset)
 
 
 def _with_losses(
@@ -167,21 +187,39 @@ def _with_losses(
     config = composed({**choices, "loss": "auto"}, experiment) if choices.get("loss") == ALL else None
     config = config or composed(choices, experiment)
     choices = {"dataset": config.dataset.name, "loss": config.loss.name, **choices}
-    info = DATASETS[config.dataset.name]
+    if choices["loss"] not in ("auto", ALL):
+        return [choices], []
+    dataset = _dataset_of(choices, values, experiment)
+    info = described(dataset)
     if choices["loss"] == "auto":
         return [{**choices, "loss": BASELINES[info.task]}], []
-    if choices["loss"] != ALL:
-        return [choices], []
-    # Settings of the data set, swept ones too, decide what fits.
-    dataset = plain(config.dataset)
+    reasons = why_left_out(info, dataset, choices.get("head", "auto"))
+    kept = [{**choices, "loss": name} for name, reason in reasons.items() if not reason]
+    return kept, [(f"{choices['dataset']}/{name}", reason) for name, reason in reasons.items() if reason]
+
+
+def _dataset_of(choices: dict[str, str], values: dict[str, Any], experiment: str | None) -> dict[str, Any]:
+    """Return the settings of the data set, swept ones too, that decide which losses fit.
+
+    Raises
+    ------
+    UsageError
+        If it is a file with something wrong.
+    """
+    dataset = plain(composed({**choices, "loss": "auto"}, experiment).dataset)
+    info = DATASETS[dataset["name"]]
+    if info.is_file:
+        own = {key: value for key, value in values.items() if key.startswith("dataset.")}
+        settings, problems = typed({**choices, "loss": "auto"}, own, experiment)
+        if problems:
+            raise UsageError(*problems)
+        return _with_facts(settings["dataset"])[0]
     for key, value in values.items():
         if key == "dataset.standardize.y":
             dataset["standardize"]["y"] = value
         elif key == f"dataset.{info.n_outputs}":
             dataset[str(info.n_outputs)] = value
-    reasons = why_left_out(info, dataset, choices.get("head", "auto"))
-    kept = [{**choices, "loss": name} for name, reason in reasons.items() if not reason]
-    return kept, [(f"{choices['dataset']}/{name}", reason) for name, reason in reasons.items() if reason]
+    return dataset
 
 
 def why_left_out(info: DatasetInfo, dataset: dict[str, Any], head: str) -> dict[str, str]:
@@ -209,7 +247,7 @@ def _resolve(drafts: list[_Draft], problems: list[Problem]) -> tuple[list[Cell],
     problems = list(problems)
     for draft in drafts:
         settings = draft.settings
-        info, loss = DATASETS[settings["dataset"]["name"]], settings["loss"]
+        info, loss = described(settings["dataset"]), settings["loss"]
         wrong = validate_loss(settings)
         if wrong:
             problems += [*wrong, *validate(settings)]

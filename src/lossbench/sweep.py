@@ -150,7 +150,7 @@ def first_lines(plan: Plan, before: dict[str, dict[int, Run]], open_seeds: dict[
     if failed and plan.rerun == "none":
         reasons.append(f"{failed} of them failed (rerun=failed runs these again)")
     lines = [line + "".join(f"; {reason}" for reason in reasons)]
-    lines += [f"  {note}" for note in plan.notes]
+    lines += [line for note in plan.notes for line in textwrap.wrap(f"  {note}", WIDTH, subsequent_indent="    ")]
     left_out = _left_out(plan)
     shown = left_out if plan.only_plan or len(left_out) <= LEFT_OUT_SHOWN else left_out[:LEFT_OUT_SHOWN]
     lines += [line for text in shown for line in textwrap.wrap(text, WIDTH, subsequent_indent="    ")]

@@ -18,10 +18,12 @@ WIDTH = 80
 
 
 def number(value: float) -> str:
-    """Write a value with three decimals, or with three digits where that says nothing or too much."""
+    """Write a value with three decimals, from 1000 with none, or with three digits where that says nothing."""
     if not math.isfinite(value):
         return "-"
-    return f"{value:.3f}" if value == 0 or 5e-4 <= abs(value) < 1e4 else f"{value:.2e}"
+    if 1e3 <= abs(value) < 1e7:
+        return f"{value:.0f}"
+    return f"{value:.3f}" if value == 0 or 5e-4 <= abs(value) < 1e3 else f"{value:.2e}"
 
 
 def mean_and_interval(results: CellResults, name: str) -> str:
@@ -219,7 +221,18 @@ def _data_table(results: list[CellResults]) -> list[str]:
         *([together] if len(together) <= WIDTH else [heading, explained]),
         *table([["loss", "head", f"test {metric}", "n", "diverged", "stuck"], *rows], left=2),
         *([f"{failed} failed runs are not in it."] if failed else []),
+        *_scaling_lines(results[0].cell.settings["dataset"]["standardize"]),
     ]
+
+
+def _scaling_lines(standardize: dict[str, str]) -> list[str]:
+    """Say what is not as it should be in how x and y are scaled."""
+    marks = []
+    if standardize["fitted_on"] == "all_rows" and (standardize["x"], standardize["y"]) != ("none", "none"):
+        marks.append("scaling was fitted on all rows, as tutorials do")
+    if standardize["metrics"] == "scaled" and standardize["y"] != "none":
+        marks.append("errors are in units of scaled targets")
+    return ["; ".join(marks)] if marks else []
 
 
 def _published_table(plan: Plan, results: list[CellResults]) -> list[str]:

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 
-from lossbench.datasets.table import DATASETS, SPLITS, n_outputs, split_counts
+from lossbench.datasets.columns import Columns, feature_arrays, find_target, kept_rows
+from lossbench.datasets.files import read_table, reading_of
+from lossbench.datasets.scaling import TargetScaling, fit_targets, impute_numbers, one_hot, scale_features
+from lossbench.datasets.splits import ordered_rows, split_slices
+from lossbench.datasets.table import DatasetInfo, described, n_outputs
 from lossbench.heads import NUMBER_TASKS
 
 NOT_OF_GENERATORS = ("name", "split", "standardize")
@@ -42,7 +45,8 @@ class Part:
 class Dataset:
     """A data set: its splits by name (empty ones left out), its task and what identifies it.
 
-    ``n_classes`` is 0 where targets are numbers, and the number of labels where there are several.
+    ``n_classes`` is 0 where targets are numbers, and the number of labels where there are several. ``target_scaling``
+    says how targets and predictions are brought to the unit of the metrics; None where they are in it.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Dataset:
     n_classes: int
     splits: dict[str, Part]
     digest: str
+    target_scaling: TargetScaling | None = None
 
     @property
     def n_features(self) -> int:
@@ -71,27 +76,25 @@ def load(settings: dict[str, Any]) -> Dataset:
 @functools.lru_cache(maxsize=8)
 def _load(settings_json: str) -> Dataset:
     settings = json.loads(settings_json)
-    info = DATASETS[settings["name"]]
-    parameters = {k: v for k, v in settings.items() if k not in NOT_OF_GENERATORS}
-    x, y = _make(info.maker, parameters)
-    optimum = load_function(info.optimum)(x, parameters) if info.optimum else {}
-    order = _order(y, settings["split"]["seed"], by_class=info.task in ("binary", "multiclass"))
-    x, y, optimum = x[order], y[order], {name: values[order] for name, values in optimum.items()}
-    counts = split_counts(settings["split"], len(x))
-    if sum(counts) > len(x):
-        raise ValueError(f"dataset.split takes {sum(counts)} samples; what was loaded has {len(x)}")
-    edges = np.cumsum([0, *counts])
-    rows = {name: slice(edges[i], edges[i + 1]) for i, name in enumerate(SPLITS) if counts[i]}
+    info = described(settings)
+    made = _read(settings) if info.is_file else _generate(info, settings)
+    order = ordered_rows(made.y, settings["split"]["seed"], by_class=info.task in ("binary", "multiclass"))
+    x, y, codes = made.x[order], made.y[order], made.codes[order]
+    optimum = {name: values[order] for name, values in made.optimum.items()}
+    rows = split_slices(settings["split"], len(x))
     standardize = settings["standardize"]
     fit_rows = slice(None) if standardize["fitted_on"] == "all_rows" else rows["train"]
-    if standardize["x"] == "standard":
-        x = StandardScaler().fit(x[fit_rows]).transform(x)
+    if made.x.shape[1]:
+        x = scale_features(impute_numbers(x, rows["train"]), fit_rows, standardize["x"])
+    if codes.shape[1]:
+        x = np.hstack([np.asarray(x, np.float32), one_hot(codes, rows["train"])])
     numbers = info.task in NUMBER_TASKS
+    scaling = None
     if numbers:
         y = y.reshape(len(y), -1)
-        if standardize["y"] == "standard":
-            scaler = StandardScaler().fit(y[fit_rows])
-            y, optimum = scaler.transform(y), {name: scaler.transform(values) for name, values in optimum.items()}
+        scaling = fit_targets(y, fit_rows, standardize["y"])
+        if scaling is not None:
+            y, optimum = scaling.scaled(y), {name: scaling.scaled(values) for name, values in optimum.items()}
     x = np.ascontiguousarray(x, np.float32)
     y = np.ascontiguousarray(y, np.float32 if numbers else np.int32)
     return Dataset(
@@ -103,6 +106,7 @@ def _load(settings_json: str) -> Dataset:
             for name, part in rows.items()
         },
         digest=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:16],
+        target_scaling=scaling if standardize["metrics"] == "original" else None,
     )
 
 
@@ -124,10 +128,38 @@ def tuning_splits(dataset: Dataset, share: float) -> dict[str, Part]:
     train = dataset.splits["train"]
     if "validation" in dataset.splits:
         return {"train": train, "validation": dataset.splits["validation"]}
-    order = _order(train.y, HELD_OUT_SEED, by_class=dataset.task in ("binary", "multiclass"))
+    order = ordered_rows(train.y, HELD_OUT_SEED, by_class=dataset.task in ("binary", "multiclass"))
     n_kept = len(order) - round(share * len(order))
     rows = {"train": np.sort(order[:n_kept]), "validation": np.sort(order[n_kept:])}
     return {name: Part(train.x[part], train.y[part]) for name, part in rows.items()}
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Data as it was made or read: numbers with NaN where one is missing, codes of texts, targets, best predictions."""
+
+    x: np.ndarray
+    y: np.ndarray
+    codes: np.ndarray
+    optimum: dict[str, np.ndarray]
+
+
+def _generate(info: DatasetInfo, settings: dict[str, Any]) -> _Made:
+    parameters = {k: v for k, v in settings.items() if k not in NOT_OF_GENERATORS}
+    x, y = _make(info.maker, parameters)
+    optimum = load_function(info.optimum)(x, parameters) if info.optimum else {}
+    return _Made(x, y, np.empty((len(x), 0), np.int32), optimum)
+
+
+def _read(settings: dict[str, Any]) -> _Made:
+    """Return what a user's file has, as planning described it."""
+    file, table = settings["file"], read_table(reading_of(settings))
+    if table.digest != file["digest"]:
+        raise ValueError(f"{settings['path']} has changed since the sweep was planned; the same command plans anew")
+    target = find_target(table, settings)
+    kept = kept_rows(table, settings, Columns(file["numbers"], file["categories"]), target)
+    x, codes = feature_arrays(table.frame, file["numbers"], file["categories"])
+    return _Made(x[kept], target.values[kept], codes[kept], {})
 
 
 def _make(maker: str, parameters: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -139,20 +171,3 @@ def load_function(name: str) -> Callable:
     """Return the function that ``module:name`` names."""
     module, _, function = name.partition(":")
     return getattr(importlib.import_module(module), function)
-
-
-def _order(y: np.ndarray, seed: int | None, *, by_class: bool) -> np.ndarray:
-    """Return the rows in the order in which the splits take them.
-
-    Shuffled by class, every stretch of rows has each class in its share: the rows of a class are spread evenly.
-    """
-    if seed is None:
-        return np.arange(len(y))
-    rng = np.random.default_rng(seed)
-    if not by_class:
-        return rng.permutation(len(y))
-    position = np.empty(len(y))
-    for label in np.unique(y):
-        rows = rng.permutation(np.flatnonzero(y == label))
-        position[rows] = (np.arange(len(rows)) + rng.random()) / len(rows)
-    return np.argsort(position, kind="stable")

@@ -1,6 +1,6 @@
 """What is known of each data set without making it, as plain data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omegaconf import MISSING
@@ -24,11 +24,12 @@ class Split:
 
 @dataclass
 class Standardize:
-    """Whether features (x) and targets (y) are brought to mean 0 and variance 1, and on which rows that is fitted."""
+    """How features (x) and targets (y) are scaled, on which rows that is fitted, and in which unit metrics are."""
 
     x: str = MISSING
     y: str = MISSING
     fitted_on: str = MISSING
+    metrics: str = MISSING
 
 
 @dataclass
@@ -167,6 +168,24 @@ class SharesConfig(DatasetConfig):
     random_state: int = MISSING
 
 
+@dataclass
+class CsvConfig(DatasetConfig):
+    """A file of the user's: where it is, what is to be predicted, and how its text is read."""
+
+    path: str | None = MISSING
+    target: Any = MISSING
+    task: str = MISSING
+    ordered: bool = MISSING
+    leave_out: Any = MISSING
+    categorical: Any = MISSING
+    max_levels: int = MISSING
+    missing: str = MISSING
+    missing_values: Any = MISSING
+    sep: str = MISSING
+    decimal: str = MISSING
+    encoding: str = MISSING
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """A data set, as data.
@@ -195,6 +214,8 @@ class DatasetInfo:
         Of a picture (height, width, channels) whose pixels are the features.
     download : str
         What Keras downloads it to at its first use, below its folder; empty if it needs no download.
+    is_file : bool
+        Whether it is a file of the user's: task, outputs, samples and range are then known from the file only.
     """
 
     name: str
@@ -211,6 +232,7 @@ class DatasetInfo:
     shape: tuple[int, ...] = ()
     optimum: str = ""
     download: str = ""
+    is_file: bool = False
 
 
 _SEED_RANGE = (0, 2**32 - 1)
@@ -486,11 +508,39 @@ DATASETS = {
             "coloured pictures of 32 x 32 pixels",
             "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto",
         ),
+        DatasetInfo(
+            name="csv",
+            task="",
+            description="a file of your own: dataset.path=house.csv dataset.target=price",
+            config=CsvConfig,
+            target_range=(-INFINITY, INFINITY),
+            maker="",
+            source="the user's file",
+            ranges={},
+            is_file=True,
+        ),
     )
 }
 
 
 SPLITS = ("train", "validation", "test")
+SCALINGS = ("none", "standard", "minmax", "robust")
+
+
+def described(settings: dict[str, Any]) -> DatasetInfo:
+    """Return what is known of the data that resolved settings choose; of a file, what planning found in it."""
+    info = DATASETS[settings["name"]]
+    if not info.is_file:
+        return info
+    file = settings["file"]
+    return replace(
+        info,
+        task=settings["task"],
+        n_samples=file["n_samples"],
+        n_outputs=file["n_outputs"],
+        target_range=tuple(file["target_range"]),
+        ordered=settings["ordered"],
+    )
 
 
 def split_counts(split: dict[str, Any], n_samples: int) -> list[int]:
@@ -499,5 +549,9 @@ def split_counts(split: dict[str, Any], n_samples: int) -> list[int]:
 
 
 def scaled_target_range(info: DatasetInfo, settings: dict[str, Any]) -> tuple[float, float]:
-    """Return where the targets lie after standardizing, which can put them anywhere."""
-    return (-INFINITY, INFINITY) if settings["standardize"]["y"] != "none" else info.target_range
+    """Return where the targets lie after scaling: of rows that it was not fitted on that can be anywhere."""
+    standardize = settings["standardize"]
+    if standardize["y"] == "none":
+        return info.target_range
+    everywhere = standardize["y"] != "minmax" or standardize["fitted_on"] != "all_rows"
+    return (-INFINITY, INFINITY) if everywhere else (0.0, 1.0)

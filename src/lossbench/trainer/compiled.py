@@ -362,7 +362,8 @@ class Program:
         pair = self.structure.pair
         if pair.task in NUMBER_TASKS:
             prediction = keras.activations.get(HEADS[pair.head].activation)(raw)[:, : self.structure.n_outputs]
-            return tf.reduce_sum(tf.reduce_mean(tf.square(prediction - target), axis=-1))
+            error = (prediction - target) * tf.constant(self.structure.unit)
+            return tf.reduce_sum(tf.reduce_mean(tf.square(error), axis=-1))
         decided = decide(raw, pair.head, pair.encoding, pair.task, argmax=tf.argmax)
         right = tf.cast(decided, tf.int32) == target
         return tf.reduce_sum(tf.cast(tf.reduce_all(right, -1) if pair.task == "multilabel" else right, tf.float32))

@@ -110,7 +110,7 @@ class _Evaluation(keras.callbacks.Callback):
                 # A loss of the whole batch is one of what is evaluated together.
                 of_samples = [loss(tf.constant(y[batch]), tf.constant(raw[batch])) for batch in batches]
                 values.append(float(np.mean(np.concatenate(of_samples))))
-            values.append(main_metric(self.structure.pair, raw, target))
+            values.append(main_metric(self.structure.pair, raw, target, self.structure.unit))
         self.rows.append([number, *values])
         if not np.isfinite(values[0]):
             self.diverged_epoch = number

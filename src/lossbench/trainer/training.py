@@ -50,6 +50,8 @@ class Structure:
         After how many epochs without a better one a run ends; 0 for never.
     min_delta : float
         By how much the metric must be better to count.
+    unit : tuple of float
+        Of targets that are numbers: what each output's error counts in the main metric, the first one's is 1.
     """
 
     model: str
@@ -66,6 +68,7 @@ class Structure:
     selects: bool = False
     patience: int = 0
     min_delta: float = 0.0
+    unit: tuple[float, ...] = (1.0,)
 
     @property
     def n_raw(self) -> int:
@@ -103,11 +106,14 @@ class Data:
     x, y, target : dict
         Each split to float32 features (n, n_features), encoded targets (n, n_outputs) and what the main metric
         compares with: int32 classes (n,) or labels (n, n_outputs), or the numbers again.
+    unit : tuple of float
+        Of targets that are numbers: the metrics' unit of each output, in units of what is trained on.
     """
 
     x: dict[str, np.ndarray]
     y: dict[str, np.ndarray]
     target: dict[str, np.ndarray]
+    unit: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True)
@@ -153,13 +159,14 @@ class StoppedError(Exception):
     """The run was asked to stop before its end."""
 
 
-def make_data(pair: Pair, splits: dict[str, Any], n_classes: int) -> Data:
+def make_data(pair: Pair, splits: dict[str, Any], n_classes: int, unit: tuple[float, ...] = (1.0,)) -> Data:
     """Return splits (of ``datasets.loading.Part``) as a structure's programs take them."""
     encode = ENCODINGS[pair.encoding].encode
     return Data(
         x={name: part.x for name, part in splits.items()},
         y={name: encode(part.y, n_classes) for name, part in splits.items()},
         target={name: part.y for name, part in splits.items()},
+        unit=unit,
     )
 
 
@@ -188,7 +195,8 @@ def make_structure(settings: dict[str, Any], pair: Pair, data: Data) -> Structur
         scheduled=not is_constant(settings["schedule"]),
         selects=settings["select"] == "best",
         patience=early["patience"] or 0,
-        min_delta=float(early["min_delta"]) if settings["select"] == "best" else 0.0,
+        min_delta=float(early["min_delta"]) / data.unit[0] if settings["select"] == "best" else 0.0,
+        unit=tuple(scale / data.unit[0] for scale in data.unit),
     )
 
 
@@ -235,11 +243,11 @@ def curve_names(structure: Structure) -> list[str]:
     return [f"{split}/{value}" for split, _ in structure.n_samples for value in values]
 
 
-def main_metric(pair: Pair, raw: np.ndarray, target: np.ndarray) -> float:
+def main_metric(pair: Pair, raw: np.ndarray, target: np.ndarray, unit: tuple[float, ...] = (1.0,)) -> float:
     """Return the task's main metric of raw predictions."""
     if pair.task in NUMBER_TASKS:
         prediction = HEADS[pair.head].activate(raw)[:, : target.shape[1]]
-        return float(np.sqrt(np.mean(np.square(prediction - target))))
+        return float(np.sqrt(np.mean(np.square((prediction - target) * np.array(unit, np.float32)))))
     right = decide(raw, pair.head, pair.encoding, pair.task) == target
     return float(np.mean(right.all(axis=1) if pair.task == "multilabel" else right))
 

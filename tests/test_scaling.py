@@ -1,0 +1,146 @@
+"""Features and targets scaled as the training rows say, and judged in the targets' own unit."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import mean_absolute_error, mean_squared_error
+from test_datasets import settings_of
+
+from lossbench.arguments import read_overrides
+from lossbench.cell import PreparedCell, run_cell
+from lossbench.datasets.loading import load
+from lossbench.datasets.table import DATASETS, SCALINGS, scaled_target_range
+from lossbench.heads import HEADS
+from lossbench.naive import ceiling_scores
+from lossbench.planning import make_plan
+from lossbench.results import read_run
+
+
+def cell_of(*argv: str):
+    return make_plan(read_overrides([*argv, "epochs=3", "seeds=1"], multirun=True), "lossbench").cells[0]
+
+
+def scaled(name: str, **how: str):
+    settings = settings_of(name)
+    return load({**settings, "standardize": {**settings["standardize"], **how}})
+
+
+@pytest.mark.parametrize("how", [how for how in SCALINGS if how != "none"])
+def test_scalers_are_fitted_on_the_training_rows(how):
+    plain = scaled("linnerud", x="none", y="none")
+    data = scaled("linnerud", x=how, y=how)
+    for values in (data.splits["train"].x, data.splits["train"].y):
+        ends = np.quantile(values.astype(np.float64), [0, 0.25, 0.5, 0.75, 1], axis=0)
+        if how == "standard":
+            np.testing.assert_allclose(values.mean(axis=0), 0, atol=1e-6)
+            np.testing.assert_allclose(values.std(axis=0), 1, rtol=1e-5)
+        elif how == "minmax":
+            np.testing.assert_allclose(ends[[0, -1]].T, [[0, 1]] * values.shape[1], atol=1e-6)
+        else:
+            np.testing.assert_allclose(ends[2], 0, atol=1e-6)
+            np.testing.assert_allclose(ends[3] - ends[1], 1, rtol=1e-5)
+    for split, part in data.splits.items():
+        np.testing.assert_allclose(data.target_scaling.original(part.y), plain.splits[split].y, rtol=1e-6)
+    everywhere = scaled("linnerud", x=how, y=how, fitted_on="all_rows")
+    assert everywhere.digest != data.digest
+
+
+def test_where_scaled_targets_lie():
+    info, settings = DATASETS["diabetes"], settings_of("diabetes")["standardize"]
+    ranges = {
+        (how, rows): scaled_target_range(info, {"standardize": {**settings, "y": how, "fitted_on": rows}})
+        for how in SCALINGS
+        for rows in ("train", "all_rows")
+    }
+    assert ranges["none", "train"] == info.target_range
+    assert ranges["minmax", "all_rows"] == (0.0, 1.0)
+    assert {r for key, r in ranges.items() if key[0] != "none" and key != ("minmax", "all_rows")} == {
+        (-float("inf"), float("inf"))
+    }
+
+
+@pytest.mark.parametrize("trainer", ["compiled", "fit"])
+@pytest.mark.parametrize(
+    ("argv"),
+    [
+        pytest.param(["dataset=diabetes"], id="one output"),
+        pytest.param(["dataset=linnerud"], id="outputs of different scales"),
+        pytest.param(["dataset=diabetes", "dataset.standardize.y=minmax", "head=exponential"], id="another head"),
+        pytest.param(["dataset=linnerud", "dataset.standardize.y=robust", "loss=gaussian_nll"], id="with a variance"),
+    ],
+)
+def test_metrics_and_their_curve_are_in_the_targets_own_unit(argv, trainer, tmp_path):
+    cell = cell_of(*argv, f"trainer={trainer}")
+    prepared = PreparedCell(cell)
+    run_cell(cell, tmp_path, [0], 1)
+    run = read_run(tmp_path / "parts" / "seed=0.npz")
+    assert run.info.status == "finished"
+    plain = scaled(cell.dataset, y="none")
+    for split, part in plain.splits.items():
+        raw = run.arrays[f"raw/{split}"].astype(np.float64)
+        prediction = HEADS[cell.head].activate(raw)[:, : part.y.shape[1]]
+        prediction = prediction * prepared.dataset.target_scaling.scale + prepared.dataset.target_scaling.center
+        assert run.info.scores[f"{split}/rmse"] == pytest.approx(
+            mean_squared_error(part.y, prediction) ** 0.5, rel=1e-5
+        )
+        assert run.info.scores[f"{split}/mae"] == pytest.approx(mean_absolute_error(part.y, prediction), rel=1e-5)
+        assert run.curves[f"{split}/rmse"][-1] == pytest.approx(run.info.scores[f"{split}/rmse"], rel=1e-4)
+        mean = plain.splits["train"].y.mean(axis=0)
+        of_the_mean = mean_squared_error(part.y, np.broadcast_to(mean, part.y.shape)) ** 0.5
+        assert run.info.naive[f"{split}/rmse"] == pytest.approx(of_the_mean, rel=1e-5)
+
+
+def test_scaled_metrics_are_what_the_network_was_trained_in(tmp_path):
+    """The tutorial's data: standardized on all rows, and judged so, as it was published."""
+    data = scaled("regression")
+    assert data.target_scaling is None
+    cell = cell_of("dataset=regression")
+    assert PreparedCell(cell).naive["test/rmse"] == pytest.approx(1.0, abs=0.1)
+    own_unit = cell_of("dataset=regression", "dataset.standardize.metrics=original")
+    assert PreparedCell(own_unit).naive["test/rmse"] > 100
+    assert own_unit.key != cell.key
+
+
+def test_the_ceiling_is_in_the_targets_own_unit():
+    """Friedman's problem has noise of deviation 1, whatever its targets are scaled to."""
+    prepared = PreparedCell(cell_of("dataset=friedman1"))
+    assert prepared.ceiling["test/rmse"] == pytest.approx(1.0, rel=0.05)
+    plain = scaled("friedman1", y="none").splits["test"]
+    assert prepared.ceiling["test/mae"] == pytest.approx(ceiling_scores("regression", plain.y, plain.optimum)["mae"])
+
+
+def test_what_is_not_as_it_should_be_is_said_below_the_table():
+    from lossbench.terminal import _scaling_lines
+
+    regression = settings_of("regression")["standardize"]
+    assert _scaling_lines(regression) == [
+        "scaling was fitted on all rows, as tutorials do; errors are in units of scaled targets"
+    ]
+    assert _scaling_lines(settings_of("diabetes")["standardize"]) == []
+
+
+def test_impossible_scalings_are_said():
+    from lossbench.errors import UsageError
+
+    with pytest.raises(UsageError, match=r"dataset\.standardize\.x must be one of none, standard, minmax, robust"):
+        cell_of("dataset=diabetes", "dataset.standardize.x=max")
+    with pytest.raises(UsageError, match=r"dataset\.standardize\.metrics must be one of original, scaled"):
+        cell_of("dataset=diabetes", "dataset.standardize.metrics=both")
+    with pytest.raises(UsageError, match=r"dataset\.standardize\.y must be none for two classes"):
+        cell_of("dataset=circles", "dataset.standardize.y=robust")
+
+
+def test_a_setting_that_does_nothing_changes_no_key():
+    """Classes have no unit; in scaled units are the numbers that there were before one could choose."""
+    keys = {cell_of("dataset=circles", f"dataset.standardize.metrics={unit}").key for unit in ("original", "scaled")}
+    assert len(keys) == 1
+    keys = {cell_of("dataset=diabetes", f"dataset.standardize.metrics={unit}").key for unit in ("original", "scaled")}
+    assert len(keys) == 2
+
+
+def test_the_least_gain_of_early_stopping_is_in_the_targets_own_unit():
+    split = ["dataset.split.validation=0.2", "dataset.split.train=0.4", "select=best"]
+    cell = cell_of("dataset=diabetes", *split, "early_stopping.patience=2", "early_stopping.min_delta=3")
+    prepared = PreparedCell(cell)
+    scale = prepared.dataset.target_scaling.scale[0]
+    assert scale > 50
+    assert prepared.structure.min_delta == pytest.approx(3 / scale)
