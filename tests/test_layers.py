@@ -32,6 +32,9 @@ MODEL = (
     "losses.classes",
     "models",
     "metrics.evaluate",
+    "metrics.calibration",
+    "metrics.classes",
+    "metrics.numbers",
     "naive",
     "trainer",
 )

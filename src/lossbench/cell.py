@@ -19,11 +19,19 @@ import numpy as np
 
 from lossbench import quiet_tensorflow  # noqa: F401
 from lossbench.config import KEY_SETTINGS
-from lossbench.datasets.loading import Dataset, load
+from lossbench.datasets.loading import Dataset, Part, load
 from lossbench.losses.choice import CUSTOM, parameter_values
-from lossbench.metrics.evaluate import Scores, evaluate
+from lossbench.metrics.calibration import calibrated_scores
+from lossbench.metrics.classes import Scores
+from lossbench.metrics.evaluate import evaluate
 from lossbench.metrics.table import MAIN_METRICS
-from lossbench.naive import ceiling_scores, constant_raw_prediction, is_stuck, naive_scores
+from lossbench.naive import (
+    ceiling_scores,
+    constant_raw_prediction,
+    is_stuck,
+    naive_calibrated_scores,
+    naive_scores,
+)
 from lossbench.own_functions import make_importable
 from lossbench.plan import Cell
 from lossbench.results import DIVERGED, FAILED, FINISHED, RunInfo, write_arrays, write_part, write_text
@@ -74,15 +82,29 @@ class PreparedCell:
     @cached_property
     def naive(self) -> Scores:
         """The naive predictor's metrics, by ``split/metric``."""
-        splits, n_classes = self.dataset.splits, self.dataset.n_classes
-        scores = {name: naive_scores(self.cell.pair, splits["train"].y, s.y, n_classes) for name, s in splits.items()}
-        return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}
+        splits, n_classes, y_train = self.dataset.splits, self.dataset.n_classes, self.dataset.splits["train"].y
+        scores = {
+            name: naive_scores(self.cell.pair, y_train, part.y, n_classes, ordered=self.dataset.ordered)
+            for name, part in splits.items()
+        }
+        if self.calibrates:
+            scores["test"] |= naive_calibrated_scores(y_train, splits["test"].y, n_classes)
+        return _by_split(scores)
 
     @cached_property
     def ceiling(self) -> Scores:
         """What the best possible predictor reaches, by ``split/metric``, where the generator's optimum is known."""
-        scores = {name: ceiling_scores(self.cell.task, s.y, s.optimum) for name, s in self.dataset.splits.items()}
-        return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}
+        return _by_split(
+            {
+                name: ceiling_scores(self.cell.task, part.y, part.optimum, ordered=self.dataset.ordered)
+                for name, part in self.dataset.splits.items()
+            }
+        )
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether probabilities are also judged after a calibration on the validation split."""
+        return self.cell.task in ("binary", "multiclass") and "validation" in self.dataset.splits
 
     @cached_property
     def naive_loss(self) -> float:
@@ -203,11 +225,7 @@ def _describe(
 ) -> tuple[RunInfo, dict[str, np.ndarray]]:
     cell, splits = prepared.cell, prepared.dataset.splits
     raw = _raw_predictions(prepared, trained)
-    scores = {
-        f"{split}/{name}": value
-        for split, part in splits.items()
-        for name, value in evaluate(cell.pair, part.y, raw[split]).items()
-    }
+    scores = _by_split(_scores(prepared, splits, raw))
     metric = MAIN_METRICS[cell.task]
     stuck = not trained.diverged_epoch and is_stuck(
         metric,
@@ -235,6 +253,20 @@ def _describe(
         naive=prepared.naive,
     )
     return info, arrays
+
+
+def _scores(prepared: PreparedCell, splits: dict[str, Part], raw: dict[str, np.ndarray]) -> dict[str, Scores]:
+    """Return a run's metrics for each split."""
+    pair, ordered = prepared.cell.pair, prepared.dataset.ordered
+    scores = {name: evaluate(pair, part.y, raw[name], ordered=ordered) for name, part in splits.items()}
+    if prepared.calibrates:
+        validation, test = splits["validation"], splits["test"]
+        scores["test"] |= calibrated_scores(pair, validation.y, raw["validation"], test.y, raw["test"])
+    return scores
+
+
+def _by_split(scores: dict[str, Scores]) -> Scores:
+    return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}
 
 
 def _raw_predictions(prepared: PreparedCell, trained: Trained) -> dict[str, np.ndarray]:

@@ -40,7 +40,8 @@ class Part:
 class Dataset:
     """A data set: its splits by name (empty ones left out), its task and what identifies it.
 
-    ``n_classes`` is 0 where targets are numbers, and the number of labels where there are several.
+    ``n_classes`` is 0 where targets are numbers, and the number of labels where there are several; ``ordered`` says
+    whether the classes are in an order.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Dataset:
     n_classes: int
     splits: dict[str, Part]
     digest: str
+    ordered: bool = False
 
     @property
     def n_features(self) -> int:
@@ -101,6 +103,7 @@ def _load(settings_json: str) -> Dataset:
             for name, part in rows.items()
         },
         digest=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:16],
+        ordered=info.ordered,
     )
 
 
