@@ -32,6 +32,7 @@ MODEL = (
     "losses.classes",
     "models",
     "metrics.evaluate",
+    "corruption",
     "metrics.calibration",
     "metrics.classes",
     "metrics.numbers",

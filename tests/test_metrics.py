@@ -304,8 +304,8 @@ def test_best_constant_of_each_kind():
 
 
 def test_stuck_needs_both_metric_and_loss_to_be_no_better():
-    assert is_stuck("accuracy", 0.5, 0.5, 1.0, 1.0)
-    assert not is_stuck("accuracy", 0.51, 0.5, 1.0, 1.0)
-    assert not is_stuck("accuracy", 0.5, 0.5, 0.9, 1.0)
-    assert is_stuck("rmse", 1.1, 1.0, 1.3, 1.0)
-    assert not is_stuck("rmse", 0.9, 1.0, 1.3, 1.0)
+    assert is_stuck("accuracy", 0.5, 0.5, 1.0, lambda: 1.0)
+    assert not is_stuck("accuracy", 0.51, 0.5, 1.0, lambda: 1.0)
+    assert not is_stuck("accuracy", 0.5, 0.5, 0.9, lambda: 1.0)
+    assert is_stuck("rmse", 1.1, 1.0, 1.3, lambda: 1.0)
+    assert not is_stuck("rmse", 0.9, 1.0, 1.3, lambda: 1.0)

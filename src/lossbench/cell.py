@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from lossbench import quiet_tensorflow  # noqa: F401
-from lossbench.config import KEY_SETTINGS
+from lossbench.config import KEY_SETTINGS, is_corrupted
+from lossbench.corruption import corrupted, kept_rows
 from lossbench.datasets.loading import Dataset, Part, load
 from lossbench.losses.choice import CUSTOM, parameter_values
 from lossbench.metrics.calibration import calibrated_scores
@@ -60,13 +61,26 @@ class PreparedCell:
 
     @cached_property
     def data(self) -> Data:
-        """Its data as its programs take them."""
+        """Its clean data as its programs take them."""
         return training.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes)
+
+    def splits(self, seed: int) -> dict[str, Part]:
+        """Return the splits as the run of a seed gets them: the training split may be corrupted."""
+        clean, settings = self.dataset.splits, self.cell.settings["corruption"]
+        return clean | {"train": corrupted(settings, clean["train"], self.dataset.n_classes, seed)}
+
+    def data_of(self, splits: dict[str, Part]) -> Data:
+        """Return a run's splits as its program takes them; what is clean is shared by all runs."""
+        clean, train = self.data, splits["train"]
+        if train is self.dataset.splits["train"]:
+            return clean
+        given = training.make_data(self.cell.pair, {"train": train}, self.dataset.n_classes)
+        return Data(clean.x | given.x, clean.y | given.y, clean.target | given.target)
 
     @cached_property
     def structure(self) -> Structure:
-        """What its program is compiled for."""
-        return training.make_structure(self.cell.settings, self.cell.pair, self.data)
+        """What its program is compiled for: the same for every seed."""
+        return training.make_structure(self.cell.settings, self.cell.pair, self.data_of(self.splits(0)))
 
     @cached_property
     def hyperparameters(self) -> Hyperparameters:
@@ -108,9 +122,12 @@ class PreparedCell:
 
     @cached_property
     def naive_loss(self) -> float:
-        """The cell's own loss of its best constant prediction, on the training split."""
-        pair, y = self.cell.pair, self.dataset.splits["train"].y
-        n_classes, parameters = self.dataset.n_classes, self.hyperparameters.loss
+        """The cell's own loss of its best constant prediction, on the clean training split."""
+        return self.naive_loss_on(self.dataset.splits["train"].y)
+
+    def naive_loss_on(self, y: np.ndarray) -> float:
+        """Return the cell's own loss of the best constant prediction of targets."""
+        pair, n_classes, parameters = self.cell.pair, self.dataset.n_classes, self.hyperparameters.loss
         of_constant = training.mean_loss(pair, y, n_classes, parameters)
         return of_constant(constant_raw_prediction(pair, y, n_classes, parameters, of_constant))
 
@@ -208,10 +225,11 @@ def _train_all(prepared: PreparedCell, folder: Path, seeds: list[int], n_threads
 def _run(prepared: PreparedCell, folder: Path, seed: int, stop: threading.Event) -> None:
     cell, started = prepared.cell, time.time()
     try:
+        splits = prepared.splits(seed)
         trained = TRAIN[cell.settings["trainer"]](
-            prepared.structure, prepared.data, prepared.hyperparameters, seed, stop.is_set
+            prepared.structure, prepared.data_of(splits), prepared.hyperparameters, seed, stop.is_set
         )
-        info, arrays = _describe(prepared, seed, trained, started)
+        info, arrays = _describe(prepared, seed, splits, trained, started)
         write_part(folder, info, arrays)
     except training.StoppedError:
         return
@@ -221,23 +239,21 @@ def _run(prepared: PreparedCell, folder: Path, seed: int, stop: threading.Event)
 
 
 def _describe(
-    prepared: PreparedCell, seed: int, trained: Trained, started: float
+    prepared: PreparedCell, seed: int, splits: dict[str, Part], trained: Trained, started: float
 ) -> tuple[RunInfo, dict[str, np.ndarray]]:
-    cell, splits = prepared.cell, prepared.dataset.splits
-    raw = _raw_predictions(prepared, trained)
+    cell = prepared.cell
+    raw = _raw_predictions(prepared, splits, trained)
     scores = _by_split(_scores(prepared, splits, raw))
-    metric = MAIN_METRICS[cell.task]
-    stuck = not trained.diverged_epoch and is_stuck(
-        metric,
-        scores[f"train/{metric}"],
-        prepared.naive[f"train/{metric}"],
-        float(trained.curves["train/loss"][-1]),
-        prepared.naive_loss,
-    )
+    score, loss = scores[f"train/{MAIN_METRICS[cell.task]}"], float(trained.curves["train/loss"][-1])
+    stuck = not trained.diverged_epoch and _is_stuck(prepared, splits["train"], score, loss)
     arrays = {"epochs": trained.epochs}
     arrays |= {f"curve/{name}": curve for name, curve in trained.curves.items()}
     arrays |= {f"weight/{i}": weight for i, weight in enumerate(trained.weights)}
     arrays |= {f"raw/{name}": values for name, values in raw.items() if name in splits}
+    if is_corrupted(cell.settings):
+        clean, n_classes = prepared.dataset.splits["train"], prepared.dataset.n_classes
+        rows = kept_rows(cell.settings["corruption"], clean.y, n_classes, seed)
+        arrays |= {"train/y": splits["train"].y, "train/rows": rows.astype(np.int32)}
     if prepared.grid is not None:
         arrays |= {"grid/raw": raw["grid"], "grid/x0": prepared.grid[0], "grid/x1": prepared.grid[1]}
     info = RunInfo(
@@ -255,6 +271,16 @@ def _describe(
     return info, arrays
 
 
+def _is_stuck(prepared: PreparedCell, train: Part, score: float, loss: float) -> bool:
+    """Say whether a run is stuck: no better than the best constant for the targets that it was given."""
+    metric = MAIN_METRICS[prepared.cell.task]
+    if not is_corrupted(prepared.cell.settings):
+        naive = prepared.naive[f"train/{metric}"]
+        return is_stuck(metric, score, naive, loss, lambda: prepared.naive_loss)
+    naive = naive_scores(prepared.cell.pair, train.y, train.y, prepared.dataset.n_classes)[metric]
+    return is_stuck(metric, score, naive, loss, lambda: prepared.naive_loss_on(train.y))
+
+
 def _scores(prepared: PreparedCell, splits: dict[str, Part], raw: dict[str, np.ndarray]) -> dict[str, Scores]:
     """Return a run's metrics for each split."""
     pair, ordered = prepared.cell.pair, prepared.dataset.ordered
@@ -269,9 +295,9 @@ def _by_split(scores: dict[str, Scores]) -> Scores:
     return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}
 
 
-def _raw_predictions(prepared: PreparedCell, trained: Trained) -> dict[str, np.ndarray]:
+def _raw_predictions(prepared: PreparedCell, splits: dict[str, Part], trained: Trained) -> dict[str, np.ndarray]:
     """Return the raw predictions of every split and of the decision grid."""
-    inputs = {name: part.x for name, part in prepared.dataset.splits.items()}
+    inputs = {name: part.x for name, part in splits.items()}
     if prepared.grid is not None:
         first, second = np.meshgrid(*prepared.grid, indexing="ij")
         inputs["grid"] = np.stack([first.ravel(), second.ravel()], axis=1)

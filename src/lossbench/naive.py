@@ -216,10 +216,11 @@ def _raw_of_shares(pair: Pair, shares: np.ndarray) -> np.ndarray:
     return HEADS[pair.head].invert(np.array([prediction]))
 
 
-def is_stuck(metric: str, score: float, naive_score: float, loss: float, naive_loss: float) -> bool:
+def is_stuck(metric: str, score: float, naive_score: float, loss: float, naive_loss: Callable[[], float]) -> bool:
     """Say whether a run ended no better than the best constant, both by its main metric and by its own loss.
 
-    A millionth is allowed: a network that gives a constant reaches the best one but for rounding.
+    The constant's loss, which may have to be searched for, is asked for where the metric says so. A millionth is
+    allowed: a network that gives a constant reaches the best one but for rounding.
     """
     worse_score = score >= naive_score * (1 - 1e-6) if metric == "rmse" else score <= naive_score * (1 + 1e-6)
-    return bool(worse_score and loss >= naive_loss - 1e-6 * max(1.0, abs(naive_loss)))
+    return bool(worse_score and loss >= (least := naive_loss()) - 1e-6 * max(1.0, abs(least)))

@@ -11,6 +11,9 @@ from lossbench.datasets.table import DATASETS, n_outputs
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.table import Pair
 
+# Swept settings that make other data, and so another comparison.
+OF_THE_DATA = ("dataset.", "corruption")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -19,7 +22,7 @@ class Cell:
     Attributes
     ----------
     name : str
-        ``circles/hinge/tanh``, then ``/key=value`` for each swept key.
+        ``circles/hinge/tanh``, then ``/key=value`` for each swept key, and for ``corruption`` where there is one.
     key : str
         Hash of the settings that make its numbers.
     settings : dict
@@ -68,14 +71,14 @@ class Cell:
     @property
     def label(self) -> str:
         """The loss and its swept settings by their last names, with a dagger outside the loss's domain."""
-        swept = [part for part in self.name.split("/")[3:] if not part.startswith("dataset.")]
+        swept = [part for part in self.name.split("/")[3:] if not part.startswith(OF_THE_DATA)]
         short = [f"{key.split('.')[-1]}={value}" for key, _, value in (part.partition("=") for part in swept)]
         return "/".join([self.loss + ("†" if self.outside_domain else ""), *short])
 
     @property
     def data(self) -> str:
-        """The data set with its own swept settings: what cells must share to be compared."""
-        swept = [part for part in self.name.split("/")[3:] if part.startswith("dataset.")]
+        """The data set with its own swept settings and its corruption: what cells must share to be compared."""
+        swept = [part for part in self.name.split("/")[3:] if part.startswith(OF_THE_DATA)]
         return "/".join([self.dataset, *swept])
 
     @property
@@ -98,6 +101,8 @@ class Plan:
         What others printed for some cells: dataset, loss, metric, train, test.
     hydra : list of str
         Overrides of Hydra's own config.
+    report : dict
+        What the tables show: ``metrics``, beside the main one.
     """
 
     name: str
@@ -110,6 +115,7 @@ class Plan:
     published: list[dict[str, Any]] = field(default_factory=list)
     hydra: list[str] = field(default_factory=list)
     tracking: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
     rerun: str = "none"
     only_plan: bool = False
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from lossbench.arguments import ALL, Arguments, encode, unique
 from lossbench.compose import check_launcher, composed, hydra_started, plain, typed
-from lossbench.config import GROUPS, cell_key, validate, validate_loss
+from lossbench.config import GROUPS, cell_key, is_corrupted, validate, validate_loss
 from lossbench.datasets.table import DATASETS, DatasetInfo, n_outputs, scaled_target_range
 from lossbench.errors import Problem, UsageError
 from lossbench.heads import TASKS
@@ -20,7 +20,7 @@ from lossbench.losses.table import ALIASES, BASELINES, LOSSES, losses_for, outsi
 from lossbench.plan import Cell, Plan
 
 # Settings of the whole sweep: they make no cells and give it no other name.
-SWEEP_SETTINGS = ("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri")
+SWEEP_SETTINGS = ("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri", "report.metrics")
 
 
 def make_plan(arguments: Arguments, command: str) -> Plan:
@@ -55,6 +55,7 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         published=plain(common.published) if _as_published(grids, arguments) else [],
         hydra=arguments.hydra,
         tracking=first["tracking"],
+        report=first["report"],
         rerun=first["rerun"],
         only_plan=first["plan"],
     )
@@ -78,7 +79,11 @@ class _Draft:
     @property
     def swept_settings(self) -> dict[str, Any]:
         both = {**self.choices, **self.values}
-        return {key: both[key] for key in self.swept}
+        swept = {key: both[key] for key in self.swept}
+        if is_corrupted(self.settings) and not any(key.startswith("corruption") for key in swept):
+            # Said of one cell alone too: its data are others than those of the same cell without it.
+            swept["corruption"] = self.settings["corruption"]["name"]
+        return swept
 
 
 def _short(value: Any) -> str:

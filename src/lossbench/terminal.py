@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lossbench.comparison import mean_interval
-from lossbench.metrics.table import MAIN_METRICS, lower_is_better
+from lossbench.metrics.table import MAIN_METRICS, METRICS, lower_is_better
 from lossbench.plan import Cell, Plan
 from lossbench.results import DIVERGED, FAILED, CellResults, Run
 
@@ -101,7 +101,7 @@ class Terminal:
         self.line("  " + "  ".join([*names[1:], n_runs, value.ljust(15), tail]))
 
     def summary(self, results: list[CellResults]) -> None:
-        """Print a table for each data set, best first, and the published values where there are some."""
+        """Print tables for each data set, best first, and the published values where there are some."""
         for text in summary_lines(self.plan, results):
             self.line(text)
 
@@ -119,7 +119,11 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
     """Return the tables at the end of a sweep."""
     lines: list[str] = []
     for data in dict.fromkeys(result.cell.data for result in results):
-        lines += ["", *_data_table([result for result in results if result.cell.data == data])]
+        together = [result for result in results if result.cell.data == data]
+        task = together[0].cell.task
+        further = [metric for metric in plan.report.get("metrics", []) if task in METRICS[metric].tasks]
+        for metric in dict.fromkeys([MAIN_METRICS[task], *further]):
+            lines += ["", *_data_table(together, metric)]
     if any(result.cell.outside_domain for result in results):
         lines += ["", "† the targets lie outside the loss's domain: its formula does not mean there what it says."]
     if plan.published:
@@ -127,9 +131,9 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
     return lines
 
 
-def ranked(results: list[CellResults]) -> list[CellResults]:
-    """Return the cells of one data set by their main metric, best first; those without a value last."""
-    metric = MAIN_METRICS[results[0].cell.task]
+def ranked(results: list[CellResults], metric: str = "") -> list[CellResults]:
+    """Return the cells of one data set by a metric, their main one if none is named: best first, no value last."""
+    metric = metric or MAIN_METRICS[results[0].cell.task]
     sign = 1 if lower_is_better(metric) else -1
 
     def rank(result: CellResults) -> float:
@@ -139,8 +143,7 @@ def ranked(results: list[CellResults]) -> list[CellResults]:
     return sorted(results, key=rank)
 
 
-def _data_table(results: list[CellResults]) -> list[str]:
-    metric = MAIN_METRICS[results[0].cell.task]
+def _data_table(results: list[CellResults], metric: str) -> list[str]:
     order = "lower" if lower_is_better(metric) else "higher"
     floor = next((r.naive.get(f"test/{metric}", math.nan) for r in results if r.naive), math.nan)
     ceiling = next((r.ceiling[f"test/{metric}"] for r in results if f"test/{metric}" in r.ceiling), None)
@@ -153,7 +156,7 @@ def _data_table(results: list[CellResults]) -> list[str]:
             str(result.count(DIVERGED)),
             str(result.n_stuck),
         ]
-        for result in ranked(results)
+        for result in ranked(results, metric)
     ]
     failed = sum(result.count(FAILED) for result in results)
     heading = f"{results[0].cell.data}: test {metric}, mean ± 95 % interval"
