@@ -26,7 +26,9 @@ def mean_and_interval(results: CellResults, name: str) -> str:
     interval = mean_interval(results.scores(name))
     if interval.n == 0:
         return "-"
-    return number(interval.mean) + (f" ± {number(interval.half_width)}" if interval.n > 1 else "")
+    # Equal runs differ by the rounding of their mean: no interval to speak of.
+    half = interval.half_width if interval.half_width > 1e-12 * abs(interval.mean) else 0.0
+    return number(interval.mean) + (f" ± {number(half)}" if interval.n > 1 else "")
 
 
 class Terminal:
