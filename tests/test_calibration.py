@@ -99,6 +99,11 @@ def test_constant_scores_become_the_class_shares():
     np.testing.assert_allclose(fit_calibration(y, np.ones((4, 3)))(np.ones((1, 3))), [[1 / 3] * 3])
 
 
+def test_a_validation_split_of_one_class_makes_that_class_likely():
+    score = np.linspace(-2, 2, 50)
+    assert fit_calibration(np.zeros(50, int), score)(score).max() < 0.1
+
+
 def test_predictions_that_are_not_finite_have_no_calibration():
     y, raw = np.array([0, 1]), np.array([[0.0], [np.inf]])
     assert calibrated_scores(HINGE, y, np.zeros((2, 1)), y, raw) == {}

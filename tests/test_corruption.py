@@ -9,7 +9,7 @@ from conftest import run
 from test_arguments import message, plan
 from test_trainer import assert_close, bits
 
-from lossbench.cell import PreparedCell
+from lossbench.cell import PreparedCell, _is_stuck
 from lossbench.corruption import corrupted, kept_rows
 from lossbench.datasets.loading import Part
 from lossbench.results import read_run
@@ -163,6 +163,18 @@ def test_runs_do_not_depend_on_what_runs_before_or_beside_them():
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(trained, [1, 2, 0, 1, 0, 2])) == [alone[seed] for seed in (1, 2, 0, 1, 0, 2)]
     assert len({*alone.values(), bits(clean)}) == 4
+
+
+def test_a_run_is_stuck_by_what_it_was_given():
+    """Nine in ten of class 0 are nothing learned, where that is the share of class 0 that was given."""
+    cell = prepared("imbalance")
+    train = cell.splits(0)["train"]
+    share = np.mean(train.y == 0)
+    assert share > 0.8
+    assert _is_stuck(cell, train, share, 10.0)
+    assert not _is_stuck(cell, train, share + 0.01, 10.0)
+    assert not _is_stuck(cell, train, share, cell.naive_loss_on(train.y) - 0.01)
+    assert cell.naive["train/accuracy"] == pytest.approx(0.5, abs=0.1)
 
 
 # ---- The plan.

@@ -63,7 +63,9 @@ _ROWS = (
     Metric("roc_auc", _CLASSES, "chance that a sample of the class scores above another; mean over classes"),
     Metric("average_precision", _CLASSES, "area below precision over recall; several classes: mean over them"),
     *(
-        Metric(f"top_{k}_accuracy", _SEVERAL, f"share whose class is among the {k} of largest output; of more classes")
+        Metric(
+            f"top_{k}_accuracy", _SEVERAL, f"share whose class is among the {k} of largest output; where there are more"
+        )
         for k in TOP_COUNTS
     ),
     Metric("class_mae", _SEVERAL, "ordered classes: how many classes the decision is off, mean", True),
