@@ -7,7 +7,7 @@ import pytest
 from conftest import environment, run
 
 from lossbench.arguments import choices_of, read_flags, read_overrides
-from lossbench.config import GROUPS
+from lossbench.config import CORRUPTED_TASKS, GROUPS
 from lossbench.errors import MissingEnvironmentError, UsageError
 from lossbench.heads import HEADS
 from lossbench.losses.table import LOSSES
@@ -294,6 +294,8 @@ def test_every_choice_of_every_group_composes(group, tmp_path):
             task = "binary" if name == "auto" else next(iter(HEADS[name].encodings))
             loss = "gaussian_nll" if name == "gaussian" else "mse"
             argv += [f"dataset={DATASET_OF[task]}", f"loss={loss}"]
+        if group == "corruption":
+            argv += [f"dataset={DATASET_OF[CORRUPTED_TASKS.get(name, ['binary'])[0]]}"]
         if group == "loss":
             task = "binary" if name == "auto" else next(iter(LOSSES[name].encodings), "regression")
             argv += [f"dataset={DATASET_OF[task]}", *NEEDED.get(name, [])]

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from lossbench.comparison import mean_interval, mean_intervals
+from lossbench.terminal import mean_and_interval
 
 
 @pytest.mark.parametrize("n", [2, 5, 30])
@@ -37,3 +38,11 @@ def test_coverage_on_normal_data():
     _, low, high, _ = mean_intervals(rng.normal(size=(10, 4000)))
     # 95 % within four standard errors of the simulation.
     assert abs(np.mean((low <= 0) & (high >= 0)) - 0.95) < 4 * (0.95 * 0.05 / 4000) ** 0.5
+
+
+def test_the_interval_of_equal_runs_is_zero_and_not_the_rounding_of_their_mean():
+    class Results:
+        def scores(self, name):
+            return np.full(3, 0.9733333333333334)
+
+    assert mean_and_interval(Results(), "test/accuracy") == "0.973 ± 0.000"

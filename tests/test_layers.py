@@ -38,6 +38,10 @@ MODEL = (
     "losses.classes",
     "models",
     "metrics.evaluate",
+    "corruption",
+    "metrics.calibration",
+    "metrics.classes",
+    "metrics.numbers",
     "naive",
     "trainer",
 )

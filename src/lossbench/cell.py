@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from itertools import islice
@@ -19,13 +19,21 @@ from typing import Any
 import numpy as np
 
 from lossbench import quiet_tensorflow  # noqa: F401
-from lossbench.config import KEY_SETTINGS
-from lossbench.datasets.loading import Dataset, load
-from lossbench.heads import HEADS
+from lossbench.config import KEY_SETTINGS, is_corrupted
+from lossbench.corruption import corrupted, kept_rows
+from lossbench.datasets.loading import Dataset, Part, load
 from lossbench.losses.choice import CUSTOM
-from lossbench.metrics.evaluate import Scores, evaluate
+from lossbench.metrics.calibration import calibrated_scores
+from lossbench.metrics.classes import Scores
+from lossbench.metrics.evaluate import evaluate
 from lossbench.metrics.table import MAIN_METRICS
-from lossbench.naive import ceiling_scores, constant_raw_prediction, is_stuck, naive_scores
+from lossbench.naive import (
+    ceiling_scores,
+    constant_raw_prediction,
+    is_stuck,
+    naive_calibrated_scores,
+    naive_scores,
+)
 from lossbench.own_functions import make_importable
 from lossbench.plan import Cell
 from lossbench.results import DIVERGED, FAILED, FINISHED, RunInfo, write_arrays, write_part, write_text
@@ -69,15 +77,26 @@ class PreparedCell:
 
     @cached_property
     def data(self) -> Data:
-        """Its data as its programs take them."""
-        scaling = self.dataset.target_scaling
-        unit = scaling.unit if scaling is not None else (1.0,)
-        return training.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes, unit)
+        """Its clean data as its programs take them."""
+        return training.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes, self.dataset.unit)
+
+    def splits(self, seed: int) -> dict[str, Part]:
+        """Return the splits as the run of a seed gets them: the training split may be corrupted."""
+        clean, settings = self.dataset.splits, self.cell.settings["corruption"]
+        return clean | {"train": corrupted(settings, clean["train"], self.dataset.n_classes, seed)}
+
+    def data_of(self, splits: dict[str, Part]) -> Data:
+        """Return a run's splits as its program takes them; what is clean is shared by all runs."""
+        clean, train = self.data, splits["train"]
+        if train is self.dataset.splits["train"]:
+            return clean
+        given = training.make_data(self.cell.pair, {"train": train}, self.dataset.n_classes)
+        return Data(clean.x | given.x, clean.y | given.y, clean.target | given.target, clean.unit)
 
     @cached_property
     def structure(self) -> Structure:
-        """What its program is compiled for."""
-        return training.make_structure(self.settings, self.cell.pair, self.data)
+        """What its program is compiled for: the same for every seed."""
+        return training.make_structure(self.settings, self.cell.pair, self.data_of(self.splits(0)))
 
     @cached_property
     def hyperparameters(self) -> Hyperparameters:
@@ -87,47 +106,45 @@ class PreparedCell:
     @cached_property
     def naive(self) -> Scores:
         """The naive predictor's metrics, by ``split/metric``."""
-        n_classes, y = self.dataset.n_classes, {name: self.in_unit(s.y) for name, s in self.dataset.splits.items()}
-        scores = {name: naive_scores(self.cell.pair, y["train"], values, n_classes) for name, values in y.items()}
-        return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}
+        dataset = self.dataset
+        n_classes, y = dataset.n_classes, {name: dataset.in_unit(part.y) for name, part in dataset.splits.items()}
+        scores = {
+            name: naive_scores(self.cell.pair, y["train"], values, n_classes, ordered=dataset.ordered)
+            for name, values in y.items()
+        }
+        if self.calibrates:
+            scores["test"] |= naive_calibrated_scores(y["train"], y["test"], n_classes)
+        return _by_split(scores)
 
     @cached_property
     def ceiling(self) -> Scores:
         """What the best possible predictor reaches, by ``split/metric``, where the generator's optimum is known."""
-        scores = {}
-        for name, split in self.dataset.splits.items():
-            optimum = {key: self.in_unit(values) for key, values in split.optimum.items()}
-            scores[name] = ceiling_scores(self.cell.task, self.in_unit(split.y), optimum)
-        return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}
+        dataset, scores = self.dataset, {}
+        for name, part in dataset.splits.items():
+            optimum = {key: dataset.in_unit(values) for key, values in part.optimum.items()}
+            scores[name] = ceiling_scores(self.cell.task, dataset.in_unit(part.y), optimum, ordered=dataset.ordered)
+        return _by_split(scores)
 
-    def in_unit(self, values: np.ndarray) -> np.ndarray:
-        """Return targets, or predictions of them, in the unit that the metrics are in."""
-        scaling = self.dataset.target_scaling
-        return values if scaling is None else scaling.original(values)
-
-    def scores(self, y: np.ndarray, raw: np.ndarray) -> Scores:
-        """Return all metrics of raw predictions, in their unit."""
-        pair = self.cell.pair
-        if self.dataset.target_scaling is None:
-            return evaluate(pair, y, raw)
-        # In the targets' own unit a prediction is what a linear head would give.
-        prediction = HEADS[pair.head].activate(np.asarray(raw, np.float64))[:, : y.shape[1]]
-        return evaluate(replace(pair, head="linear"), self.in_unit(y), self.in_unit(prediction))
+    @property
+    def calibrates(self) -> bool:
+        """Whether probabilities are also judged after a calibration on the validation split."""
+        return self.cell.task in ("binary", "multiclass") and "validation" in self.dataset.splits
 
     def curves(self, trained: Trained) -> dict[str, np.ndarray]:
         """Return the curves of a training, that of the main metric in the metrics' unit."""
-        scaling, metric = self.dataset.target_scaling, f"/{MAIN_METRICS[self.cell.task]}"
-        if scaling is None:
-            return trained.curves
-        # The other outputs' errors were counted in the first one's scale.
-        factor = np.float32(scaling.scale[0])
-        return {name: curve * factor if name.endswith(metric) else curve for name, curve in trained.curves.items()}
+        metric = f"/{MAIN_METRICS[self.cell.task]}"
+        # The other outputs' errors were counted in the first one's unit.
+        unit = np.float32(self.dataset.unit[0])
+        return {name: curve * unit if name.endswith(metric) else curve for name, curve in trained.curves.items()}
 
     @cached_property
     def naive_loss(self) -> float:
-        """The cell's own loss of its best constant prediction, on the training split."""
-        pair, y = self.cell.pair, self.dataset.splits["train"].y
-        n_classes, parameters = self.dataset.n_classes, self.hyperparameters.loss
+        """The cell's own loss of its best constant prediction, on the clean training split."""
+        return self.naive_loss_on(self.dataset.splits["train"].y)
+
+    def naive_loss_on(self, y: np.ndarray) -> float:
+        """Return the cell's own loss of the best constant prediction of targets."""
+        pair, n_classes, parameters = self.cell.pair, self.dataset.n_classes, self.hyperparameters.loss
         of_constant = training.mean_loss(pair, y, n_classes, parameters)
         return of_constant(constant_raw_prediction(pair, y, n_classes, parameters, of_constant))
 
@@ -256,10 +273,11 @@ def _train_all(prepared: PreparedCell, folder: Path, seeds: list[int], n_threads
 def _run(prepared: PreparedCell, folder: Path, seed: int, stop: threading.Event) -> None:
     cell, started = prepared.cell, time.time()
     try:
+        splits = prepared.splits(seed)
         trained = TRAIN[cell.settings["trainer"]](
-            prepared.structure, prepared.data, prepared.hyperparameters, seed, stop.is_set
+            prepared.structure, prepared.data_of(splits), prepared.hyperparameters, seed, stop.is_set
         )
-        info, arrays = _describe(prepared, seed, trained, started)
+        info, arrays = _describe(prepared, seed, splits, trained, started)
         write_part(folder, info, arrays)
     except training.StoppedError:
         return
@@ -269,27 +287,21 @@ def _run(prepared: PreparedCell, folder: Path, seed: int, stop: threading.Event)
 
 
 def _describe(
-    prepared: PreparedCell, seed: int, trained: Trained, started: float
+    prepared: PreparedCell, seed: int, splits: dict[str, Part], trained: Trained, started: float
 ) -> tuple[RunInfo, dict[str, np.ndarray]]:
-    cell, splits = prepared.cell, prepared.dataset.splits
-    raw = _raw_predictions(prepared, trained)
-    scores = {
-        f"{split}/{name}": value
-        for split, part in splits.items()
-        for name, value in prepared.scores(part.y, raw[split]).items()
-    }
-    metric = MAIN_METRICS[cell.task]
-    stuck = not trained.diverged_epoch and is_stuck(
-        metric,
-        scores[f"train/{metric}"],
-        prepared.naive[f"train/{metric}"],
-        float(trained.curves["train/loss"][-1]),
-        prepared.naive_loss,
-    )
+    cell = prepared.cell
+    raw = _raw_predictions(prepared, splits, trained)
+    scores = _by_split(_scores(prepared, splits, raw))
+    score, loss = scores[f"train/{MAIN_METRICS[cell.task]}"], float(trained.curves["train/loss"][-1])
+    stuck = not trained.diverged_epoch and _is_stuck(prepared, splits["train"], score, loss)
     arrays = {"epochs": trained.epochs}
     arrays |= {f"curve/{name}": curve for name, curve in prepared.curves(trained).items()}
     arrays |= {f"weight/{i}": weight for i, weight in enumerate(trained.weights)}
     arrays |= {f"raw/{name}": values for name, values in raw.items() if name in splits}
+    if is_corrupted(cell.settings):
+        clean, n_classes = prepared.dataset.splits["train"], prepared.dataset.n_classes
+        rows = kept_rows(cell.settings["corruption"], clean.y, n_classes, seed)
+        arrays |= {"train/y": splits["train"].y, "train/rows": rows.astype(np.int32)}
     if prepared.grid is not None:
         arrays |= {"grid/raw": raw["grid"], "grid/x0": prepared.grid[0], "grid/x1": prepared.grid[1]}
     info = RunInfo(
@@ -309,9 +321,37 @@ def _describe(
     return info, arrays
 
 
-def _raw_predictions(prepared: PreparedCell, trained: Trained) -> dict[str, np.ndarray]:
+def _is_stuck(prepared: PreparedCell, train: Part, score: float, loss: float) -> bool:
+    """Say whether a run is stuck: no better than the best constant for the targets that it was given."""
+    metric = MAIN_METRICS[prepared.cell.task]
+    if not is_corrupted(prepared.cell.settings):
+        naive = prepared.naive[f"train/{metric}"]
+        return is_stuck(metric, score, naive, loss, lambda: prepared.naive_loss)
+    y = prepared.dataset.in_unit(train.y)
+    naive = naive_scores(prepared.cell.pair, y, y, prepared.dataset.n_classes)[metric]
+    return is_stuck(metric, score, naive, loss, lambda: prepared.naive_loss_on(train.y))
+
+
+def _scores(prepared: PreparedCell, splits: dict[str, Part], raw: dict[str, np.ndarray]) -> dict[str, Scores]:
+    """Return a run's metrics for each split."""
+    pair, dataset = prepared.cell.pair, prepared.dataset
+    scores = {
+        name: evaluate(pair, part.y, raw[name], ordered=dataset.ordered, in_unit=dataset.in_unit)
+        for name, part in splits.items()
+    }
+    if prepared.calibrates:
+        validation, test = splits["validation"], splits["test"]
+        scores["test"] |= calibrated_scores(pair, validation.y, raw["validation"], test.y, raw["test"])
+    return scores
+
+
+def _by_split(scores: dict[str, Scores]) -> Scores:
+    return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}
+
+
+def _raw_predictions(prepared: PreparedCell, splits: dict[str, Part], trained: Trained) -> dict[str, np.ndarray]:
     """Return the raw predictions of every split and of the decision grid."""
-    inputs = {name: part.x for name, part in prepared.dataset.splits.items()}
+    inputs = {name: part.x for name, part in splits.items()}
     if prepared.grid is not None:
         first, second = np.meshgrid(*prepared.grid, indexing="ij")
         inputs["grid"] = np.stack([first.ravel(), second.ravel()], axis=1)

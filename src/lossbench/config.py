@@ -14,11 +14,12 @@ from typing import Any
 from omegaconf import MISSING
 
 from lossbench.datasets.table import DATASETS, SCALINGS, SPLITS, described, n_outputs, split_counts
-from lossbench.errors import Problem
+from lossbench.errors import Problem, unknown
 from lossbench.heads import ENCODINGS, HEADS, TASKS
 from lossbench.losses.choice import COMPOSITE, CUSTOM
 from lossbench.losses.row import Loss, Parameter
 from lossbench.losses.table import LOSSES
+from lossbench.metrics.table import METRICS
 from lossbench.own_functions import find_function
 from lossbench.seeds import parse_seeds
 from lossbench.space import study_problems
@@ -217,6 +218,43 @@ class EarlyStoppingConfig:
 
 
 @dataclass
+class CorruptionConfig:
+    """Nothing: the training split as it is."""
+
+    name: str = MISSING
+
+
+@dataclass
+class LabelNoiseConfig(CorruptionConfig):
+    """A share of the training labels exchanged for other classes."""
+
+    rate: float = MISSING
+
+
+@dataclass
+class OutliersConfig(CorruptionConfig):
+    """A share of the training targets moved far up or down."""
+
+    rate: float = MISSING
+    scale: float = MISSING
+
+
+@dataclass
+class ImbalanceConfig(CorruptionConfig):
+    """Only a share of one class's training samples kept."""
+
+    share: float = MISSING
+    rare_class: int | None = MISSING
+
+
+@dataclass
+class ReportConfig:
+    """What the tables show."""
+
+    metrics: list[str] = MISSING
+
+
+@dataclass
 class NoTuneConfig:
     """The learning rate is the optimizer's."""
 
@@ -257,6 +295,7 @@ class CellConfig:
     model: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING
+    corruption: Any = MISSING
     tune: Any = MISSING
     seeds: Any = MISSING
     epochs: int = MISSING
@@ -269,6 +308,7 @@ class CellConfig:
     plan: bool = MISSING
     rerun: str = MISSING
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
     grids: list[Any] = MISSING
     published: list[Any] = MISSING
 
@@ -292,9 +332,21 @@ OPTIMIZERS: dict[str, type] = {
     "lion": LionConfig,
 }
 SCHEDULE_TYPES: dict[str, type] = {"constant": ScheduleConfig, "cosine": FallingConfig, "exponential": FallingConfig}
+CORRUPTIONS: dict[str, type] = {
+    "none": CorruptionConfig,
+    "label_noise": LabelNoiseConfig,
+    "outliers": OutliersConfig,
+    "imbalance": ImbalanceConfig,
+}
+# What can be corrupted: targets of these tasks.
+CORRUPTED_TASKS = {
+    "label_noise": ("binary", "multiclass"),
+    "outliers": ("regression",),
+    "imbalance": ("binary", "multiclass"),
+}
 TUNES: dict[str, type] = {"none": NoTuneConfig, "learning_rate": TuneConfig}
 # The groups that make a cell, and all that can be chosen.
-CELL_GROUPS = ("dataset", "head", "loss", "model", "optimizer", "schedule", "tune")
+CELL_GROUPS = ("dataset", "head", "loss", "model", "optimizer", "schedule", "corruption", "tune")
 GROUPS = (*CELL_GROUPS, "tuned", "experiment")
 # What makes a cell's numbers: a positive list. Seeds, tracking, names and the launcher are not in it.
 KEY_SETTINGS = (
@@ -304,6 +356,7 @@ KEY_SETTINGS = (
     "model",
     "optimizer",
     "schedule",
+    "corruption",
     "epochs",
     "batch_size",
     "evaluate_every",
@@ -316,6 +369,7 @@ KEY_SETTINGS = (
 # Settings of ``KEY_SETTINGS`` that change nothing.
 NEUTRAL: dict[str, Any] = {
     "schedule": {"name": "constant", "warmup_epochs": 0},
+    "corruption": {"name": "none"},
     "early_stopping": {"patience": None, "min_delta": 0.0},
     "select": "last",
     "tune": {"name": "none"},
@@ -356,8 +410,20 @@ def schema(group: str, name: str) -> type:
         parameters = () if name == "auto" else LOSSES[name].parameters
         fields = [(p.name, Any if p.matrix else float, field(default=MISSING)) for p in parameters]
         return make_dataclass(f"{name}Config", fields, bases=(LossConfig,))
-    types = {"model": MODELS, "optimizer": OPTIMIZERS, "schedule": SCHEDULE_TYPES, "tune": TUNES}
+    types = {
+        "model": MODELS,
+        "optimizer": OPTIMIZERS,
+        "schedule": SCHEDULE_TYPES,
+        "corruption": CORRUPTIONS,
+        "tune": TUNES,
+    }
     return types[group][name]
+
+
+def is_corrupted(settings: dict[str, Any]) -> bool:
+    """Say whether a cell's runs get a training split that is made worse."""
+    # Plans of sweeps from before there were corruptions do not name one.
+    return settings.get("corruption", {"name": "none"})["name"] != "none"
 
 
 def key_settings(settings: dict[str, Any]) -> dict[str, Any]:
@@ -417,6 +483,9 @@ def _value_problems(settings: dict[str, Any]) -> list[Problem]:
     _check_optimizer(check)
     _check_schedule(check)
     _check_selection(check)
+    _check_corruption(check)
+    unknown_metrics = [name for name in settings["report"]["metrics"] if name not in METRICS]
+    check.problems += [unknown("metric in report.metrics", name, METRICS) for name in unknown_metrics]
     return check.problems
 
 
@@ -677,3 +746,24 @@ def _check_selection(check: _Checker) -> None:
             "give it a count or a share, and take as much from train: dataset.split.train=0.5 "
             "dataset.split.validation=0.1, say.",
         )
+
+
+def _check_corruption(check: _Checker) -> None:
+    corruption, dataset = check.settings["corruption"], check.settings["dataset"]
+    name, info = corruption["name"], DATASETS[dataset["name"]]
+    if name != "none" and info.task not in CORRUPTED_TASKS[name]:
+        wanted = " or ".join(TASKS[task] for task in CORRUPTED_TASKS[name])
+        fitting = [other for other, tasks in CORRUPTED_TASKS.items() if info.task in tasks]
+        check.add(
+            f"corruption={name} is for {wanted}; dataset={info.name} has {TASKS[info.task]}.",
+            f"use corruption={' or corruption='.join(fitting)}." if fitting else "leave it out.",
+        )
+        return
+    if "rate" in corruption:
+        check.within("corruption.rate", 0.0, 1.0)
+    if "scale" in corruption:
+        check.within("corruption.scale", 0.0, 1e6)
+    if "share" in corruption and not 0.0 < corruption["share"] <= 1.0:
+        check.add(f"corruption.share must be above 0 and at most 1; got {corruption['share']:g}.")
+    if corruption.get("rare_class") is not None:
+        check.within("corruption.rare_class", 0, n_outputs(info, dataset) - 1)

@@ -9,7 +9,17 @@ from scipy.stats import expectile
 
 from lossbench.heads import ENCODINGS, HEADS, NUMBER_TASKS, Head
 from lossbench.losses.table import Pair
-from lossbench.metrics.evaluate import Scores, evaluate, of_numbers, of_probabilities
+from lossbench.metrics.classes import (
+    Scores,
+    confusion_matrix,
+    of_confusions,
+    of_first_classes,
+    of_order,
+    of_probabilities,
+)
+from lossbench.metrics.evaluate import evaluate
+from lossbench.metrics.numbers import of_numbers
+from lossbench.metrics.table import CALIBRATED, PINBALL_LEVELS
 
 
 def _majority(y: np.ndarray) -> np.ndarray:
@@ -93,19 +103,56 @@ def _search(encoded: np.ndarray, head: Head, mean_loss: Callable[[np.ndarray], f
     return found.x[None, :] if found.fun <= mean_loss(start) else start
 
 
-def naive_scores(pair: Pair, y_train: np.ndarray, y: np.ndarray, n_classes: int) -> Scores:
+def naive_scores(pair: Pair, y_train: np.ndarray, y: np.ndarray, n_classes: int, *, ordered: bool = False) -> Scores:
     """Return each metric's value for its best constant prediction, learned on ``y_train`` and judged on ``y``."""
     if pair.task in NUMBER_TASKS:
-        mean = np.broadcast_to(y_train.mean(axis=0, dtype=np.float64), y.shape)
-        median = np.broadcast_to(np.median(y_train, axis=0), y.shape)
-        return {**of_numbers(y, mean), "mae": of_numbers(y, median)["mae"]}
+        return _naive_numbers(y_train, y)
     if pair.task == "multilabel":
         return _naive_labels(pair, y_train, y)
-    shares = np.bincount(y_train, minlength=n_classes) / len(y_train)
-    raw = _raw_of_shares(pair, shares)
-    scores = evaluate(pair, y, np.repeat(raw[None, :], len(y), axis=0))
+    raw = _raw_of_shares(pair, _shares(y_train, n_classes))
+    scores = evaluate(pair, y, np.repeat(raw[None, :], len(y), axis=0), ordered=ordered)
+    if "class_mae" in scores:
+        scores["class_mae"] = float(np.abs(y - np.median(y_train)).mean())
     # The constant that rounds best is the majority's code, not the shares'.
     return {**scores, "rounded_accuracy": scores["accuracy"]} if "rounded_accuracy" in scores else scores
+
+
+def _shares(y: np.ndarray, n_classes: int) -> np.ndarray:
+    return np.bincount(y, minlength=n_classes) / len(y)
+
+
+def naive_calibrated_scores(y_train: np.ndarray, y: np.ndarray, n_classes: int) -> Scores:
+    """Return the calibrated metrics of the best constant: the class shares, whatever the loss."""
+    shares = np.repeat(_shares(y_train, n_classes)[None, :], len(y), axis=0)
+    found = of_probabilities(y, shares[:, 1] if n_classes == 2 else shares)
+    return {f"{CALIBRATED}{name}": value for name, value in found.items()}
+
+
+# The constant that makes a metric of numbers best, where it is not the mean; of targets (n_samples, n_outputs).
+_BEST_NUMBERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mae": lambda y: np.median(y, axis=0),
+    "median_absolute_error": lambda y: _middle_of_shortest_half(y),
+    "largest_absolute_error": lambda y: (y.min(axis=0) + y.max(axis=0)) / 2,
+} | {
+    f"pinball_{level}": lambda y, level=level: np.quantile(y, level, axis=0, method="inverted_cdf")
+    for level in PINBALL_LEVELS
+}
+
+
+def _middle_of_shortest_half(y: np.ndarray) -> np.ndarray:
+    """Return the middle of the shortest interval that holds more than half of each column."""
+    ordered = np.sort(y, axis=0)
+    others = len(y) // 2
+    first = (ordered[others:] - ordered[: len(y) - others]).argmin(axis=0)
+    columns = np.arange(y.shape[1])
+    return (ordered[first, columns] + ordered[first + others, columns]) / 2
+
+
+def _naive_numbers(y_train: np.ndarray, y: np.ndarray) -> Scores:
+    y_train = y_train.astype(np.float64)
+    scores = of_numbers(y, np.broadcast_to(y_train.mean(axis=0), y.shape))
+    best = {name: np.broadcast_to(constant(y_train), y.shape) for name, constant in _BEST_NUMBERS.items()}
+    return scores | {name: of_numbers(y, constant)[name] for name, constant in best.items()}
 
 
 def _naive_labels(pair: Pair, y_train: np.ndarray, y: np.ndarray) -> Scores:
@@ -118,7 +165,7 @@ def _naive_labels(pair: Pair, y_train: np.ndarray, y: np.ndarray) -> Scores:
     return of_constant(majority) | {"f1": of_constant(yes)["f1"]}
 
 
-def ceiling_scores(task: str, y: np.ndarray, optimum: dict[str, np.ndarray]) -> Scores:
+def ceiling_scores(task: str, y: np.ndarray, optimum: dict[str, np.ndarray], *, ordered: bool = False) -> Scores:
     """Return each metric's value for the best predictions that the data's generator allows.
 
     On the same rows as the runs, so that chance in these rows is in both. What is not known is absent.
@@ -127,16 +174,38 @@ def ceiling_scores(task: str, y: np.ndarray, optimum: dict[str, np.ndarray]) -> 
     ----------
     optimum : dict
         As in ``datasets.loading.Part``.
+    ordered : bool
+        Whether classes are in an order.
     """
     if "probability" in optimum:
-        probability = optimum["probability"]
-        given = probability[:, 1] if task == "binary" else probability
-        return {"accuracy": float(np.mean(probability.argmax(axis=1) == y)), **of_probabilities(y, given)}
+        return _ceiling_of_classes(task, y, np.asarray(optimum["probability"], np.float64), ordered)
     scores: Scores = {}
     if "mean" in optimum:
-        scores |= {name: value for name, value in of_numbers(y, optimum["mean"]).items() if name != "mae"}
+        of_mean = of_numbers(y, optimum["mean"])
+        scores |= {name: of_mean[name] for name in ("mse", "rmse", "r2", "explained_variance")}
     if "median" in optimum:
         scores["mae"] = of_numbers(y, optimum["median"])["mae"]
+    return scores
+
+
+def _ceiling_of_classes(task: str, y: np.ndarray, probability: np.ndarray, ordered: bool) -> Scores:
+    n_classes = probability.shape[1]
+
+    def of_decisions(decided: np.ndarray) -> Scores:
+        return of_confusions(confusion_matrix(y, decided, n_classes), ordered=ordered)
+
+    given = probability[:, 1] if task == "binary" else probability
+    scores = {
+        "accuracy": of_decisions(probability.argmax(axis=1))["accuracy"],
+        # A rare class counts as much as a frequent one.
+        "balanced_accuracy": of_decisions((probability / probability.mean(axis=0)).argmax(axis=1))["balanced_accuracy"],
+        **of_order(y, given),
+        **of_probabilities(y, given),
+    }
+    if task == "multiclass":
+        scores |= of_first_classes(y, probability)
+    if ordered:
+        scores["class_mae"] = of_decisions((probability.cumsum(axis=1) >= 0.5).argmax(axis=1))["class_mae"]
     return scores
 
 
@@ -147,10 +216,11 @@ def _raw_of_shares(pair: Pair, shares: np.ndarray) -> np.ndarray:
     return HEADS[pair.head].invert(np.array([prediction]))
 
 
-def is_stuck(metric: str, score: float, naive_score: float, loss: float, naive_loss: float) -> bool:
+def is_stuck(metric: str, score: float, naive_score: float, loss: float, naive_loss: Callable[[], float]) -> bool:
     """Say whether a run ended no better than the best constant, both by its main metric and by its own loss.
 
-    A millionth is allowed: a network that gives a constant reaches the best one but for rounding.
+    The constant's loss, which may have to be searched for, is asked for where the metric says so. A millionth is
+    allowed: a network that gives a constant reaches the best one but for rounding.
     """
     worse_score = score >= naive_score * (1 - 1e-6) if metric == "rmse" else score <= naive_score * (1 + 1e-6)
-    return bool(worse_score and loss >= naive_loss - 1e-6 * max(1.0, abs(naive_loss)))
+    return bool(worse_score and loss >= (least := naive_loss()) - 1e-6 * max(1.0, abs(least)))

@@ -12,6 +12,9 @@ from lossbench.losses.choice import chosen_pair
 from lossbench.losses.table import Pair
 from lossbench.space import is_tuned
 
+# Swept settings that make other data, and so another comparison.
+OF_THE_DATA = ("dataset.", "corruption")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -20,7 +23,8 @@ class Cell:
     Attributes
     ----------
     name : str
-        ``circles/hinge/tanh``, then ``/key=value`` for each swept key, and for ``tune`` where it is tuned.
+        ``circles/hinge/tanh``, then ``/key=value`` for each swept key, and for ``corruption`` and ``tune`` where there
+        is one.
     key : str
         Hash of the settings that make its numbers.
     settings : dict
@@ -69,15 +73,15 @@ class Cell:
     @property
     def label(self) -> str:
         """The loss and its swept settings by their last names, with a dagger outside the loss's domain."""
-        swept = [part for part in self.name.split("/")[3:] if not part.startswith("dataset.")]
+        swept = [part for part in self.name.split("/")[3:] if not part.startswith(OF_THE_DATA)]
         short = [f"{key.split('.')[-1]}={value}" for key, _, value in (part.partition("=") for part in swept)]
         short = ["tuned" if text == "tune=learning_rate" else text for text in short]
         return "/".join([self.loss + ("†" if self.outside_domain else ""), *short])
 
     @property
     def data(self) -> str:
-        """The data set with its own swept settings: what cells must share to be compared."""
-        swept = [part for part in self.name.split("/")[3:] if part.startswith("dataset.")]
+        """The data set with its own swept settings and its corruption: what cells must share to be compared."""
+        swept = [part for part in self.name.split("/")[3:] if part.startswith(OF_THE_DATA)]
         return "/".join([self.dataset, *swept])
 
     @property
@@ -105,6 +109,8 @@ class Plan:
         What others printed for some cells: dataset, loss, metric, train, test.
     hydra : list of str
         Overrides of Hydra's own config.
+    report : dict
+        What the tables show: ``metrics``, beside the main one.
     """
 
     name: str
@@ -117,6 +123,7 @@ class Plan:
     published: list[dict[str, Any]] = field(default_factory=list)
     hydra: list[str] = field(default_factory=list)
     tracking: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
     rerun: str = "none"
     only_plan: bool = False
 

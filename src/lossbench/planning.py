@@ -11,7 +11,7 @@ from typing import Any
 
 from lossbench.arguments import ALL, Arguments, encode, unique
 from lossbench.compose import check_launcher, composed, hydra_started, plain, typed
-from lossbench.config import GROUPS, cell_key, validate, validate_loss
+from lossbench.config import GROUPS, cell_key, is_corrupted, validate, validate_loss
 from lossbench.datasets.table import DATASETS, DatasetInfo, described, n_outputs, scaled_target_range
 from lossbench.errors import Problem, UsageError
 from lossbench.heads import TASKS
@@ -23,7 +23,7 @@ from lossbench.presets import preset_values, read_preset
 from lossbench.space import applied, is_tuned
 
 # Settings of the whole sweep: they make no cells and give it no other name.
-SWEEP_SETTINGS = ("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri")
+SWEEP_SETTINGS = ("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri", "report.metrics")
 
 
 def make_plan(arguments: Arguments, command: str) -> Plan:
@@ -58,6 +58,7 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         published=plain(common.published) if _as_published(grids, arguments) else [],
         hydra=arguments.hydra,
         tracking=first["tracking"],
+        report=first["report"],
         rerun=first["rerun"],
         only_plan=first["plan"],
     )
@@ -81,9 +82,17 @@ class _Draft:
 
     @property
     def swept_settings(self) -> dict[str, Any]:
-        both = {**self.choices, **self.values, "tune": self.settings["tune"]["name"]}
-        # A tuned cell says so, alone too: it is another cell than the same untuned.
-        swept = ["tune", *(key for key in self.swept if key != "tune")] if is_tuned(self.settings) else self.swept
+        both = {
+            **self.choices,
+            **self.values,
+            "corruption": self.settings["corruption"]["name"],
+            "tune": self.settings["tune"]["name"],
+        }
+        # A cell that is tuned or corrupted says so, alone too: it is another cell than the same without.
+        said = ["tune"] if is_tuned(self.settings) else []
+        if is_corrupted(self.settings) and not any(key.startswith("corruption.") for key in self.swept):
+            said.append("corruption")
+        swept = [*said, *(key for key in self.swept if key not in said)]
         # Settings of a study are not those of the untuned cells beside it.
         return {key: both[key] for key in swept if key in both and (key, both[key]) != ("tune", "none")}
 

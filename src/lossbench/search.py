@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from lossbench.config import is_corrupted
+from lossbench.corruption import corrupted
 from lossbench.datasets.loading import Dataset, Part, tuning_splits
 from lossbench.metrics.evaluate import evaluate
 from lossbench.metrics.table import MAIN_METRICS
@@ -58,9 +60,17 @@ class PreparedStudy:
         return tuning_splits(self.dataset, self.cell.settings["tune"]["validation"])
 
     @cached_property
-    def data(self) -> Data:
-        """The same, as its programs take it."""
-        return training.make_data(self.cell.pair, self.splits, self.dataset.n_classes)
+    def data(self) -> dict[int, Data]:
+        """The same for each tuning seed, as its programs take it: what it trains on may be corrupted."""
+        settings, clean, n_classes = self.cell.settings["corruption"], self.splits, self.dataset.n_classes
+
+        def of_seed(seed: int) -> Data:
+            splits = clean | {"train": corrupted(settings, clean["train"], n_classes, seed)}
+            return training.make_data(self.cell.pair, splits, n_classes, self.dataset.unit)
+
+        if not is_corrupted(self.cell.settings):
+            return dict.fromkeys(self.cell.settings["tune"]["seeds"], of_seed(0))
+        return {seed: of_seed(seed) for seed in self.cell.settings["tune"]["seeds"]}
 
     def settings(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return the cell's settings with a proposal, evaluated once, at the end, unless epochs are chosen by it."""
@@ -70,7 +80,7 @@ class PreparedStudy:
 
     def structure(self, parameters: dict[str, Any]) -> Structure:
         """Return what the program of a proposal is compiled for."""
-        return training.make_structure(self.settings(parameters), self.cell.pair, self.data)
+        return training.make_structure(self.settings(parameters), self.cell.pair, next(iter(self.data.values())))
 
 
 def search(cell: Cell, dataset: Dataset, folder: Path, n_threads: int) -> Outcome:
@@ -148,7 +158,7 @@ def _train(study: PreparedStudy, parameters: dict[str, Any], seed: int, stop: th
     try:
         structure = study.structure(parameters)
         trained = TRAIN[settings["trainer"]](
-            structure, study.data, training.make_hyperparameters(settings), seed, stop.is_set
+            structure, study.data[seed], training.make_hyperparameters(settings), seed, stop.is_set
         )
         value = None if trained.diverged_epoch else _value(study, structure, trained)
         reason = f"seed={seed} diverged" if trained.diverged_epoch else ""
@@ -168,10 +178,11 @@ def _value(study: PreparedStudy, structure: Structure, trained: Trained) -> floa
     if metric == MAIN_METRICS[study.cell.task]:
         # Seven digits, as a float32 holds: 0.85, not 0.8500000238.
         at = -1 if not trained.selected_epoch else int(np.searchsorted(trained.epochs, trained.selected_epoch))
-        return float(f"{trained.curves[f'validation/{metric}'][at]:.7g}")
+        return float(f"{trained.curves[f'validation/{metric}'][at] * np.float32(study.dataset.unit[0]):.7g}")
     validation = study.splits["validation"]
     raw = PREDICT[study.cell.settings["trainer"]](structure, trained.weights, validation.x)
-    return evaluate(study.cell.pair, validation.y, raw)[metric]
+    found = evaluate(study.cell.pair, validation.y, raw, ordered=study.dataset.ordered, in_unit=study.dataset.in_unit)
+    return found[metric]
 
 
 def _trial(study: PreparedStudy, number: int, parameters: dict[str, Any], ended: list[_Ended]) -> Trial:

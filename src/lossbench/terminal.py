@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lossbench.comparison import mean_interval
 from lossbench.config import cell_key, untuned
-from lossbench.metrics.table import MAIN_METRICS, lower_is_better
+from lossbench.metrics.table import MAIN_METRICS, METRICS, lower_is_better
 from lossbench.plan import Cell, Plan
 from lossbench.results import DIVERGED, FAILED, CellResults, Run
 from lossbench.studies import TOLERANCE, Outcome, outcomes
@@ -31,7 +31,9 @@ def mean_and_interval(results: CellResults, name: str) -> str:
     interval = mean_interval(results.scores(name))
     if interval.n == 0:
         return "-"
-    return number(interval.mean) + (f" ± {number(interval.half_width)}" if interval.n > 1 else "")
+    # Equal runs differ by the rounding of their mean: no interval to speak of.
+    half = interval.half_width if interval.half_width > 1e-12 * abs(interval.mean) else 0.0
+    return number(interval.mean) + (f" ± {number(half)}" if interval.n > 1 else "")
 
 
 class Terminal:
@@ -124,7 +126,7 @@ class Terminal:
         self.line(self._place(cell) + "  ".join([*names[1:], n_runs, value.ljust(15), tail]))
 
     def summary(self, results: list[CellResults]) -> None:
-        """Print a table for each data set, best first, and the published values where there are some."""
+        """Print tables for each data set, best first, and the published values where there are some."""
         for text in summary_lines(self.plan, results):
             self.line(text)
 
@@ -142,7 +144,11 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
     """Return the tables at the end of a sweep."""
     lines: list[str] = []
     for data in dict.fromkeys(result.cell.data for result in results):
-        lines += ["", *_data_table([result for result in results if result.cell.data == data])]
+        together = [result for result in results if result.cell.data == data]
+        task = together[0].cell.task
+        further = [metric for metric in plan.report.get("metrics", []) if task in METRICS[metric].tasks]
+        for metric in dict.fromkeys([MAIN_METRICS[task], *further]):
+            lines += ["", *_data_table(together, metric)]
     lines += tuning_lines(plan, results)
     if any(result.cell.outside_domain for result in results):
         lines += ["", "† the targets lie outside the loss's domain: its formula does not mean there what it says."]
@@ -184,9 +190,9 @@ def _tuned_table(tuned: list[CellResults], found: dict[str, Outcome], by_key: di
     ]
 
 
-def ranked(results: list[CellResults]) -> list[CellResults]:
-    """Return the cells of one data set by their main metric, best first; those without a value last."""
-    metric = MAIN_METRICS[results[0].cell.task]
+def ranked(results: list[CellResults], metric: str = "") -> list[CellResults]:
+    """Return the cells of one data set by a metric, their main one if none is named: best first, no value last."""
+    metric = metric or MAIN_METRICS[results[0].cell.task]
     sign = 1 if lower_is_better(metric) else -1
 
     def rank(result: CellResults) -> float:
@@ -196,8 +202,7 @@ def ranked(results: list[CellResults]) -> list[CellResults]:
     return sorted(results, key=rank)
 
 
-def _data_table(results: list[CellResults]) -> list[str]:
-    metric = MAIN_METRICS[results[0].cell.task]
+def _data_table(results: list[CellResults], metric: str) -> list[str]:
     order = "lower" if lower_is_better(metric) else "higher"
     floor = next((r.naive.get(f"test/{metric}", math.nan) for r in results if r.naive), math.nan)
     ceiling = next((r.ceiling[f"test/{metric}"] for r in results if f"test/{metric}" in r.ceiling), None)
@@ -210,7 +215,7 @@ def _data_table(results: list[CellResults]) -> list[str]:
             str(result.count(DIVERGED)),
             str(result.n_stuck),
         ]
-        for result in ranked(results)
+        for result in ranked(results, metric)
     ]
     failed = sum(result.count(FAILED) for result in results)
     heading = f"{results[0].cell.data}: test {metric}, mean ± 95 % interval"

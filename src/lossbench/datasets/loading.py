@@ -46,7 +46,8 @@ class Dataset:
     """A data set: its splits by name (empty ones left out), its task and what identifies it.
 
     ``n_classes`` is 0 where targets are numbers, and the number of labels where there are several. ``target_scaling``
-    says how targets and predictions are brought to the unit of the metrics; None where they are in it.
+    says how targets and predictions are brought to the unit of the metrics; None where they are in it. ``ordered`` says
+    whether the classes are in an order.
     """
 
     name: str
@@ -55,6 +56,16 @@ class Dataset:
     splits: dict[str, Part]
     digest: str
     target_scaling: TargetScaling | None = None
+    ordered: bool = False
+
+    @property
+    def unit(self) -> tuple[float, ...]:
+        """The metrics' unit of each output, in units of what is trained on."""
+        return (1.0,) if self.target_scaling is None else self.target_scaling.unit
+
+    def in_unit(self, values: np.ndarray) -> np.ndarray:
+        """Return targets, or predictions of them, in the unit of the metrics."""
+        return values if self.target_scaling is None else self.target_scaling.original(values)
 
     @property
     def n_features(self) -> int:
@@ -107,6 +118,7 @@ def _load(settings_json: str) -> Dataset:
         },
         digest=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:16],
         target_scaling=scaling if standardize["metrics"] == "original" else None,
+        ordered=info.ordered,
     )
 
 

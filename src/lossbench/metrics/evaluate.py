@@ -3,29 +3,34 @@
 Losses are never compared by their own values; these are what they are compared by.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-from sklearn import config_context
-from sklearn.metrics import (
-    accuracy_score,
-    brier_score_loss,
-    f1_score,
-    hamming_loss,
-    log_loss,
-    mean_absolute_error,
-    mean_squared_error,
-    r2_score,
-    roc_auc_score,
-)
 
 from lossbench.heads import HEADS, NUMBER_TASKS, decide
 from lossbench.losses.table import Pair
-from lossbench.metrics.table import MAIN_METRICS
+from lossbench.metrics.classes import (
+    Scores,
+    confusion_matrix,
+    of_confusions,
+    of_first_classes,
+    of_labels,
+    of_order,
+    of_probabilities,
+)
+from lossbench.metrics.numbers import of_numbers
+from lossbench.metrics.table import MAIN_METRICS, METRICS
 
-Scores = dict[str, float]
 
-
-def evaluate(pair: Pair, y: np.ndarray, raw: np.ndarray) -> Scores:
-    """Return all metrics of the task.
+def evaluate(
+    pair: Pair,
+    y: np.ndarray,
+    raw: np.ndarray,
+    *,
+    ordered: bool = False,
+    in_unit: Callable[[np.ndarray], np.ndarray] = lambda values: values,
+) -> Scores:
+    """Return all metrics of the task; ``metrics.table`` says what each is.
 
     Parameters
     ----------
@@ -36,73 +41,41 @@ def evaluate(pair: Pair, y: np.ndarray, raw: np.ndarray) -> Scores:
         n_labels).
     raw : float array, shape (n_samples, n_raw)
         Raw predictions.
+    ordered : bool
+        Whether classes are in an order.
+    in_unit : callable
+        Brings targets that are numbers, and predictions of them, to the unit of the metrics.
 
     Returns
     -------
     dict
-        Numbers: ``mse``, ``rmse`` (of all outputs together), ``mae``, ``r2``. Classes: ``accuracy`` by the head's
-        own rule; ``rounded_accuracy`` for tanh; ``log_loss`` in nats and ``brier`` where the prediction is a
-        probability; ``roc_auc`` where it is a score and ``y`` has every class. Several labels: ``subset_accuracy``,
-        ``hamming_loss``, ``f1`` (mean over labels). NaN where a prediction is not finite.
+        Without those that mean nothing here: probability metrics where the prediction is none, ``roc_auc`` and
+        ``average_precision`` where outputs cannot be compared between samples or a class does not occur. Where a
+        prediction is not finite NaN, of classes for the main metric alone.
     """
     raw = np.asarray(raw, np.float64)
     if not np.isfinite(raw).all():
-        names = ("mse", "rmse", "mae", "r2") if pair.task in NUMBER_TASKS else (MAIN_METRICS[pair.task],)
-        return dict.fromkeys(names, float("nan"))
-    # Everything given here has been checked: scikit-learn's own checks cost more than its arithmetic.
-    with config_context(assume_finite=True, skip_parameter_validation=True):
-        if pair.task in NUMBER_TASKS:
-            return of_numbers(y, HEADS[pair.head].activate(raw)[:, : y.shape[1]])
-        decided = decide(raw, pair.head, pair.encoding, pair.task).astype(np.int32)
-        return _of_labels(y, decided) if pair.task == "multilabel" else _of_classes(pair, y, raw, decided)
+        numbers = [name for name, metric in METRICS.items() if pair.task in metric.tasks]
+        return dict.fromkeys(numbers if pair.task in NUMBER_TASKS else [MAIN_METRICS[pair.task]], float("nan"))
+    if pair.task in NUMBER_TASKS:
+        return of_numbers(in_unit(y), in_unit(HEADS[pair.head].activate(raw)[:, : y.shape[1]]))
+    decided = decide(raw, pair.head, pair.encoding, pair.task).astype(np.int32)
+    return of_labels(y, decided) if pair.task == "multilabel" else _of_classes(pair, y, raw, decided, ordered)
 
 
-def of_numbers(y: np.ndarray, prediction: np.ndarray) -> Scores:
-    """Return the metrics of predicted numbers; both of shape (n_samples, n_outputs)."""
-    y = np.asarray(y, np.float64)
-    mse = float(mean_squared_error(y, prediction))
-    return {
-        "mse": mse,
-        "rmse": mse**0.5,
-        "mae": float(mean_absolute_error(y, prediction)),
-        "r2": float(r2_score(y, prediction)) if len(y) > 1 else float("nan"),
-    }
-
-
-def _of_labels(y: np.ndarray, decided: np.ndarray) -> Scores:
-    return {
-        "subset_accuracy": float(accuracy_score(y, decided)),
-        "hamming_loss": float(hamming_loss(y, decided)),
-        "f1": float(f1_score(y, decided, average="macro", zero_division=0.0)),
-    }
-
-
-def _of_classes(pair: Pair, y: np.ndarray, raw: np.ndarray, decided: np.ndarray) -> Scores:
+def _of_classes(pair: Pair, y: np.ndarray, raw: np.ndarray, decided: np.ndarray, ordered: bool) -> Scores:
     prediction = HEADS[pair.head].activate(raw)
-    scores = {"accuracy": float(accuracy_score(y, decided))}
+    n_classes = max(2, raw.shape[1])
+    scores = of_confusions(confusion_matrix(y, decided, n_classes), ordered=ordered)
     if pair.head == "tanh":
         # What texts of the day printed: the rounded output must equal the target, so a 0 is always wrong.
         scores["rounded_accuracy"] = float(np.mean(np.round(prediction[:, 0]) == 2 * y - 1))
     if pair.task == "binary":
-        if pair.probability:
-            scores |= of_probabilities(y, prediction[:, -1])
-        if len(np.unique(y)) == 2:
-            scores["roc_auc"] = float(roc_auc_score(y, raw[:, 0] if raw.shape[1] == 1 else raw[:, 1] - raw[:, 0]))
-        return scores
+        scores |= of_order(y, raw[:, 0] if raw.shape[1] == 1 else raw[:, 1] - raw[:, 0])
+    else:
+        scores |= of_first_classes(y, raw)
+        # On other heads a sample's outputs may all be shifted together, which no loss needs to notice.
+        scores |= of_order(y, prediction) if pair.head == "softmax" else {}
     if pair.probability:
-        scores |= of_probabilities(y, prediction)
-    classes = np.arange(raw.shape[1])
-    if pair.head == "softmax" and len(np.unique(y)) == len(classes):
-        scores["roc_auc"] = float(roc_auc_score(y, prediction, multi_class="ovr", labels=classes))
+        scores |= of_probabilities(y, prediction[:, -1] if pair.task == "binary" else prediction)
     return scores
-
-
-def of_probabilities(y: np.ndarray, probability: np.ndarray) -> Scores:
-    """Return the metrics of predicted probabilities: of class 1, shape (n,), or of each class, (n, n_classes)."""
-    single = probability.ndim == 1
-    classes = np.arange(2 if single else probability.shape[1])
-    several = {} if single else {"scale_by_half": False}
-    return {
-        "log_loss": float(log_loss(y, probability, labels=classes)),
-        "brier": float(brier_score_loss(y, probability, labels=classes, **several)),
-    }

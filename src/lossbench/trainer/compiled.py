@@ -99,7 +99,7 @@ class Program:
 
     def __init__(self, structure: Structure):
         self.structure = structure
-        self._pinned: tuple[Data, list[tf.Tensor]] | None = None
+        self._pinned: list[tuple[np.ndarray, tf.Tensor]] = []
         with tracing_lock:
             self._model = structure.build(dense=NarrowDense)
             self._optimizer = _pure_optimizer(json.loads(structure.optimizer))
@@ -189,13 +189,13 @@ class Program:
         )
 
     def _tensors(self, data: Data) -> list[tf.Tensor]:
-        """Return the data as tensors, made once for the runs of a cell."""
-        pinned = self._pinned
-        if pinned is None or pinned[0] is not data:
-            names = [name for name, _ in self.structure.n_samples]
-            arrays = [part[name] for name in names for part in (data.x, data.y, data.target)]
-            pinned = self._pinned = (data, [tf.constant(array) for array in arrays])
-        return pinned[1]
+        """Return the data as tensors; those that the runs of a cell share are made once."""
+        names = [name for name, _ in self.structure.n_samples]
+        arrays = [part[name] for name in names for part in (data.x, data.y, data.target)]
+        known = {id(array): (array, tensor) for array, tensor in self._pinned}
+        pinned = [known.get(id(array)) or (array, tf.constant(array)) for array in arrays]
+        self._pinned = pinned
+        return [tensor for _, tensor in pinned]
 
     def _trained(self, history: np.ndarray, carry: Any, diverged: int) -> Trained:
         trainable, rest, _, best = carry

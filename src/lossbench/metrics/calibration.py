@@ -1,0 +1,134 @@
+"""Probabilities from any classifier's scores: a calibration fitted on the validation split, for every loss alike.
+
+Several classes get a temperature, which leaves every decision as it is; two classes a scale and a shift of their
+score (Platt). Both are the maximum likelihood of a convex problem with one or two unknowns.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from lossbench.losses.table import Pair
+from lossbench.metrics.classes import Scores, of_probabilities
+from lossbench.metrics.table import CALIBRATED
+
+# How small a temperature's inverse may become: it stays above 0, so that no decision changes.
+LEAST_SLOPE = 1e-4
+# Newton's method ends where no step changes the mean log-loss by more than this; it needs about ten steps.
+TOLERANCE, MOST_STEPS = 1e-12, 100
+
+Objective = Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]]
+
+
+def calibrated_scores(
+    pair: Pair, y_validation: np.ndarray, raw_validation: np.ndarray, y: np.ndarray, raw: np.ndarray
+) -> Scores:
+    """Return the probability metrics after a calibration, named ``calibrated/log_loss``, ….
+
+    Parameters
+    ----------
+    pair : Pair
+        The loss and its head, for classes.
+    y_validation, raw_validation : arrays, shape (n_validation,) and (n_validation, n_raw)
+        What the calibration is fitted on.
+    y, raw : arrays, shape (n_samples,) and (n_samples, n_raw)
+        What it is judged on.
+
+    Returns
+    -------
+    dict
+        Empty where a raw prediction is not finite.
+    """
+    if not (np.isfinite(raw_validation).all() and np.isfinite(raw).all()):
+        return {}
+    calibrate = fit_calibration(y_validation, _scores(pair, raw_validation))
+    found = of_probabilities(y, calibrate(_scores(pair, raw)))
+    return {f"{CALIBRATED}{name}": value for name, value in found.items()}
+
+
+def _scores(pair: Pair, raw: np.ndarray) -> np.ndarray:
+    """Return what speaks for class 1, shape (n,), or for each of several classes, (n, n_classes)."""
+    raw = np.asarray(raw, np.float64)
+    if pair.task == "binary":
+        return raw[:, 0] if raw.shape[1] == 1 else raw[:, 1] - raw[:, 0]
+    return raw
+
+
+def fit_calibration(y: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the calibration that makes labels most likely, as a function of scores to probabilities.
+
+    Parameters
+    ----------
+    y : int array, shape (n_samples,)
+    score : float64 array, shape (n_samples,) or (n_samples, n_classes)
+        Two classes: ``expit(scale * score + shift)``. Several: ``softmax(score / temperature)``.
+
+    Notes
+    -----
+    As if there were one sample more, of every class in equal parts and spread over all scores: where the classes are
+    perfectly apart the most likely probabilities would else be 0 and 1, and a single error beyond them would cost
+    without bound. Platt does much the same.
+
+    References
+    ----------
+    Platt (1999), Probabilistic Outputs for Support Vector Machines; Guo et al. (2017), On Calibration of Modern
+    Neural Networks, arXiv:1706.04599
+    """
+    return _platt(y, score) if score.ndim == 1 else _temperature(y, score)
+
+
+def _temperature(y: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    n = len(score)
+    centered = score - score.mean(axis=1, keepdims=True)
+    unit = centered.std() or 1.0
+    z = centered / unit
+    # What the one sample more adds to the sum is the mean over classes: 0.
+    aimed = z[np.arange(n), y].sum() / (n + 1)
+
+    def objective(slope: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        scaled = slope[0] * z
+        largest = scaled.max(axis=1, keepdims=True)
+        power = np.exp(scaled - largest)
+        total = power.sum(axis=1, keepdims=True)
+        p = power / total
+        mean = (p * z).sum(axis=1)
+        variance = (p * z**2).sum(axis=1) - mean**2
+        value = (largest + np.log(total)).mean() - slope[0] * aimed
+        return value, np.array([mean.mean() - aimed]), np.array([[variance.mean()]])
+
+    slope = max(float(_newton(objective, np.ones(1))[0]), LEAST_SLOPE) / unit
+    return lambda new: softmax(slope * new, axis=1)
+
+
+def _platt(y: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    n, middle = len(score), score.mean()
+    unit = score.std() or 1.0
+    z = np.stack([(score - middle) / unit, np.ones(n)], axis=1)
+    target = (y + 0.5 / n) / (1 + 1 / n)
+
+    def objective(unknown: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        logit = z @ unknown
+        p = expit(logit)
+        value = (np.logaddexp(0.0, logit) - target * logit).mean()
+        return value, z.T @ (p - target) / n, (z * (p * (1 - p))[:, None]).T @ z / n
+
+    scale, shift = _newton(objective, np.array([1.0, 0.0]))
+    return lambda new: expit(scale * (new - middle) / unit + shift)
+
+
+def _newton(objective: Objective, start: np.ndarray) -> np.ndarray:
+    """Return the least point of a convex function of few unknowns; a step that does not lower it is halved."""
+    point = start
+    value, gradient, curvature = objective(point)
+    for _ in range(MOST_STEPS):
+        # A trace of the identity keeps a flat function's step finite.
+        step = np.linalg.solve(curvature + 1e-12 * np.eye(len(point)), gradient)
+        expected = gradient @ step
+        if expected < TOLERANCE:
+            break
+        size = 1.0
+        while (found := objective(point - size * step))[0] > value - 1e-4 * size * expected and size > 1e-9:
+            size /= 2
+        point, (value, gradient, curvature) = point - size * step, found
+    return point
