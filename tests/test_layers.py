@@ -35,9 +35,23 @@ MODEL = (
     "naive",
     "trainer",
 )
-EDGES = ("results", "plots", "tracking", "terminal")
+EDGES = ("results", "samples", "answer", "plots", "tracking", "terminal")
 # Everything that a command does before it is known that something must be trained.
-LIGHT = (*PURE, "arguments", "compose", "planning", "sweep", "watch", "sync", "ui", "listing", "cli", "launch")
+LIGHT = (
+    *PURE,
+    "samples",
+    "answer",
+    "arguments",
+    "compose",
+    "planning",
+    "sweep",
+    "watch",
+    "sync",
+    "ui",
+    "listing",
+    "cli",
+    "launch",
+)
 
 
 def modules(prefix: str) -> list[str]:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
 
 from lossbench.datasets.table import DATASETS, SPLITS, n_outputs, split_counts
-from lossbench.errors import Problem
+from lossbench.errors import Problem, unknown
 from lossbench.heads import ENCODINGS, HEADS, TASKS
 from lossbench.losses.choice import COMPOSITE, CUSTOM
 from lossbench.losses.row import Loss, Parameter
-from lossbench.losses.table import LOSSES
+from lossbench.losses.table import ALIASES, LOSSES
 from lossbench.own_functions import find_function
 from lossbench.seeds import parse_seeds
 
@@ -223,6 +223,24 @@ class TrackingConfig:
 
 
 @dataclass
+class MarginsConfig:
+    """Differences of the main metrics that do not matter: of accuracy; of rmse as a share of the baseline's."""
+
+    accuracy: float = MISSING
+    rmse: float = MISSING
+
+
+@dataclass
+class ReportConfig:
+    """What losses are compared with, and when a difference is too small to matter."""
+
+    baseline: str | None = MISSING
+    margin: float | None = MISSING
+    margins: MarginsConfig = field(default_factory=MarginsConfig)
+    allow_missing: bool = MISSING
+
+
+@dataclass
 class CellConfig:
     """Everything that a job is told; the groups have types of their own (``schema``)."""
 
@@ -243,8 +261,10 @@ class CellConfig:
     plan: bool = MISSING
     rerun: str = MISSING
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
     grids: list[Any] = MISSING
     published: list[Any] = MISSING
+    claims: list[Any] = MISSING
 
 
 OPEN_LOSSES: dict[str, type] = {COMPOSITE: CompositeConfig, CUSTOM: CustomConfig}
@@ -295,6 +315,11 @@ def conf_folder() -> Path:
     """Return the folder of the shipped choices: beside ``src`` in a clone, in the package once installed."""
     installed = Path(__file__).parent / "conf"
     return installed if installed.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def report_defaults() -> dict[str, Any]:
+    """Return the report's settings as they stand in ``conf/``: for plans written before there were any."""
+    return OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml").report)  # type: ignore[return-value]
 
 
 def home() -> Path:
@@ -357,6 +382,7 @@ def validate(settings: dict[str, Any]) -> list[Problem]:
     _check_optimizer(check)
     _check_schedule(check)
     _check_selection(check)
+    _check_report(check)
     return check.problems
 
 
@@ -612,3 +638,16 @@ def _check_selection(check: _Checker) -> None:
             "give it a count or a share, and take as much from train: dataset.split.train=0.5 "
             "dataset.split.validation=0.1, say.",
         )
+
+
+def _check_report(check: _Checker) -> None:
+    report = check.settings["report"]
+    if report["baseline"] is not None:
+        report["baseline"] = ALIASES.get(report["baseline"], report["baseline"])
+        if report["baseline"] not in LOSSES:
+            known = unknown("loss", report["baseline"], LOSSES, also=ALIASES)
+            check.add(f"report.baseline must be a loss; got {report['baseline']!r}.", known.hint)
+    if report["margin"] is not None:
+        check.within("report.margin", 0.0, math.inf)
+    for name in report["margins"]:
+        check.within(f"report.margins.{name}", 0.0, math.inf)

@@ -20,7 +20,10 @@ from lossbench.losses.table import ALIASES, BASELINES, LOSSES, losses_for, outsi
 from lossbench.plan import Cell, Plan
 
 # Settings of the whole sweep: they make no cells and give it no other name.
-SWEEP_SETTINGS = ("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri")
+SWEEP_SETTINGS = (
+    *("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri"),
+    *("report.baseline", "report.margin", "report.margins.accuracy", "report.margins.rmse", "report.allow_missing"),
+)
 
 
 def make_plan(arguments: Arguments, command: str) -> Plan:
@@ -44,6 +47,7 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
     first = cells[0].settings
     name = first["name"] or _sweep_name(arguments, experiment)
     _check_sweep_name(name)
+    _check_baseline(cells)
     return Plan(
         name=name,
         experiment=experiment,
@@ -53,8 +57,10 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         skipped=unique([*skipped, *left_out]),
         notes=unique(arguments.notes),
         published=plain(common.published) if _as_published(grids, arguments) else [],
+        claims=plain(common.claims) if _as_published(grids, arguments) else [],
         hydra=arguments.hydra,
         tracking=first["tracking"],
+        report=first["report"],
         rerun=first["rerun"],
         only_plan=first["plan"],
     )
@@ -261,6 +267,14 @@ def _sweep_name(arguments: Arguments, experiment: str | None) -> str:
     content = json.dumps([experiment, sorted(choices.items()), sorted(values.items())])
     digits = hashlib.sha256(content.encode()).hexdigest()[:6]
     return "-".join(filter(None, [experiment, slug, digits]))
+
+
+def _check_baseline(cells: list[Cell]) -> None:
+    wanted = cells[0].settings["report"]["baseline"]
+    there = unique(cell.loss for cell in cells)
+    if wanted is not None and wanted not in there:
+        message = f"report.baseline must be a loss of the sweep; got {wanted}."
+        raise UsageError(Problem(message, f"it has {', '.join(there)}."))
 
 
 def _check_sweep_name(name: str) -> None:

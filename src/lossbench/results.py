@@ -166,6 +166,11 @@ class CellResults:
         finished = [run.info for run in self.runs if run.info.status == FINISHED]
         return np.array([info.scores[name] for info in finished if name in info.scores], np.float64)
 
+    def working_scores(self, name: str) -> np.ndarray:
+        """Return a final metric of the working runs: those that are finished and not stuck."""
+        working = [run.info for run in self.runs if run.info.status == FINISHED and not run.info.stuck]
+        return np.array([info.scores[name] for info in working if name in info.scores], np.float64)
+
     @property
     def naive(self) -> dict[str, float]:
         """The naive predictor's scores, the same for all runs."""

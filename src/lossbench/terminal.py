@@ -1,29 +1,25 @@
 """What a sweep says in the terminal: 80 columns, readable without colour, plain lines where nobody watches."""
 
 import math
+import textwrap
 from contextlib import suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lossbench.answer import answer, number, verdict_hint, what_went_wrong
 from lossbench.comparison import mean_interval
-from lossbench.metrics.table import MAIN_METRICS, lower_is_better
+from lossbench.metrics.table import MAIN_METRICS
 from lossbench.plan import Cell, Plan
 from lossbench.results import DIVERGED, FAILED, CellResults, Run
+from lossbench.samples import Table, tables
 
 WIDTH = 80
 
 
-def number(value: float) -> str:
-    """Write a value with three decimals, or with three digits where that says nothing or too much."""
-    if not math.isfinite(value):
-        return "-"
-    return f"{value:.3f}" if value == 0 or 5e-4 <= abs(value) < 1e4 else f"{value:.2e}"
-
-
 def mean_and_interval(results: CellResults, name: str) -> str:
-    """Return ``0.842 ± 0.003`` of a final metric over the finite runs."""
-    interval = mean_interval(results.scores(name))
+    """Return ``0.842 ± 0.003`` of a final metric over the working runs."""
+    interval = mean_interval(results.working_scores(name))
     if interval.n == 0:
         return "-"
     return number(interval.mean) + (f" ± {number(interval.half_width)}" if interval.n > 1 else "")
@@ -116,54 +112,50 @@ def _notes(results: CellResults) -> list[str]:
 
 
 def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
-    """Return the tables at the end of a sweep."""
+    """Return the tables at the end of a sweep, each with its answer."""
     lines: list[str] = []
-    for data in dict.fromkeys(result.cell.data for result in results):
-        lines += ["", *_data_table([result for result in results if result.cell.data == data])]
+    for found in tables(plan, results):
+        lines += ["", *_data_table(found)]
+    if lines:
+        text = (
+            "verdict: on the difference to the baseline, paired by seed; n: runs that neither diverged nor are stuck."
+        )
+        lines += ["", *textwrap.wrap(text, WIDTH)]
     if any(result.cell.outside_domain for result in results):
-        lines += ["", "† the targets lie outside the loss's domain: its formula does not mean there what it says."]
+        text = "† the targets lie outside the loss's domain: its formula does not mean there what it says."
+        lines += ["", *textwrap.wrap(text, WIDTH)]
     if plan.published:
         lines += ["", *_published_table(plan, results)]
     return lines
 
 
-def ranked(results: list[CellResults]) -> list[CellResults]:
-    """Return the cells of one data set by their main metric, best first; those without a value last."""
-    metric = MAIN_METRICS[results[0].cell.task]
-    sign = 1 if lower_is_better(metric) else -1
-
-    def rank(result: CellResults) -> float:
-        mean = mean_interval(result.scores(f"test/{metric}")).mean
-        return sign * mean if math.isfinite(mean) else math.inf
-
-    return sorted(results, key=rank)
-
-
-def _data_table(results: list[CellResults]) -> list[str]:
-    metric = MAIN_METRICS[results[0].cell.task]
-    order = "lower" if lower_is_better(metric) else "higher"
-    floor = next((r.naive.get(f"test/{metric}", math.nan) for r in results if r.naive), math.nan)
-    ceiling = next((r.ceiling[f"test/{metric}"] for r in results if f"test/{metric}" in r.ceiling), None)
+def _data_table(found: Table) -> list[str]:
+    metric = f"test {found.metric}"
+    order = "lower" if found.lower_is_better else "higher"
+    name = f"test/{found.metric}"
+    naive = next((r.naive.get(name, math.nan) for r in found.results if r.naive), math.nan)
+    ceiling = next((r.ceiling[name] for r in found.results if name in r.ceiling), None)
     rows = [
         [
             result.cell.label,
             result.cell.head,
-            mean_and_interval(result, f"test/{metric}"),
-            str(len(result.runs)),
-            str(result.count(DIVERGED)),
-            str(result.n_stuck),
+            mean_and_interval(result, f"test/{found.metric}"),
+            str(int(found.samples[i].works.sum())),
+            found.verdict(i),
         ]
-        for result in ranked(results)
+        for i, result in enumerate(found.results)
     ]
-    failed = sum(result.count(FAILED) for result in results)
-    heading = f"{results[0].cell.data}: test {metric}, mean ± 95 % interval"
+    heading = f"{found.data}: {metric}, mean ± 95 % interval"
     known = "" if ceiling is None else f"; ceiling {number(ceiling)}"
-    explained = f"({order} is better; naive {number(floor)}{known})"
+    explained = f"({order} is better; naive {number(naive)}{known})"
     together = f"{heading} {explained}"
+    notes = [line for result in found.results for line in what_went_wrong(result)] + verdict_hint(found)
+    said = answer(found)
     return [
         *([together] if len(together) <= WIDTH else [heading, explained]),
-        *table([["loss", "head", f"test {metric}", "n", "diverged", "stuck"], *rows], left=2),
-        *([f"{failed} failed runs are not in it."] if failed else []),
+        *table([["loss", "head", metric, "n", "verdict"], *rows], left=2),
+        *(line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")),
+        *textwrap.wrap(said, WIDTH),
     ]
 
 

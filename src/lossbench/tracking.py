@@ -382,7 +382,7 @@ def _aggregates(results: CellResults) -> dict[str, float]:
         "stuck": results.n_stuck,
     }
     for name in dict.fromkeys(name for run in results.runs for name in run.info.scores):
-        scores = results.scores(name)
+        scores = results.working_scores(name)
         interval = mean_interval(scores)
         finite = scores[np.isfinite(scores)]
         values[f"final/{name}"] = interval.mean
