@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 EXPERIMENT = $(if $(filter dataset=% loss=% experiment=%,$(ARGS)),,experiment=tutorial)
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep ui sync list test test-all lint types check bench lock clean
+.PHONY: help install sweep ui report sync list test test-all lint types check bench lock clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ sweep: $(STAMP) ## run the nine tutorial experiments, 30 seeds each; more: make 
 
 ui: $(STAMP) ## browse the results in MLflow's UI, on this machine only
 	@$(BIN)/lossbench-ui $(ARGS)
+
+report: $(STAMP) ## write the newest sweep's report again; make report ARGS="a b" compares two sweeps
+	@$(BIN)/lossbench-report $(ARGS)
 
 sync: $(STAMP) ## send to MLflow what is not in it yet
 	@$(BIN)/lossbench-sync $(ARGS)

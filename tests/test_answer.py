@@ -102,7 +102,7 @@ def test_missing_runs_refuse_the_comparison_unless_allowed():
 def test_what_went_wrong_is_counted_and_named():
     values = 0.84 + NOISE
     values[[2, 9]] = np.nan
-    (diverged, stuck) = sorted(what_went_wrong(cell_results(cell("hinge"), values, stuck=(5,))))
+    (stuck, diverged) = sorted(what_went_wrong(cell_results(cell("hinge"), values, stuck=(5,))))
     assert stuck == "hinge: 1 of 30 stuck (seed 5; a rate of 0.6 to 16.7 %)"
     assert diverged.startswith("hinge: 2 of 30 diverged (seeds 2, 9; ")
 

@@ -33,24 +33,15 @@ MODEL = (
     "models",
     "metrics.evaluate",
     "naive",
+    "shape",
     "trainer",
 )
-EDGES = ("results", "samples", "answer", "plots", "tracking", "terminal")
+EDGES = ("results", "samples", "answer", "factcheck", "plots", "report", "tracking", "terminal")
 # Everything that a command does before it is known that something must be trained.
 LIGHT = (
     *PURE,
-    "samples",
-    "answer",
-    "arguments",
-    "compose",
-    "planning",
-    "sweep",
-    "watch",
-    "sync",
-    "ui",
-    "listing",
-    "cli",
-    "launch",
+    *("samples", "answer", "provenance", "arguments", "compose", "planning", "sweep", "watch", "sync", "ui", "listing"),
+    *("cli", "launch", "factcheck", "report"),
 )
 
 

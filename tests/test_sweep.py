@@ -47,7 +47,8 @@ def test_the_sweep_says_what_it_does(smoke: Sweep):
         assert cell in text
     assert "circles: test accuracy, mean ± 95 % interval\n(higher is better; naive 0." in text
     assert "; ceiling 0.850)" in text
-    assert lines[-2].startswith("results: ")
+    assert lines[-3].startswith("results: ")
+    assert lines[-2].startswith("report: ")
     assert "make ui" in lines[-1]
 
 

@@ -10,7 +10,7 @@ from lossbench.results import DIVERGED, FAILED, CellResults
 from lossbench.samples import Table
 
 # Metrics between 0 and 1 whose differences are read in percentage points.
-IN_POINTS = ("accuracy", "rounded_accuracy")
+IN_POINTS = ("accuracy", "rounded_accuracy", "subset_accuracy")
 # So many of the losses that are worse are named.
 MOST_NAMED = 4
 

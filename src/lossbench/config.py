@@ -224,9 +224,10 @@ class TrackingConfig:
 
 @dataclass
 class MarginsConfig:
-    """Differences of the main metrics that do not matter: of accuracy; of rmse as a share of the baseline's."""
+    """Differences of the main metrics that do not matter: of accuracies; of rmse as a share of the baseline's."""
 
     accuracy: float = MISSING
+    subset_accuracy: float = MISSING
     rmse: float = MISSING
 
 
@@ -382,7 +383,6 @@ def validate(settings: dict[str, Any]) -> list[Problem]:
     _check_optimizer(check)
     _check_schedule(check)
     _check_selection(check)
-    _check_report(check)
     return check.problems
 
 
@@ -640,14 +640,16 @@ def _check_selection(check: _Checker) -> None:
         )
 
 
-def _check_report(check: _Checker) -> None:
-    report = check.settings["report"]
+def report_problems(report: dict[str, Any], losses: list[str]) -> list[Problem]:
+    """Return what is wrong with the settings of a report on these losses; an alias becomes the name in use."""
+    check = _Checker({"report": report})
     if report["baseline"] is not None:
         report["baseline"] = ALIASES.get(report["baseline"], report["baseline"])
-        if report["baseline"] not in LOSSES:
-            known = unknown("loss", report["baseline"], LOSSES, also=ALIASES)
-            check.add(f"report.baseline must be a loss; got {report['baseline']!r}.", known.hint)
+        if report["baseline"] not in losses:
+            known = unknown("loss", report["baseline"], dict.fromkeys(losses))
+            check.add(f"report.baseline must be a loss of the sweep; got {report['baseline']}.", known.hint)
     if report["margin"] is not None:
         check.within("report.margin", 0.0, math.inf)
     for name in report["margins"]:
         check.within(f"report.margins.{name}", 0.0, math.inf)
+    return check.problems

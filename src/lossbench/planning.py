@@ -10,7 +10,7 @@ from typing import Any
 
 from lossbench.arguments import ALL, Arguments, encode, unique
 from lossbench.compose import check_launcher, composed, hydra_started, plain, typed
-from lossbench.config import GROUPS, cell_key, validate, validate_loss
+from lossbench.config import GROUPS, cell_key, report_problems, validate, validate_loss
 from lossbench.datasets.table import DATASETS, DatasetInfo, n_outputs, scaled_target_range
 from lossbench.errors import Problem, UsageError
 from lossbench.heads import TASKS
@@ -22,7 +22,14 @@ from lossbench.plan import Cell, Plan
 # Settings of the whole sweep: they make no cells and give it no other name.
 SWEEP_SETTINGS = (
     *("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri"),
-    *("report.baseline", "report.margin", "report.margins.accuracy", "report.margins.rmse", "report.allow_missing"),
+    *(
+        "report.baseline",
+        "report.margin",
+        "report.margins.accuracy",
+        "report.margins.subset_accuracy",
+        "report.margins.rmse",
+        "report.allow_missing",
+    ),
 )
 
 
@@ -47,7 +54,9 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
     first = cells[0].settings
     name = first["name"] or _sweep_name(arguments, experiment)
     _check_sweep_name(name)
-    _check_baseline(cells)
+    problems = report_problems(first["report"], [cell.loss for cell in cells])
+    if problems:
+        raise UsageError(*problems)
     return Plan(
         name=name,
         experiment=experiment,
@@ -267,14 +276,6 @@ def _sweep_name(arguments: Arguments, experiment: str | None) -> str:
     content = json.dumps([experiment, sorted(choices.items()), sorted(values.items())])
     digits = hashlib.sha256(content.encode()).hexdigest()[:6]
     return "-".join(filter(None, [experiment, slug, digits]))
-
-
-def _check_baseline(cells: list[Cell]) -> None:
-    wanted = cells[0].settings["report"]["baseline"]
-    there = unique(cell.loss for cell in cells)
-    if wanted is not None and wanted not in there:
-        message = f"report.baseline must be a loss of the sweep; got {wanted}."
-        raise UsageError(Problem(message, f"it has {', '.join(there)}."))
 
 
 def _check_sweep_name(name: str) -> None:

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import platform
-import subprocess
 import time
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -32,6 +31,8 @@ from lossbench.datasets.table import DATASETS
 from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.plan import Cell, Plan
 from lossbench.plots import COLOURS, cell_figure, curve_matrix, dataset_figure
+from lossbench.provenance import commit
+from lossbench.report.marker import FIGURES, PAGE, SUMMARY, TABLE
 from lossbench.results import DIVERGED, FAILED, CellResults, results_table
 from lossbench.results import Run as Result
 from lossbench.terminal import mean_and_interval
@@ -187,8 +188,11 @@ class Tracker:
             if chosen:
                 figure = dataset_figure(data, chosen, MAIN_METRICS[chosen[0].cell.task])
                 self.client.log_figure(self.sweep_run_id, figure, f"curves-{data.replace('/', '-')}.png")
-        for name in ("results.csv", "plan.json"):
-            self.client.log_artifact(self.sweep_run_id, str(self.plan.folder / name))
+        for name in ("results.csv", "plan.json", PAGE, SUMMARY, TABLE):
+            if (self.plan.folder / name).exists():
+                self.client.log_artifact(self.sweep_run_id, str(self.plan.folder / name))
+        if (self.plan.folder / FIGURES).is_dir():
+            self.client.log_artifacts(self.sweep_run_id, str(self.plan.folder / FIGURES), FIGURES)
         self.client.set_tag(self.sweep_run_id, "mlflow.note.content", note)
         self._log(self.sweep_run_id, _counts(results), {})
         self._terminate(self.sweep_run_id, "FINISHED", time.time())
@@ -418,16 +422,7 @@ def _curve_metrics(results: CellResults, moment: int) -> list[Metric]:
 
 
 def _commit() -> dict[str, str]:
-    """Return the code's commit and whether it was changed, where the working directory is a git checkout."""
+    """Return tags that say which Python and which code wrote this."""
     tags = {"python": platform.python_version()}
-    try:
-        commit = _git("rev-parse", "HEAD")
-        dirty = _git("status", "--porcelain")
-    except (OSError, subprocess.SubprocessError):
-        return tags
-    return tags | {"mlflow.source.git.commit": commit, "dirty": str(bool(dirty)).lower()}
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
-    return done.stdout.strip()
+    found = commit()
+    return tags | ({"mlflow.source.git.commit": found["commit"], "dirty": found["dirty"]} if found else {})
