@@ -42,7 +42,7 @@ def cell_results(own: Cell, values, *, stuck=(), missing=()) -> CellResults:
             scores={metric: float(value)},
             naive={metric: 0.5},
         )
-        runs.append(Run(info, Path("nowhere")))
+        runs.append(Run(info, Path("no/such/part.npz")))
     return CellResults(own, runs)
 
 
@@ -73,7 +73,7 @@ def test_numbers_have_their_unit_not_points():
 
 def test_what_cannot_be_told_apart_is_named_together():
     same = cell_results(cell("hinge", head="tanh"), 0.85 + NOISE)
-    assert said(BASE, same) == "On circles binary_crossentropy and hinge give the same runs."
+    assert said(BASE, same) == "On circles binary_crossentropy and hinge give the same runs: none is better."
     near = cell_results(cell("hinge", head="tanh"), 0.8501 + NOISE * 1.1)
     assert said(BASE, near).endswith("do equally well (within 0.5 points).")
     loose = cell_results(cell("hinge", head="tanh"), 0.85 + 3 * NOISE[::-1])

@@ -78,7 +78,8 @@ def _leaders(table: Table) -> str:
     best = table.samples[table.best].working
     shown = listed([*names[:MOST_NAMED], *([f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else [])])
     if all(np.array_equal(table.samples[i].working, best, equal_nan=True) for i in table.group):
-        return f"{shown} give the same runs" + (" and are best" if len(names) < len(table.results) else "")
+        alone = len(names) < len(table.results)
+        return f"{shown} give the same runs" + (" and are best" if alone else ": none is better")
     verdicts = {c.verdict for i in table.group if (c := table.comparisons[i])}
     margin = next((c.margin for c in table.comparisons if c), 0.0)
     if verdicts == {EQUIVALENT} and any(table.baseline[i] == i for i in table.group):

@@ -28,6 +28,8 @@ from lossbench.report.overall import Ranking, overall_figures, rankings
 from lossbench.results import DIVERGED, FAILED, FINISHED, CellResults
 from lossbench.samples import Table, tables
 
+# The setting that studies choose.
+LEARNING_RATE = "optimizer.learning_rate"
 SYMBOLS = dict(zip(MARKERS, "●■▲◆▼✚✖★", strict=True))
 
 
@@ -133,7 +135,8 @@ class Content:
         naive = next((r.naive.get(name, math.nan) for r in table.results if r.naive), math.nan)
         arrays = next(filter(None, (self._arrays(r.cell, "data.npz") for r in table.results)), {})
         shapes = {r.cell.name: found for r in table.results if "loss" in (found := self._arrays(r.cell, "shape.npz"))}
-        drawn = DataFigures(table, arrays, shapes, ceiling)
+        trials = {r.cell.name: tried for r in table.results if (tried := self._trials(r.cell))}
+        drawn = DataFigures(table, arrays, shapes, trials, ceiling)
         rows = [self._row(table, i, drawn.label(result)) for i, result in enumerate(table.results)]
         metrics = _metrics(table)
         return Section(
@@ -156,6 +159,15 @@ class Content:
                 return {key: file[key] for key in file.files}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             return {}
+
+    def _trials(self, cell: Cell) -> list[tuple[float, float]]:
+        """Return the learning rate and the value of each trial of a tuned cell's study, as they lie on disk."""
+        found = []
+        for path in sorted((self.plan.folder / cell.folder / "study").glob("trial=*.json")):
+            trial = json.loads(path.read_text())
+            value = trial.get("value")
+            found.append((float(trial["parameters"][LEARNING_RATE]), math.nan if value is None else float(value)))
+        return found
 
     def _about(self, cell: Cell, arrays: dict[str, np.ndarray]) -> str:
         settings = cell.settings["dataset"]
@@ -199,6 +211,19 @@ class Content:
     def figures(self) -> list[Figure]:
         """All figures, in the order of the page."""
         return [*(figure for section in self.sections for figure in section.figures), *self.overall]
+
+    @property
+    def numbers(self) -> dict[str, tuple[list[str], list[list[Any]]]]:
+        """What all figures and confusions are made of: the name of each table, its columns and its rows."""
+        tables = {figure.name: (figure.columns, figure.rows) for figure in self.figures}
+        for section in self.sections:
+            if section.confusions:
+                rows: list[list[Any]] = [
+                    [one.label, true, *shares] for one in section.confusions for true, shares in enumerate(one.shares)
+                ]
+                classes = [f"decided_{k}" for k in range(len(section.confusions[0].shares))]
+                tables[f"{section.slug}-confusion"] = (["loss", "true", *classes], rows)
+        return tables
 
     @cached_property
     def published(self) -> list[dict[str, Any]]:
@@ -366,7 +391,7 @@ def limits(content: Content) -> list[str]:
         f"The seeds vary initial weights and batch order. The data and their split are the same in all {n} runs: "
         "another sample of data may shift all losses, and in a close race their order.",
     ]
-    if not _tuned(plan):
+    if not (_swept_rates(plan) or any(figure.name.endswith("learning-rates") for figure in content.figures)):
         said.append(
             "All losses were trained with the same learning rate, which may suit one better than another: a difference "
             "is one at these settings, not of the losses as such."
@@ -381,10 +406,8 @@ def limits(content: Content) -> list[str]:
     return said
 
 
-def _tuned(plan: Plan) -> bool:
-    return any("learning_rate" in key for cell in plan.cells for key in cell.swept) or any(
-        bool(cell.settings.get("tune")) for cell in plan.cells
-    )
+def _swept_rates(plan: Plan) -> bool:
+    return any(key == LEARNING_RATE for cell in plan.cells for key in cell.swept)
 
 
 def difference_text(metric: str, comparison: Comparison) -> str:

@@ -65,6 +65,8 @@ class DataFigures:
         The targets of each split (``y/test``), for two features with the samples (``x/test``).
     shapes : dict
         Each cell's name to the shape of its loss, where it was written.
+    trials : dict
+        Each tuned cell's name to its trials: learning rate, value on validation samples (NaN if it failed).
     ceiling : float
         The best possible value of the main metric on the test split; NaN where it is not known.
     """
@@ -72,6 +74,7 @@ class DataFigures:
     table: Table
     arrays: dict[str, np.ndarray]
     shapes: dict[str, dict[str, np.ndarray]]
+    trials: dict[str, list[tuple[float, float]]]
     ceiling: float
 
     def all(self) -> list[Figure]:
@@ -80,6 +83,8 @@ class DataFigures:
             self.runs,
             self.differences,
             self.curves,
+            self.own_losses,
+            self.slices,
             self.boundaries,
             self.predicted,
             self.calibration,
@@ -287,6 +292,13 @@ class DataFigures:
         return epochs[kept], matrix[:, kept].mean(axis=0), low, high
 
     def _limits(self, curves: dict[str, dict[str, Any]]) -> tuple[float, float]:
+        """Return limits for the common metric, which end a little above the best constant's error."""
+        low, high = self._late(curves)
+        if self.table.lower_is_better and np.isfinite(self.naive):
+            high = min(high, max(1.3 * self.naive, low + 0.1 * self.naive))
+        return low, high
+
+    def _late(self, curves: dict[str, dict[str, Any]]) -> tuple[float, float]:
         """Return limits that show every curve but for its first steps, which may be far away."""
         ends = []
         for own in curves.values():
@@ -294,10 +306,76 @@ class DataFigures:
                 late = epochs >= epochs[0] + 0.03 * (epochs[-1] - epochs[0])
                 ends += [np.nanmin(mean[late]), np.nanmax(mean[late]), np.nanmin(low[-1:]), np.nanmax(high[-1:])]
         low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
-        if self.table.lower_is_better and np.isfinite(self.naive):
-            high = min(high, 1.3 * self.naive)
         room = 0.05 * (high - low) or 0.01
         return low - room, high + room
+
+    def own_losses(self) -> Figure | None:
+        """Draw each loss's own value over the epochs: for how it converges, not to compare."""
+        cells = [(r, m) for r, m, _ in self.marks() if any("epochs" in run.arrays for run in self.working(r).runs)]
+        if not cells:
+            return None
+        figure = Figure(
+            f"{self.slug}-own-losses",
+            "Each loss by its own value",
+            "Train (dashed) and test, mean over the working runs; the band holds the middle 90 % of them. Every panel "
+            "has its own scale, which starts after the first steps: losses are not compared by their own values.",
+            ["cell", "split", "epoch", "mean", "low_5_percent", "high_95_percent"],
+            folded=True,
+        )
+        for result, mark in cells[:MOST_PANELS]:
+            drawn, axes = ink.panel(3.6, 2.5)
+            curves = {split: self._curve(result, f"{split}/loss") for split in ("train", "test")}
+            for split, line in (("train", (0, (4, 2))), ("test", "-")):
+                epochs, mean, low, high = curves[split]
+                axes.plot(epochs, mean, color=mark.colour, linestyle=line, linewidth=1.1 if split == "train" else 1.7)
+                figure.rows += [[result.cell.name, split, *row] for row in zip(epochs, mean, low, high, strict=True)]
+            axes.fill_between(*(curves["test"][i] for i in (0, 2, 3)), color=mark.colour, alpha=0.22, linewidth=0)
+            axes.set_ylim(*self._late({result.cell.name: curves}))
+            ink.finish(axes, self.label(result), "epoch", "loss")
+            name = f"{figure.name}-{_slug(self.label(result))}"
+            ends = {split: number(float(curve[1][-1])) for split, curve in curves.items()}
+            description = f"Own loss of {self.label(result)}: train {ends['train']}, test {ends['test']} at the end."
+            figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
+        return figure
+
+    def slices(self) -> Figure | None:
+        """Draw what every trial of a tuned cell's learning rate reached on the validation samples."""
+        cells = [(r, m, self.trials[r.cell.name]) for r, m, _ in self.marks() if r.cell.name in self.trials]
+        if not cells:
+            return None
+        figure = Figure(
+            f"{self.slug}-learning-rates",
+            "Learning rates tried",
+            f"{self.metric} on the validation samples of every trial, mean over the tuning seeds; crosses at the edge "
+            "are trials that failed. The larger mark was chosen.",
+            ["cell", "learning_rate", f"validation/{self.metric}"],
+        )
+        found = [value for _, _, trials in cells for _, value in trials if np.isfinite(value)]
+        if not found:
+            return None
+        rates = [rate for _, _, trials in cells for rate, _ in trials]
+        for result, mark, trials in cells[:MOST_PANELS]:
+            figure.rows += [[result.cell.name, rate, value] for rate, value in trials]
+            drawn, axes = ink.panel(3.6, 2.5)
+            x, y = np.array(sorted(trials)).T
+            there = np.isfinite(y)
+            axes.plot(x[there], y[there], mark.marker, color=mark.colour, markersize=4.5, alpha=0.8, mew=0)
+            worst, best = (max(found), min(found)) if self.table.lower_is_better else (min(found), max(found))
+            axes.plot(x[~there], np.full((~there).sum(), worst), "x", color=ink.QUIET, markersize=4.5)
+            text = "every trial failed"
+            if there.any():
+                chosen = int(np.nanargmin(y) if self.table.lower_is_better else np.nanargmax(y))
+                axes.plot(x[chosen], y[chosen], mark.marker, color=mark.colour, markersize=9)
+                text = f"the best learning rate is {x[chosen]:.3g} with {number(float(y[chosen]))}"
+            room = 0.06 * abs(worst - best) or 0.01
+            axes.set_ylim(min(worst, best) - room, max(worst, best) + room)
+            axes.set_xscale("log")
+            axes.set_xlim(min(rates) / 1.3, max(rates) * 1.3)
+            ink.finish(axes, self.label(result), "learning rate", f"validation {self.metric}")
+            name = f"{figure.name}-{_slug(self.label(result))}"
+            description = f"Learning rates tried for {self.label(result)}: {text}."
+            figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
+        return figure
 
     # ---- What was learned.
 

@@ -104,7 +104,8 @@ def panel(width: float = WIDTH, height: float = HEIGHT, *, left: float = 0.62, b
 
 def finish(axes: Axes, title: str, x: str, y: str) -> None:
     """Give a panel its title and labels, and a light grid."""
-    axes.set_title(title, pad=8)
+    # A given height: looking for one measures every tick, a third of the time that a drawing takes.
+    axes.set_title(title, y=1.0, pad=8)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.grid(True)

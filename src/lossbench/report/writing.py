@@ -3,13 +3,13 @@
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
 from lossbench.plan import Plan
 from lossbench.report import ink
 from lossbench.report.content import Content
-from lossbench.report.figures import Figure
 from lossbench.report.marker import FIGURES, MARKER, PAGE, SUMMARY, TABLE, report_state
 from lossbench.report.page import page
 from lossbench.report.summary import comparison_csv, summary
@@ -25,10 +25,11 @@ def write_report(plan: Plan, results: list[CellResults]) -> Path:
         content = Content(plan, results)
         texts = {PAGE: page(content), SUMMARY: summary(content), TABLE: comparison_csv(plan, results)}
         figures = content.figures
+        numbers = content.numbers
     folder = plan.folder / FIGURES
     folder.mkdir(exist_ok=True)
     files = {f"{panel.name}.svg": ink.for_file(panel.svg) for figure in figures for panel in figure.panels}
-    files |= {f"{figure.name}.csv": _numbers(figure) for figure in figures}
+    files |= {f"{name}.csv": _csv(columns, rows) for name, (columns, rows) in numbers.items()}
     for path in folder.iterdir():
         if path.name not in files:
             path.unlink()
@@ -41,11 +42,11 @@ def write_report(plan: Plan, results: list[CellResults]) -> Path:
     return plan.folder / PAGE
 
 
-def _numbers(figure: Figure) -> str:
+def _csv(columns: list[str], rows: list[list[Any]]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(figure.columns)
-    writer.writerows([_value(value) for value in row] for row in figure.rows)
+    writer.writerow(columns)
+    writer.writerows([_value(value) for value in row] for row in rows)
     return file.getvalue()
 
 
