@@ -43,6 +43,7 @@ def cell_results(own: Cell, values, *, stuck=(), missing=()) -> CellResults:
             naive={metric: 0.5},
         )
         runs.append(Run(info, Path("no/such/part.npz")))
+        runs[-1].__dict__["arrays"] = {}
     return CellResults(own, runs)
 
 

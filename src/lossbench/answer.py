@@ -12,7 +12,7 @@ from lossbench.samples import Table
 # Metrics between 0 and 1 whose differences are read in percentage points.
 IN_POINTS = ("accuracy", "rounded_accuracy", "subset_accuracy")
 # So many of the losses that are worse are named.
-MOST_NAMED = 4
+MOST_NAMED = 5
 
 
 def number(value: float) -> str:
@@ -31,7 +31,15 @@ def ends(metric: str, low: float, high: float) -> str:
     """Write the ends of an interval of differences, ``0.6 to 1.2``."""
     if metric in IN_POINTS:
         return f"{_plain(100 * low, 1)} to {_plain(100 * high, 1)}"
-    return f"{number(low)} to {number(high)}"
+    places = decimals(low, high)
+    return f"{number(low)} to {number(high)}" if places is None else f"{_plain(low, places)} to {_plain(high, places)}"
+
+
+def decimals(low: float, high: float) -> int | None:
+    """Return how many decimals the ends of an interval need, so that one that is not 0 does not read as 0."""
+    if max(abs(low), abs(high)) < 5e-4 or max(abs(low), abs(high)) >= 1e4:
+        return None
+    return next((places for places in (3, 4) if min(abs(low), abs(high)) >= 0.5 * 10**-places or low == 0), 5)
 
 
 def _plain(value: float, decimals: int) -> str:
@@ -56,15 +64,15 @@ def answer(table: Table) -> str:
     if table.best is None:
         return f"On {table.data} no run works." if len(inside) > 1 else ""
     if len(inside) < 2:
-        return f"On {table.data} {_name(table, table.best)} is the only loss inside its domain."
+        return f"On {table.data} {name_in(table, table.best)} is the only loss inside its domain."
     n = int(table.samples[table.best].works.sum())
     if len(table.seeds) < LEAST_SEEDS:
         most = max((c.seeds_needed or 0 for c in table.comparisons if c), default=0) or LEAST_SEEDS
         return (
-            f"On {table.data} {_name(table, table.best)} has the best mean; {_count(n, 'seed')} are too few for a "
+            f"On {table.data} {name_in(table, table.best)} has the best mean; {_count(n, 'seed')} are too few for a "
             f"verdict ({most} would do)."
             if n != 1
-            else f"On {table.data} {_name(table, table.best)} is best with the one seed; that is no verdict."
+            else f"On {table.data} {name_in(table, table.best)} is best with the one seed; that is no verdict."
         )
     text = f"On {table.data} {_leaders(table)}{_others(table)}."
     return text + (" Under 10 seeds: take it with care." if len(table.seeds) < FEW_SEEDS else "")
@@ -72,7 +80,7 @@ def answer(table: Table) -> str:
 
 def _leaders(table: Table) -> str:
     assert table.best is not None
-    names = [_name(table, i) for i in table.group]
+    names = [name_in(table, i) for i in table.group]
     if len(names) == 1:
         return f"{names[0]} is best"
     best = table.samples[table.best].working
@@ -102,12 +110,13 @@ def _behind(table: Table, place: int) -> str:
     runs = table.results[place]
     failing = int((~table.samples[place].works).sum())
     if found.n < LEAST_SEEDS:
-        return f"{_name(table, place)} works in {len(runs.runs) - failing} of {len(runs.runs)} runs"
+        return f"{name_in(table, place)} works in {len(runs.runs) - failing} of {len(runs.runs)} runs"
     sign = 1 if table.lower_is_better else -1
     low, high = sorted((sign * found.low, sign * found.high))
-    text = f"{_name(table, place)} is {size(table.metric, found.mean)} worse"
+    unit = "" if table.metric in IN_POINTS else f" in {table.metric}"
+    text = f"{name_in(table, place)} is {size(table.metric, found.mean)} worse{unit}"
     if sign * found.mean <= 0:
-        return f"{_name(table, place)} fails more often ({failing} of {len(runs.runs)} runs)"
+        return f"{name_in(table, place)} fails more often ({failing} of {len(runs.runs)} runs)"
     return f"{text} ({_count(found.n, 'seed')}, {ends(table.metric, low, high)})"
 
 
@@ -117,7 +126,7 @@ def difference_to_best(table: Table, place: int) -> Interval:
     return mean_interval(table.samples[place].working - table.samples[table.best].working)
 
 
-def _name(table: Table, place: int) -> str:
+def name_in(table: Table, place: int) -> str:
     """Return a cell's label, with its head where another cell bears the same."""
     cell = table.results[place].cell
     same = [result for result in table.results if result.cell.label == cell.label]
@@ -128,8 +137,9 @@ def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" + ("" if n == 1 else "s")
 
 
-def what_went_wrong(results: CellResults) -> list[str]:
+def what_went_wrong(results: CellResults, name: str = "") -> list[str]:
     """Say how many runs of a cell diverged, are stuck or failed, with which seeds, and what rate that may mean."""
+    name = name or results.cell.label
     groups = {
         DIVERGED: [run.info.seed for run in results.runs if run.info.status == DIVERGED],
         "stuck": [run.info.seed for run in results.runs if run.info.stuck],
@@ -143,7 +153,7 @@ def what_went_wrong(results: CellResults) -> list[str]:
         shown = ", ".join(map(str, seeds[:6])) + (", …" if len(seeds) > 6 else "")
         which = f"seed{'s' if len(seeds) > 1 else ''} {shown}"
         chance = f"; a rate of {100 * rate.low:.1f} to {100 * rate.high:.1f} %" if word != FAILED else ""
-        lines.append(f"{results.cell.label}: {len(seeds)} of {len(results.runs)} {word} ({which}{chance})")
+        lines.append(f"{name}: {len(seeds)} of {len(results.runs)} {word} ({which}{chance})")
     return lines
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lossbench.answer import answer, number, verdict_hint, what_went_wrong
+from lossbench.answer import answer, name_in, number, verdict_hint, what_went_wrong
 from lossbench.comparison import mean_interval
 from lossbench.metrics.table import MAIN_METRICS
 from lossbench.plan import Cell, Plan
@@ -149,7 +149,8 @@ def _data_table(found: Table) -> list[str]:
     known = "" if ceiling is None else f"; ceiling {number(ceiling)}"
     explained = f"({order} is better; naive {number(naive)}{known})"
     together = f"{heading} {explained}"
-    notes = [line for result in found.results for line in what_went_wrong(result)] + verdict_hint(found)
+    notes = [t for i, r in enumerate(found.results) for t in what_went_wrong(r, name_in(found, i))]
+    notes += verdict_hint(found)
     said = answer(found)
     return [
         *([together] if len(together) <= WIDTH else [heading, explained]),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lossbench import __version__
-from lossbench.answer import answer, ends, number, size, verdict_hint, what_went_wrong
+from lossbench.answer import IN_POINTS, answer, decimals, ends, number, size, verdict_hint, what_went_wrong
 from lossbench.comparison import Comparison, mean_interval, share_interval
 from lossbench.comparison.diagnosis import Diagnosis, diagnose
 from lossbench.datasets.table import DATASETS
@@ -190,7 +190,7 @@ class Content:
             verdict=table.verdict(place),
             in_group=place in table.group,
             diagnosis=diagnosis(result),
-            wrong=what_went_wrong(result),
+            wrong=what_went_wrong(result, label),
             n_not_working=len(result.runs) - int(own.works.sum()),
             n_runs=len(result.runs),
         )
@@ -272,7 +272,7 @@ class Content:
     @cached_property
     def wrong(self) -> list[str]:
         """Every cell whose runs diverged, are stuck or failed."""
-        return [f"{r.cell.data}: {line}" for r in self.results for line in what_went_wrong(r)]
+        return [f"{s.table.data}: {line}" for s in self.sections for row in s.rows for line in row.wrong]
 
     @cached_property
     def errors(self) -> list[str]:
@@ -416,7 +416,8 @@ def difference_text(metric: str, comparison: Comparison) -> str:
     if found.n == 0:
         return "–"
     sign = "−" if found.mean < 0 else "+" if found.mean > 0 else ""
-    mean = size(metric, found.mean).removesuffix(" points")
+    places = None if metric in IN_POINTS or found.n < 2 else decimals(found.low, found.high)
+    mean = size(metric, found.mean).removesuffix(" points") if places is None else f"{abs(found.mean):.{places}f}"
     if found.n < 2:
         return f"{sign}{mean}"
     return f"{sign}{mean} ({ends(metric, found.low, found.high)})".replace("-", "−")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from lossbench.answer import IN_POINTS, number
+from lossbench.answer import IN_POINTS, name_in, number
 from lossbench.comparison import mean_intervals
 from lossbench.heads import HEADS, NUMBER_TASKS, decide
 from lossbench.plots import curve_matrix
@@ -21,6 +21,8 @@ MOST_PANELS = 12
 N_BINS = 10
 # Points of a curve beyond these are not drawn: a panel has 300 pixels.
 MOST_POINTS = 240
+# So many samples say what more would, in a page of a tenth the size.
+MOST_SAMPLES = 500
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,12 @@ class DataFigures:
         return found[0] if found else np.nan
 
     def marks(self) -> Iterator[tuple[CellResults, ink.Mark, Any]]:
-        """Yield each cell with its mark, and the line that tells it from others of the same loss."""
-        seen: dict[str, int] = {}
+        """Yield each cell with its mark, and the line that tells it from others of the same colour."""
+        seen: dict[int, int] = {}
         for result in self.table.results:
-            seen[result.cell.loss] = seen.get(result.cell.loss, -1) + 1
-            yield result, ink.mark(result.cell.loss), ink.LINES[seen[result.cell.loss] % len(ink.LINES)]
+            mark = ink.mark(result.cell.loss)
+            seen[mark.number] = seen.get(mark.number, -1) + 1
+            yield result, mark, ink.LINES[seen[mark.number] % len(ink.LINES)]
 
     def working(self, result: CellResults) -> CellResults:
         """Return a cell with the runs that work only."""
@@ -129,8 +132,7 @@ class DataFigures:
 
     def label(self, result: CellResults) -> str:
         """Return a cell's label, with its head where another cell has the same label."""
-        same = [other for other in self.table.results if other.cell.label == result.cell.label]
-        return result.cell.label if len(same) < 2 else f"{result.cell.label} ({result.cell.head})"
+        return name_in(self.table, self.table.results.index(result))
 
     def _references(self, axes: Axes, vertical: bool) -> None:
         """Draw the naive predictor's value and the best possible one, where they are in sight."""
@@ -422,6 +424,7 @@ class DataFigures:
                 axes.contour(first, second, share, levels=[0.5], colors=[ink.INK], linewidths=0.9)
         for k in range(n_classes):
             x = self.arrays["x/test"][self.arrays["y/test"] == k]
+            x = x[:: -(-len(self.arrays["x/test"]) // MOST_SAMPLES)]
             axes.plot(*x.T, "os^Dv"[k % 5], color=ink.CLASSES[k % len(ink.CLASSES)], markersize=2.4, mew=0, alpha=0.85)
         ink.finish(axes, self.label(result), "first feature", "second feature")
         axes.set_xlim(first[0], first[-1])
@@ -459,7 +462,8 @@ class DataFigures:
         for result, mark, run, predicted in found:
             drawn, axes = ink.panel(3.6, 3.2)
             axes.plot([low - room, high + room], [low - room, high + room], color=ink.QUIET, linewidth=0.9, zorder=1)
-            axes.plot(true, predicted, "o", color=mark.colour, markersize=2.8, alpha=0.5, mew=0)
+            kept = slice(None, None, -(-len(true) // MOST_SAMPLES))
+            axes.plot(true[kept], predicted[kept], "o", color=mark.colour, markersize=2.8, alpha=0.5, mew=0)
             axes.set_xlim(low - room, high + room)
             axes.set_ylim(low - room, high + room)
             ink.finish(axes, self.label(result), "true", "predicted")
@@ -561,10 +565,12 @@ class DataFigures:
         for name, values in (("loss", [own["loss"] for *_, own in cells]), ("slope", slopes)):
             drawn, axes = ink.panel(4.2, 3.0)
             for (result, mark, line, own), y in zip(cells, values, strict=True):
-                axes.plot(own["x"], y, color=mark.colour, linestyle=line, label=self._with_target(result, own))
+                drawn_as = {"color": mark.colour, "linestyle": line, "marker": mark.marker, "markersize": 4}
+                axes.plot(own["x"], y, markevery=20, label=self._with_target(result, own), **drawn_as)
             finite = np.concatenate([y[np.isfinite(y)] for y in values])
             low, high = np.quantile(finite, [0.01, 0.99])
-            axes.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
+            above = 0.06 + (0.09 * len(cells) if name == "loss" and errors and len(cells) <= 8 else 0.0)
+            axes.set_ylim(low - 0.06 * (high - low), high + above * (high - low))
             axes.axvline(0, color=ink.LINE, linewidth=1.4, zorder=1)
             ink.finish(axes, name, where, "")
             if name == "loss" and len(cells) <= 8:

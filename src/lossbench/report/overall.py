@@ -44,7 +44,7 @@ def rankings(tables: list[Table]) -> list[Ranking]:
     for metric in dict.fromkeys(table.metric for table in tables):
         chosen = [table for table in tables if table.metric == metric and not table.refused]
         labels = [_labels(table) for table in chosen]
-        shared = [name for name in (labels[0] if labels else {}) if all(name in other for other in labels)]
+        shared = [name for name in labels[0] if all(name in other for other in labels)] if labels else []
         if len(chosen) < 2 or len(shared) < 2:
             continue
         means = np.array(
@@ -57,15 +57,17 @@ def rankings(tables: list[Table]) -> list[Ranking]:
         order = np.argsort(ranks.mean, kind="stable")
         ranks = Ranks(ranks.mean[order], ranks.by_dataset[:, order], ranks.p, ranks.critical_difference)
         groups = rank_groups(ranks.mean, ranks.critical_difference) if np.isfinite(ranks.critical_difference) else []
-        names = [shared[i] for i in order]
-        losses = [chosen[0].results[labels[0][name]].cell.loss for name in names]
+        cells = [chosen[0].results[labels[0][shared[i]]].cell for i in order]
+        alone = [sum(other == shared[i][0] for other, _ in shared) == 1 for i in order]
+        names = [cell.label if one else f"{cell.label} ({cell.head})" for cell, one in zip(cells, alone, strict=True)]
+        losses = [cell.loss for cell in cells]
         found.append(Ranking(metric, [table.data for table in chosen], names, losses, ranks, groups))
     return found
 
 
-def _labels(table: Table) -> dict[str, int]:
+def _labels(table: Table) -> dict[tuple[str, str], int]:
     """Return the places of a table's cells by what is the same on other data sets: label and head."""
-    return {f"{r.cell.label.replace('†', '')}": i for i, r in reversed(list(enumerate(table.results)))}
+    return {(r.cell.label.replace("†", ""), r.cell.head): i for i, r in enumerate(table.results)}
 
 
 def overall_figures(plan: Plan, tables: list[Table], found: list[Ranking]) -> list[Figure]:
@@ -137,14 +139,14 @@ def _swept_figure(
     drawn, axes = ink.panel(5.4, 3.6)
     labels = ["/".join(rest[1:2] + rest[3:]) for rest in lines]
     rows: list[list[Any]] = []
-    seen: dict[str, int] = {}
+    seen: dict[int, int] = {}
     for (rest, line), label in zip(lines.items(), labels, strict=True):
-        seen[rest[1]] = seen.get(rest[1], -1) + 1
         mark = ink.mark(rest[1])
+        seen[mark.number] = seen.get(mark.number, -1) + 1
         own = sorted(line)
         found = [mean_interval(samples[line[value].name].working) for value in own]
         mean, low, high = (np.array([getattr(interval, end) for interval in found]) for end in ("mean", "low", "high"))
-        style = ink.LINES[seen[rest[1]] % len(ink.LINES)]
+        style = ink.LINES[seen[mark.number] % len(ink.LINES)]
         axes.plot(own, mean, color=mark.colour, marker=mark.marker, markersize=5, linestyle=style, label=label)
         axes.fill_between(own, low, high, color=mark.colour, alpha=0.18, linewidth=0)
         rows += [[line[v].name, v, i.mean, i.low, i.high, i.n] for v, i in zip(own, found, strict=True)]
@@ -158,11 +160,10 @@ def _swept_figure(
         f"{labels[c.first]} is better at {number(c.low)}, {labels[c.second]} at {number(c.high)}"
         for c in crossings(x, grid, lower_is_better=lower_is_better(metric))
     ]
-    caption = (
-        "Mean over the working runs with its 95 % interval. "
-        + ("The order changes: " + "; ".join(crossed) if crossed else "Nowhere does the order surely change")
-        + "."
-    )
+    caption = "Mean over the working runs with its 95 % interval."
+    if len(lines) > 1:
+        order = "The order changes: " + "; ".join(crossed) if crossed else "Nowhere does the order surely change"
+        caption = f"{caption} {order}."
     columns = ["cell", key, "mean", "low", "high", "runs"]
     description = f"Test {metric} on {dataset} over {key}, for {', '.join(labels)}. {caption}"
     panel = Panel(name, description, ink.to_svg(drawn, name))
