@@ -70,6 +70,10 @@ class Run:
         with np.load(self.path, allow_pickle=False) as part:
             return {name: part[name] for name in part.files if name != "info"}
 
+    def forget(self) -> None:
+        """Let go of the arrays; they are read again when they are asked for."""
+        self.__dict__.pop("arrays", None)
+
     @property
     def curves(self) -> dict[str, np.ndarray]:
         """The curves by name, each of the shape of ``arrays['epochs']``."""

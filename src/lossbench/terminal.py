@@ -152,9 +152,13 @@ def _data_table(found: Table) -> list[str]:
     notes = [t for i, r in enumerate(found.results) for t in what_went_wrong(r, name_in(found, i))]
     notes += verdict_hint(found)
     said = answer(found)
+    lines = table([["loss", "head", metric, "n", "verdict"], *rows], left=2)
+    if max(map(len, lines)) > WIDTH and len({row[1] for row in rows}) == 1:
+        # The head that all have is what a reader misses least.
+        lines = table([["loss", metric, "n", "verdict"], *([row[0], *row[2:]] for row in rows)], left=1)
     return [
         *([together] if len(together) <= WIDTH else [heading, explained]),
-        *table([["loss", "head", metric, "n", "verdict"], *rows], left=2),
+        *lines,
         *(line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")),
         *textwrap.wrap(said, WIDTH),
     ]

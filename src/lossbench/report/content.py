@@ -28,6 +28,8 @@ from lossbench.report.overall import Ranking, overall_figures, rankings
 from lossbench.results import DIVERGED, FAILED, FINISHED, CellResults
 from lossbench.samples import Table, tables
 
+# So many runs may be in memory together: about 100 kB each.
+MOST_HELD = 2000
 # The setting that studies choose.
 LEARNING_RATE = "optimizer.learning_rate"
 SYMBOLS = dict(zip(MARKERS, "●■▲◆▼✚✖★", strict=True))
@@ -127,7 +129,18 @@ class Content:
     @cached_property
     def sections(self) -> list[Section]:
         """One for each data set."""
-        return [self._section(table) for table in self.tables]
+        found = []
+        for table in self.tables:
+            found.append(self._section(table))
+            self._forget()
+        return found
+
+    def _forget(self) -> None:
+        """Let go of arrays where all of them together would take much memory."""
+        if self.n_runs > MOST_HELD:
+            for result in self.results:
+                for run in result.runs:
+                    run.forget()
 
     def _section(self, table: Table) -> Section:
         name = f"test/{table.metric}"
@@ -233,7 +246,9 @@ class Content:
     @cached_property
     def findings(self) -> list[Finding]:
         """What the results say to the claims of others."""
-        return check_claims(self.plan, self.results)
+        found = check_claims(self.plan, self.results)
+        self._forget()
+        return found
 
     # ---- How it came about.
 

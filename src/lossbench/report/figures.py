@@ -92,7 +92,11 @@ class DataFigures:
             self.calibration,
             self.shape,
         )
-        return [figure for maker in makers if (figure := maker()) is not None]
+        figures = [figure for maker in makers if (figure := maker()) is not None]
+        for figure in figures:
+            if len(figure.panels) == MOST_PANELS < len(self.table.results):
+                figure.caption += f" The first {MOST_PANELS} losses of the table are shown."
+        return figures
 
     # ---- What all share.
 
