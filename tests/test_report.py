@@ -247,3 +247,13 @@ def test_the_shape_of_a_loss_is_written_with_its_cell(smoke: Sweep):
         assert shape["loss"] == pytest.approx(1 - np.tanh(shape["x"]), abs=1e-5)
     with np.load(next(smoke.folder.glob("blobs-*/shape.npz"))) as shape:
         assert shape["loss"] == pytest.approx(np.log1p(2 * np.exp(-shape["x"])), abs=1e-5)
+
+
+def test_settings_of_the_report_make_no_other_sweep(smoke: Sweep):
+    done = run(smoke.home, "experiment=smoke", "report.margin=0.02", "report.baseline=mse", "plan=true")
+    assert done.status == 0, done.err
+    assert done.out.startswith("smoke: 4 cells, 12 runs, 12 finished; nothing to run")
+    done = run(smoke.home, "experiment=smoke", "report.baseline=huber", "report.margin=-1", "plan=true")
+    assert done.status == 2
+    assert "report.baseline must be a loss of the sweep; got huber." in done.err
+    assert "report.margin must be at least 0; got -1." in done.err

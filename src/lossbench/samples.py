@@ -66,7 +66,7 @@ class Table:
     comparisons : list of Comparison or None
         None for a baseline, and for all where the comparison is refused.
     best, group : int or None, list of int
-        The places of the best and of all that cannot be told from it.
+        The places of the best and of all that cannot be told from it; by the main metric only.
     refused : str
         Why nothing is compared, if so.
     missing : dict
@@ -122,7 +122,8 @@ def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:
     if not refused:
         found = _compared(plan, metric, samples, baseline)
         comparisons = [found.get(i) for i in range(len(results))]
-        best, group = _best(results, samples, lower)
+        if metric == MAIN_METRICS[results[0].cell.task]:
+            best, group = _best(results, samples, lower)
     return Table(
         results[0].cell.data, metric, plan.seeds, results, samples, baseline, comparisons, best, group, refused, missing
     )

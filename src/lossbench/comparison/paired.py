@@ -72,7 +72,9 @@ def _drawn_p(sizes: np.ndarray, threshold: float) -> float:
     n_extreme, n_left = 0, N_DRAWN
     while n_left:
         n = min(n_left, max(1, BLOCK // len(sizes)))
-        signs = rng.integers(0, 2, size=(n, len(sizes)), dtype=np.int8)
+        bits = np.frombuffer(rng.bytes(-(-n * len(sizes) // 8)), np.uint8)
+        # As floats: the product is then a library's.
+        signs = np.unpackbits(bits, count=n * len(sizes)).reshape(n, len(sizes)).astype(np.float64)
         sums = 2.0 * (signs @ sizes) - sizes.sum()
         n_extreme += int((np.abs(sums) >= threshold).sum())
         n_left -= n

@@ -98,7 +98,11 @@ def _rows(plan: Plan, results: list[CellResults], metric: str) -> list[list[obje
             row += [_float(v) for v in (d.mean, d.low, d.high, found.difference_of_all)]
             row += [d.n, *(_float(v) for v in (found.p, found.p_corrected, found.won, found.detectable))]
             row += [found.seeds_needed or "", _float(found.margin), found.verdict]
-        row += [str(i in table.group).lower(), len(result.runs), int(len(result.runs) - table.samples[i].works.sum())]
+        row += [
+            str(i in table.group).lower() if table.group else "",
+            len(result.runs),
+            int(len(result.runs) - table.samples[i].works.sum()),
+        ]
         row += ["" if found is None else _float(found.failures_p), str(cell.outside_domain).lower()]
         rows.append(row)
     return rows
