@@ -138,6 +138,11 @@ class DataFigures:
         """Return a cell's label, with its head where another cell has the same label."""
         return name_in(self.table, self.table.results.index(result))
 
+    def _lines_across(self) -> str:
+        """Say what the lines of ``_references`` are."""
+        known = " The dotted line is the best constant's value" if np.isfinite(self.naive) else ""
+        return known and f"{known}{', the dashed one the best possible' if np.isfinite(self.ceiling) else ''}."
+
     def _references(self, axes: Axes, vertical: bool) -> None:
         """Draw the naive predictor's value and the best possible one, where they are in sight."""
         low, high = axes.get_xlim() if vertical else axes.get_ylim()
@@ -154,7 +159,7 @@ class DataFigures:
             f"{self.slug}-runs",
             "Every run",
             "A point is a run; the box holds the middle half of the working runs, the diamond is their mean with its "
-            "95 % interval. Stuck runs are counted at the right and left out of the scale.",
+            "95 % interval. Stuck runs are counted at the right and left out of the scale." + self._lines_across(),
             ["cell", "seed", f"test/{self.metric}", "status", "stuck"],
         )
         rows = list(self.marks())
@@ -261,7 +266,8 @@ class DataFigures:
             f"{self.slug}-curves",
             "Curves",
             f"{self.metric} after each epoch, mean over the working runs; the band holds the middle 90 % of them. "
-            "Dashed: train. The other losses' test means stand behind in grey. All panels have the same axes.",
+            "Dashed: train. The other losses' test means stand behind in grey. All panels have the same axes."
+            + self._lines_across(),
             ["cell", "split", "epoch", "mean", "low_5_percent", "high_95_percent"],
         )
         curves = {r.cell.name: {s: self._curve(r, f"{s}/{self.metric}") for s in ("train", "test")} for r in cells}
