@@ -325,3 +325,13 @@ def test_choices_of_the_working_directory_are_added_and_replace_none(tmp_path, m
     assert [cell.name for cell in made.cells] == ["noisy/binary_crossentropy/sigmoid", "noisy/hinge/tanh"]
     assert made.cells[0].settings["dataset"]["noise"] == 0.3
     assert plan("dataset=circles").cells[0].settings["dataset"]["noise"] == 0.1
+
+
+def test_settings_of_the_report_make_no_other_sweep():
+    one, other = plan("experiment=smoke"), plan("experiment=smoke", "report.margin=0.02", "report.baseline=mse")
+    assert other.name == "smoke"
+    assert [cell.key for cell in other.cells] == [cell.key for cell in one.cells]
+    assert (other.report["margin"], other.report["baseline"]) == (0.02, "mean_squared_error")
+    said = message("experiment=smoke", "report.baseline=huber", "report.margin=-1")
+    assert "report.baseline must be a loss of the sweep; got huber." in said
+    assert "report.margin must be at least 0; got -1." in said

@@ -1,10 +1,25 @@
 """Statements about numbers, against SciPy and by simulation."""
 
+import time
+
 import numpy as np
 import pytest
 from scipy import stats
+from simulation import most_allowed, share_of_false_tables
 
-from lossbench.comparison import mean_interval, mean_intervals
+from lossbench.comparison import (
+    Sample,
+    best_group,
+    compare,
+    mean_interval,
+    mean_intervals,
+    paired,
+    share_interval,
+)
+from lossbench.comparison.diagnosis import diagnose
+from lossbench.comparison.paired import detectable_difference, failures_p, holm, seeds_needed, sign_flip_p
+from lossbench.comparison.ranks import rank_losses
+from lossbench.comparison.swept import crossings
 from lossbench.terminal import mean_and_interval
 
 
@@ -46,3 +61,237 @@ def test_the_interval_of_equal_runs_is_zero_and_not_the_rounding_of_their_mean()
             return np.full(3, 0.9733333333333334)
 
     assert mean_and_interval(Results(), "test/accuracy") == "0.973 ± 0.000"
+
+
+# ---- Paired differences.
+
+
+@pytest.mark.parametrize("n", [2, 5, 12, 17])
+def test_sign_flip_is_scipys_permutation_test(n):
+    differences = np.random.default_rng(n).normal(0.3, 1.0, size=n).round(1)
+    expected = stats.permutation_test(
+        (differences,), np.sum, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
+    ).pvalue
+    assert sign_flip_p(differences) == pytest.approx(expected)
+
+
+def test_drawn_signs_agree_with_all_signs(monkeypatch):
+    differences = np.random.default_rng(3).normal(0.4, 1.0, size=24)
+    exact = sign_flip_p(differences)
+    monkeypatch.setattr(paired, "EXACT_UP_TO", 10)
+    drawn = sign_flip_p(differences)
+    assert drawn == sign_flip_p(differences)
+    assert abs(drawn - exact) < 4 * (exact / paired.N_DRAWN) ** 0.5
+    # An effect that no drawn sign reaches has the smallest p value that can be said, not 0.
+    assert sign_flip_p(np.ones(100)) == 1 / (paired.N_DRAWN + 1)
+
+
+def test_sign_flip_of_no_difference_is_1():
+    assert sign_flip_p(np.zeros(30)) == sign_flip_p(np.array([])) == 1.0
+    # Zeros carry no evidence: one difference among thirty seeds proves nothing.
+    assert sign_flip_p(np.eye(30)[0]) == 1.0
+
+
+def test_exact_p_of_thirty_seeds_is_quick():
+    differences = np.random.default_rng(0).normal(size=30)
+    started = time.perf_counter()
+    sign_flip_p(differences)
+    assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize(("a", "b"), [(0, 0), (5, 1), (3, 3), (12, 2)])
+def test_failures_are_scipys_binomial_test(a, b):
+    expected = stats.binomtest(a, a + b, 0.5).pvalue if a + b else 1.0
+    assert failures_p(a, b) == pytest.approx(expected)
+
+
+def test_holm_by_hand():
+    assert holm(np.array([0.01, 0.02, 0.03, 0.005])) == pytest.approx([0.03, 0.04, 0.04, 0.02])
+    assert holm(np.array([0.6, 0.7])) == pytest.approx([1.0, 1.0])
+    assert len(holm(np.array([]))) == 0
+
+
+def test_wilson_is_scipys():
+    for count, n in ((0, 30), (1, 30), (15, 30), (30, 30)):
+        expected = stats.binomtest(count, n).proportion_ci(method="wilson")
+        found = share_interval(count, n)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+# ---- Verdicts.
+
+
+def sample(values, stuck=()) -> Sample:
+    values = np.array(values, np.float64)
+    works = np.isfinite(values)
+    works[list(stuck)] = False
+    return Sample(values, works)
+
+
+def verdict(baseline, candidate, margin=0.005) -> str:
+    return compare(baseline, [candidate], margin=margin, lower_is_better=False)[0].verdict
+
+
+NOISE = np.random.default_rng(5).normal(0, 0.01, size=30)
+BASE = sample(0.85 + NOISE)
+
+
+def test_identical_runs_are_equivalent():
+    (found,) = compare(BASE, [BASE], margin=0.0, lower_is_better=False)
+    assert (found.verdict, found.p, found.won) == ("equivalent", 1.0, 0.5)
+    assert (found.difference.low, found.difference.high) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "expected"),
+    [
+        pytest.param(0.85 + NOISE + 0.001, "equivalent", id="inside the margin, although surely not 0"),
+        pytest.param(0.84 + NOISE, "worse", id="worse"),
+        pytest.param(0.86 + NOISE[::-1] / 2, "better", id="better"),
+        pytest.param(0.85 + 2 * NOISE[::-1], "inconclusive", id="varies too much"),
+    ],
+)
+def test_verdicts(candidate, expected):
+    assert verdict(BASE, sample(candidate)) == expected
+
+
+def test_lower_is_better_turns_it_around():
+    for lower_is_better, expected in ((True, "better"), (False, "worse")):
+        (found,) = compare(BASE, [sample(0.8 + NOISE)], margin=0.005, lower_is_better=lower_is_better)
+        assert found.verdict == expected
+        assert found.won == (1.0 if lower_is_better else 0.0)
+
+
+def test_few_seeds_give_no_verdict_and_say_how_many_would():
+    (found,) = compare(sample(BASE.values[:5]), [sample(BASE.values[:5] - 0.1)], margin=0.005, lower_is_better=False)
+    assert (found.verdict, found.seeds_needed) == ("too few seeds", 6)
+    (found,) = compare(sample(BASE.values[:9]), [sample(BASE.values[:9] - 0.1)], margin=0.005, lower_is_better=False)
+    assert (found.verdict, found.few_seeds) == ("worse", True)
+
+
+def test_one_stuck_seed_drowns_nothing():
+    values = 0.84 + NOISE[::-1] / 5
+    values[7] = 0.5
+    (found,) = compare(sample(0.85 + NOISE / 5), [sample(values, stuck=[7])], margin=0.005, lower_is_better=False)
+    assert found.verdict == "worse"
+    assert found.difference.n == 29
+    assert found.difference.mean == pytest.approx(-0.01, abs=0.002)
+    assert found.difference_of_all == pytest.approx(-0.0215, abs=0.002)
+    assert (found.n_failing, found.by_failures) == (1, "")
+
+
+def test_a_loss_that_fails_more_often_is_worse_whatever_its_other_runs_say():
+    values = 0.85 + NOISE
+    values[:10] = np.nan
+    (found,) = compare(BASE, [sample(values)], margin=0.005, lower_is_better=False)
+    assert (found.by_value, found.by_failures, found.verdict) == ("equivalent", "worse", "worse")
+    better = sample(values + 0.05)
+    (found,) = compare(BASE, [better], margin=0.005, lower_is_better=False)
+    assert found.conflict
+    assert found.verdict == "inconclusive"
+    (found,) = compare(BASE, [sample(np.full(30, np.nan))], margin=0.005, lower_is_better=False)
+    assert found.verdict == "worse"
+
+
+def test_seeds_needed_would_do():
+    rng = np.random.default_rng(0)
+    differences = rng.normal(0.008, 0.01, size=20)
+    differences += 0.008 - differences.mean()
+    n = seeds_needed(differences, margin=0.0)
+    deviation = differences.std(ddof=1)
+    found = np.mean([sign_flip_p(rng.normal(0.008, deviation, size=n)) < 0.05 for _ in range(400)])
+    assert 0.7 < found < 0.9
+    assert seeds_needed(np.zeros(10), margin=0.0) == 6
+
+
+def test_the_detectable_difference_is_found_in_four_of_five():
+    rng = np.random.default_rng(1)
+    differences = rng.normal(0, 1, size=15)
+    size = detectable_difference(differences)
+    deviation = differences.std(ddof=1)
+    found = np.mean([sign_flip_p(rng.normal(size, deviation, size=15)) < 0.05 for _ in range(600)])
+    assert 0.72 < found < 0.88
+
+
+def test_the_group_of_the_best():
+    rng = np.random.default_rng(2)
+    samples = [sample(0.8 + 0.01 * level + NOISE + rng.normal(0, 0.002, 30)) for level in (0, 5, 5, 2)]
+    best, group = best_group(samples, lower_is_better=False)
+    assert best in (1, 2)
+    assert set(group) == {1, 2}
+    assert best_group([sample([np.nan] * 8)], lower_is_better=False) == (None, [])
+
+
+def test_the_best_works_reliably():
+    values = 0.95 + NOISE
+    values[:15] = np.nan
+    assert best_group([BASE, sample(values - 0.1)], lower_is_better=False) == (0, [0])
+    assert best_group([BASE, sample(0.85 + NOISE * np.where(np.arange(30) < 12, np.nan, 1))], lower_is_better=False)[
+        1
+    ] == [0]
+
+
+@pytest.mark.parametrize("n_seeds", [10, 30])
+@pytest.mark.parametrize("n_tables", [150, pytest.param(2000, marks=pytest.mark.slow)])
+def test_false_differences_are_found_in_one_table_of_twenty_at_most(n_tables, n_seeds):
+    share = share_of_false_tables(n_tables, n_seeds, 8, rng=np.random.default_rng(n_seeds))
+    assert share <= most_allowed(n_tables)
+
+
+# ---- Over data sets, over a swept number, along the epochs.
+
+
+def test_ranks_are_tested_from_six_data_sets_on():
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=(8, 4)) + np.array([0.0, 0.0, 3.0, 3.0])
+    found = rank_losses(means, lower_is_better=True)
+    assert found.by_dataset[0].tolist() == stats.rankdata(means[0]).tolist()
+    assert found.p == pytest.approx(stats.friedmanchisquare(*means.T).pvalue)
+    # Demsar's table 5: q is 2.569 for four losses.
+    assert found.critical_difference == pytest.approx(2.569 * (4 * 5 / (6 * 8)) ** 0.5, rel=1e-3)
+    assert np.isnan(rank_losses(means[:5], lower_is_better=True).p)
+    assert rank_losses(np.array([[0.5, np.nan]]), lower_is_better=False).mean.tolist() == [1, 2]
+
+
+def test_a_crossing_is_where_the_order_surely_changes():
+    rng = np.random.default_rng(0)
+
+    def at(mean):
+        return sample(mean + rng.normal(0, 0.001, size=10))
+
+    x = np.array([0.0, 0.2, 0.4])
+    tie = at(0.8)
+    falling, steady = [at(0.9), tie, at(0.5)], [at(0.7), tie, at(0.7)]
+    (found,) = crossings(x, [steady, falling], lower_is_better=False)
+    assert (found.first, found.second, found.low, found.high) == (1, 0, 0.0, 0.4)
+    assert crossings(x, [steady, [None, None, None]], lower_is_better=False) == []
+
+
+EPOCHS = np.arange(1, 101)
+FALL = np.exp(-EPOCHS / 10)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "options", "word"),
+    [
+        pytest.param(FALL, FALL + 0.1, {}, "converged", id="converged"),
+        pytest.param(1 - EPOCHS / 200, 1 - EPOCHS / 200, {}, "still improving", id="still improving"),
+        pytest.param(FALL, FALL + EPOCHS / 500, {}, "overfitting", id="overfitting"),
+        pytest.param(FALL + 0.3 * (EPOCHS % 2), FALL + 0.3, {}, "unstable", id="unstable"),
+        pytest.param(FALL, FALL, {"error_share": 0.97}, "underfitting", id="underfitting"),
+        pytest.param(FALL, FALL, {"share_diverged": 0.6}, "diverged", id="diverged"),
+    ],
+)
+def test_diagnosis_of_curves(train, test, options, word):
+    noise = np.random.default_rng(0).normal(0, 1e-4, size=(6, 100))
+    found = diagnose(EPOCHS, train + noise, test + noise, **options)
+    assert found.word == word, found.text
+    if word == "overfitting":
+        # The least of exp(-t / 10) + t / 500 is at 10 ln 50 = 39.
+        assert abs(found.epoch - 39) <= 2
+        assert found.gap == pytest.approx(100 / 500 - (FALL[38] + 39 / 500), rel=0.05)
+
+
+def test_a_diagnosis_needs_curves():
+    nothing = np.empty((0, 0))
+    assert diagnose(np.array([], int), nothing, nothing).word == "no curve"

@@ -43,14 +43,19 @@ MODEL = (
     "metrics.classes",
     "metrics.numbers",
     "naive",
+    "shape",
     "trainer",
 )
-EDGES = ("results", "studies", "plots", "experiment", "tracking", "study_tracking", "terminal")
+EDGES = (
+    *("results", "samples", "answer", "factcheck", "studies", "plots", "report", "experiment", "tracking"),
+    *("study_tracking", "terminal"),
+)
 # Everything that a command does before it is known that something must be trained.
 LIGHT = (
-    *PURE, "arguments", "compose", "planning", "presets", "studies", "sweep", "watch", "sync", "ui", "listing",
-    "export", "cli", "launch",
-)  # fmt: skip
+    *PURE,
+    *("samples", "answer", "provenance", "arguments", "compose", "planning", "presets", "studies", "sweep", "watch"),
+    *("sync", "ui", "listing", "export", "cli", "launch", "factcheck", "report"),
+)
 
 
 def modules(prefix: str) -> list[str]:

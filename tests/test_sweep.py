@@ -47,7 +47,8 @@ def test_the_sweep_says_what_it_does(smoke: Sweep):
         assert cell in text
     assert "circles: test accuracy, mean ± 95 % interval\n(higher is better; naive 0." in text
     assert "; ceiling 0.850)" in text
-    assert lines[-2].startswith("results: ")
+    assert lines[-3].startswith("results: ")
+    assert lines[-2].startswith("report: ")
     assert "make ui" in lines[-1]
 
 
@@ -93,7 +94,11 @@ def test_mlflow_has_the_sweep_its_cells_and_their_runs(smoke: Sweep):
     for nested in by_kind["run"]:
         assert cells[nested["mlflow.parentRunId"]]["cell"] == nested["cell"]
         assert nested["name"] == f"{nested['cell']}/seed={nested['seed']}"
-    assert "binary_crossentropy" in by_kind["sweep"][0]["mlflow.note.content"]
+    (sweep,) = by_kind["sweep"]
+    assert "too few for a verdict" in sweep["mlflow.note.content"]
+    artifacts = smoke.home / "mlruns" / "artifacts" / "smoke" / sweep["id"] / "artifacts"
+    for name in ("report.html", "report.md", "comparison.csv", "figures/circles-runs.svg", "figures/circles-runs.csv"):
+        assert (artifacts / name).read_bytes() == (smoke.folder / name).read_bytes()
 
 
 def test_mlflow_has_whole_curves_and_aggregates(smoke: Sweep):

@@ -36,8 +36,10 @@ from lossbench.naive import (
 )
 from lossbench.own_functions import make_importable
 from lossbench.plan import Cell
+from lossbench.provenance import commit
 from lossbench.results import DIVERGED, FAILED, FINISHED, RunInfo, write_arrays, write_part, write_text
 from lossbench.search import PreparedStudy, search
+from lossbench.shape import loss_shape
 from lossbench.space import LEARNING_RATE, applied, dimensions
 from lossbench.studies import Outcome, read_outcome
 from lossbench.trainer import PREDICT, TRAIN, training
@@ -389,6 +391,7 @@ def _write_cell(prepared: PreparedCell, folder: Path) -> None:
         "naive": prepared.naive,
         "naive_loss": prepared.naive_loss,
         "ceiling": prepared.ceiling,
+        "source": commit(),
         "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy", "scikit-learn")},
     }
     if prepared.outcome is not None:
@@ -398,3 +401,14 @@ def _write_cell(prepared: PreparedCell, folder: Path) -> None:
     if prepared.grid is not None:
         targets |= {f"x/{name}": split.x for name, split in dataset.splits.items()}
     write_arrays(folder / "data.npz", targets)
+    write_arrays(folder / "shape.npz", _shape(prepared))
+
+
+def _shape(prepared: PreparedCell) -> dict[str, np.ndarray]:
+    try:
+        n_targets = prepared.data.y["train"].shape[1]
+        return loss_shape(prepared.cell.pair, n_targets, prepared.hyperparameters.loss)
+    except Exception:
+        # A user's own function may take other shapes than its training has; it is only drawn with this.
+        log.debug("%s has no shape", prepared.cell.name, exc_info=True)
+        return {}

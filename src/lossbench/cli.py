@@ -35,6 +35,11 @@ def main() -> None:
     _command(_lossbench)
 
 
+def report_main() -> None:
+    """Run ``lossbench-report``."""
+    _command(_report)
+
+
 def sync_main() -> None:
     """Run ``lossbench-sync``."""
     _command(_sync)
@@ -122,5 +127,11 @@ def _hydra(argv: list[str]) -> int:
 
 def _sync(argv: list[str]) -> int:
     from lossbench.sync import run
+
+    return run(argv)
+
+
+def _report(argv: list[str]) -> int:
+    from lossbench.report.command import run
 
     return run(argv)

@@ -19,6 +19,9 @@ from lossbench.losses.table import ALIASES, LOSSES
 # Settings whose names are the user's.
 OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters", "tune.space")
 
+# What an experiment's file says of its sweep as a whole; no cell is told it.
+OF_EXPERIMENTS = ("grids", "published", "claims")
+
 
 def hydra_started() -> AbstractContextManager:
     """Return the context in which Hydra composes."""
@@ -92,7 +95,8 @@ def typed(
     cell.head.name = choices.get("head", config.head.name)
     problems = [problem for key, value in values.items() if (problem := _set(cell, key, value))]
     settings = plain(cell)
-    del settings["grids"], settings["published"]
+    for name in OF_EXPERIMENTS:
+        del settings[name]
     if settings["loss"]["name"] == COMPOSITE:
         settings["loss"]["terms"], wrong = _terms(settings["loss"]["terms"])
         problems += wrong
@@ -161,7 +165,7 @@ def _keys(cell: DictConfig) -> dict[str, str]:
                 keys[key] = "a mapping of names to numbers" if key != "tune.space" else "a mapping of keys to ranges"
             if isinstance(child, DictConfig) and key != "tune.space":
                 walk(child, f"{key}.")
-            elif key not in ("grids", "published", *OPEN_KEYS):
+            elif key not in (*OF_EXPERIMENTS, *OPEN_KEYS):
                 keys[key] = words.get(child._metadata.ref_type, "a value")  # type: ignore[union-attr]
 
     walk(cell, "")

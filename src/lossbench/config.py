@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
 
 from lossbench.datasets.table import DATASETS, SCALINGS, SPLITS, described, n_outputs, split_counts
 from lossbench.errors import Problem, unknown
 from lossbench.heads import ENCODINGS, HEADS, TASKS
 from lossbench.losses.choice import COMPOSITE, CUSTOM
 from lossbench.losses.row import Loss, Parameter
-from lossbench.losses.table import LOSSES
+from lossbench.losses.table import ALIASES, LOSSES
 from lossbench.metrics.table import METRICS
 from lossbench.own_functions import find_function
 from lossbench.seeds import parse_seeds
@@ -248,13 +248,6 @@ class ImbalanceConfig(CorruptionConfig):
 
 
 @dataclass
-class ReportConfig:
-    """What the tables show."""
-
-    metrics: list[str] = MISSING
-
-
-@dataclass
 class NoTuneConfig:
     """The learning rate is the optimizer's."""
 
@@ -286,6 +279,26 @@ class TrackingConfig:
 
 
 @dataclass
+class MarginsConfig:
+    """Differences of the main metrics that do not matter: of accuracies; of rmse as a share of the baseline's."""
+
+    accuracy: float = MISSING
+    subset_accuracy: float = MISSING
+    rmse: float = MISSING
+
+
+@dataclass
+class ReportConfig:
+    """What is shown, what losses are compared with, and when a difference is too small to matter."""
+
+    metrics: list[str] = MISSING
+    baseline: str | None = MISSING
+    margin: float | None = MISSING
+    margins: MarginsConfig = field(default_factory=MarginsConfig)
+    allow_missing: bool = MISSING
+
+
+@dataclass
 class CellConfig:
     """Everything that a job is told; the groups have types of their own (``schema``)."""
 
@@ -311,6 +324,7 @@ class CellConfig:
     report: ReportConfig = field(default_factory=ReportConfig)
     grids: list[Any] = MISSING
     published: list[Any] = MISSING
+    claims: list[Any] = MISSING
 
 
 OPEN_LOSSES: dict[str, type] = {COMPOSITE: CompositeConfig, CUSTOM: CustomConfig}
@@ -380,6 +394,11 @@ def conf_folder() -> Path:
     """Return the folder of the shipped choices: beside ``src`` in a clone, in the package once installed."""
     installed = Path(__file__).parent / "conf"
     return installed if installed.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def report_defaults() -> dict[str, Any]:
+    """Return the report's settings as they stand in ``conf/``: for plans written before there were any."""
+    return OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml").report)  # type: ignore[return-value]
 
 
 def home() -> Path:
@@ -767,3 +786,18 @@ def _check_corruption(check: _Checker) -> None:
         check.add(f"corruption.share must be above 0 and at most 1; got {corruption['share']:g}.")
     if corruption.get("rare_class") is not None:
         check.within("corruption.rare_class", 0, n_outputs(info, dataset) - 1)
+
+
+def report_problems(report: dict[str, Any], losses: list[str]) -> list[Problem]:
+    """Return what is wrong with the settings of a report on these losses; an alias becomes the name in use."""
+    check = _Checker({"report": report})
+    if report["baseline"] is not None:
+        report["baseline"] = ALIASES.get(report["baseline"], report["baseline"])
+        if report["baseline"] not in losses:
+            known = unknown("loss", report["baseline"], dict.fromkeys(losses))
+            check.add(f"report.baseline must be a loss of the sweep; got {report['baseline']}.", known.hint)
+    if report["margin"] is not None:
+        check.within("report.margin", 0.0, math.inf)
+    for name in report["margins"]:
+        check.within(f"report.margins.{name}", 0.0, math.inf)
+    return check.problems

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lossbench.config import home
+from lossbench.config import home, report_defaults
 from lossbench.datasets.table import described, n_outputs
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.table import Pair
@@ -107,10 +107,12 @@ class Plan:
         Combinations that cannot be.
     published : list of dict
         What others printed for some cells: dataset, loss, metric, train, test.
+    claims : list of dict
+        What others said in words of these cells: ``says``, and the name of a ``check``.
     hydra : list of str
         Overrides of Hydra's own config.
     report : dict
-        What the tables show: ``metrics``, beside the main one.
+        What losses are compared with, margins, and ``metrics`` shown beside the main one.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Plan:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     published: list[dict[str, Any]] = field(default_factory=list)
+    claims: list[dict[str, Any]] = field(default_factory=list)
     hydra: list[str] = field(default_factory=list)
     tracking: dict[str, Any] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
@@ -147,4 +150,5 @@ def read_plan(folder: Path) -> Plan:
     content = json.loads((folder / "plan.json").read_text())
     content["cells"] = [Cell(**cell) for cell in content["cells"]]
     content["skipped"] = [tuple(entry) for entry in content["skipped"]]
+    content["report"] = content.get("report") or report_defaults()
     return Plan(**content)

@@ -11,7 +11,7 @@ from typing import Any
 
 from lossbench.arguments import ALL, Arguments, encode, unique
 from lossbench.compose import check_launcher, composed, hydra_started, plain, typed
-from lossbench.config import GROUPS, cell_key, is_corrupted, validate, validate_loss
+from lossbench.config import GROUPS, cell_key, is_corrupted, report_problems, validate, validate_loss
 from lossbench.datasets.table import DATASETS, DatasetInfo, described, n_outputs, scaled_target_range
 from lossbench.errors import Problem, UsageError
 from lossbench.heads import TASKS
@@ -23,7 +23,18 @@ from lossbench.presets import preset_values, read_preset
 from lossbench.space import applied, is_tuned
 
 # Settings of the whole sweep: they make no cells and give it no other name.
-SWEEP_SETTINGS = ("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri", "report.metrics")
+SWEEP_SETTINGS = (
+    *("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri"),
+    *(
+        "report.baseline",
+        "report.margin",
+        "report.margins.accuracy",
+        "report.margins.subset_accuracy",
+        "report.margins.rmse",
+        "report.allow_missing",
+        "report.metrics",
+    ),
+)
 
 
 def make_plan(arguments: Arguments, command: str) -> Plan:
@@ -47,6 +58,9 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
     first = cells[0].settings
     name = first["name"] or _sweep_name(arguments, experiment)
     _check_sweep_name(name)
+    problems = report_problems(first["report"], [cell.loss for cell in cells])
+    if problems:
+        raise UsageError(*problems)
     return Plan(
         name=name,
         experiment=experiment,
@@ -56,6 +70,7 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         skipped=unique([*skipped, *left_out]),
         notes=unique([*arguments.notes, *(note for draft in drafts for note in draft.notes)]),
         published=plain(common.published) if _as_published(grids, arguments) else [],
+        claims=plain(common.claims) if _as_published(grids, arguments) else [],
         hydra=arguments.hydra,
         tracking=first["tracking"],
         report=first["report"],

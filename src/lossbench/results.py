@@ -77,6 +77,10 @@ class Run:
         with np.load(self.path, allow_pickle=False) as part:
             return {name: part[name] for name in part.files if name != "info"}
 
+    def forget(self) -> None:
+        """Let go of the arrays; they are read again when they are asked for."""
+        self.__dict__.pop("arrays", None)
+
     @property
     def curves(self) -> dict[str, np.ndarray]:
         """The curves by name, each of the shape of ``arrays['epochs']``."""
@@ -178,6 +182,11 @@ class CellResults:
         finished = [run.info for run in self.runs if run.info.status == FINISHED]
         return np.array([info.scores[name] for info in finished if name in info.scores], np.float64)
 
+    def working_scores(self, name: str) -> np.ndarray:
+        """Return a final metric of the working runs: those that are finished and not stuck."""
+        working = [run.info for run in self.runs if run.info.status == FINISHED and not run.info.stuck]
+        return np.array([info.scores[name] for info in working if name in info.scores], np.float64)
+
     @property
     def tuned(self) -> dict[str, Any]:
         """What a study chose for its runs; empty without one."""
@@ -189,10 +198,20 @@ class CellResults:
         return next((run.info.naive for run in self.runs if run.info.naive), {})
 
     @cached_property
+    def described(self) -> dict[str, Any]:
+        """What ``cell.json`` says of it; empty where no run has begun."""
+        paths = [path for run in self.runs[:1] if (path := run.path.parents[1] / "cell.json").exists()]
+        return json.loads(paths[0].read_text()) if paths else {}
+
+    @property
     def ceiling(self) -> dict[str, float]:
         """The best scores that the data's generator allows, where they are known."""
-        described = [path for run in self.runs[:1] if (path := run.path.parents[1] / "cell.json").exists()]
-        return json.loads(described[0].read_text()).get("ceiling", {}) if described else {}
+        return self.described.get("ceiling", {})
+
+    def in_unit(self, values: np.ndarray) -> np.ndarray:
+        """Return targets or predictions of the first output, shape (n_samples,), in the unit of the metrics."""
+        scaling = self.described.get("target_scaling")
+        return values * scaling["scale"][0] + scaling["center"][0] if scaling else values
 
     def seconds(self, since: float) -> float:
         """From the start of the first run after a moment (in seconds since 1970) to the end of the last."""

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import textwrap
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,12 +87,15 @@ def _run(plan: Plan, terminal: Terminal, open_seeds: dict[str, list[int]]) -> in
             from lossbench.tune import write_storage
 
             write_storage(plan)
+        unwritten = "" if interrupted else _write_report(plan, results)
         untracked = tracking.finish(interrupted=interrupted) if tracking is not None else ""
     if interrupted:
         n_runs = sum(len(result.runs) for result in results)
         terminal.line(f"interrupted: {n_runs} of {plan.n_runs} runs are finished; the same command continues.")
         return INTERRUPTED
     terminal.summary(results)
+    if unwritten:
+        terminal.line(f"\nthe report could not be written: {unwritten}")
     return _conclude(plan, results, terminal, path, untracked)
 
 
@@ -113,6 +117,25 @@ def _download(plan: Plan, open_seeds: dict[str, list[int]], terminal: Terminal) 
             raise MissingEnvironmentError(Problem(message, hint)) from None
 
 
+def _write_report(plan: Plan, results: list[CellResults]) -> str:
+    """Write the report if it is not there yet, and return what went wrong: its results are safe whatever happens."""
+    # 0.5 s, and only where there is something new to draw.
+    from lossbench.report.marker import PAGE, is_written
+
+    if is_written(plan, results):
+        return ""
+    try:
+        from lossbench.report.writing import write_report
+
+        write_report(plan, results)
+    except Exception:
+        (plan.folder / PAGE).unlink(missing_ok=True)
+        log = plan.folder / "report.log"
+        log.write_text(traceback.format_exc())
+        return f"see {log}; lossbench-report {plan.name} tries again."
+    return ""
+
+
 def _conclude(plan: Plan, results: list[CellResults], terminal: Terminal, path: Path, untracked: str) -> int:
     terminal.line()
     missing = plan.n_runs - sum(len(result.runs) for result in results)
@@ -127,6 +150,8 @@ def _conclude(plan: Plan, results: list[CellResults], terminal: Terminal, path: 
         terminal.line(f"MLflow could not be written: {untracked}")
         terminal.line("  hint: nothing is lost; make sync (or lossbench-sync) sends it.")
     terminal.line(f"results: {_shown(path)}")
+    if (plan.folder / "report.html").exists():
+        terminal.line(f"report: {_shown(plan.folder / 'report.html')}")
     terminal.line("browse them in MLflow: make ui (or lossbench-ui)")
     return SOME_FAILED if missing or failed else SUCCESS
 

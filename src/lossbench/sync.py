@@ -19,6 +19,7 @@ from typing import Any
 from lossbench.config import default_store, home
 from lossbench.errors import Problem, UsageError, unknown
 from lossbench.plan import Cell, Plan, read_plan
+from lossbench.report.marker import SUMMARY
 from lossbench.results import CellResults, read_results, read_runs, write_text
 from lossbench.studies import outcomes, read_outcome, read_trial, read_trials
 from lossbench.terminal import summary_lines
@@ -26,6 +27,8 @@ from lossbench.terminal import summary_lines
 POLL_SECONDS = 0.2
 # What a study says at its end, beside the numbers of its trials.
 CONCLUSION = -1
+# Letters that MLflow keeps of a description, and some room.
+MOST_IN_NOTE = 7500
 
 
 def run(argv: list[str]) -> int:
@@ -198,6 +201,13 @@ def _state(plan: Plan, results: list[CellResults]) -> str:
 
 
 def _note(plan: Plan, results: list[CellResults]) -> str:
-    tables = "\n".join(summary_lines(plan, results)).strip()
     moment = time.strftime("%Y-%m-%d %H:%M", time.localtime())
+    written = plan.folder / SUMMARY
+    if written.exists():
+        text = written.read_text()
+        if len(text) > MOST_IN_NOTE:
+            # Whole sections.
+            text = text[: text.rfind("\n## ", 0, MOST_IN_NOTE)] + "\n\nMore in report.md.\n"
+        return f"{text}\n(written {moment}; the page with its figures is among the artifacts)\n"
+    tables = "\n".join(summary_lines(plan, results)).strip()
     return f"`{plan.command}` (written {moment})\n\n```\n{tables}\n```\n"

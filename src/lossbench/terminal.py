@@ -7,28 +7,21 @@ from contextlib import suppress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lossbench.answer import answer, name_in, number, verdict_hint, what_went_wrong
 from lossbench.comparison import mean_interval
 from lossbench.config import cell_key, untuned
 from lossbench.metrics.table import MAIN_METRICS, METRICS, lower_is_better
 from lossbench.plan import Cell, Plan
 from lossbench.results import DIVERGED, FAILED, CellResults, Run
+from lossbench.samples import Table, tables
 from lossbench.studies import TOLERANCE, Outcome, outcomes
 
 WIDTH = 80
 
 
-def number(value: float) -> str:
-    """Write a value with three decimals, from 1000 with none, or with three digits where that says nothing."""
-    if not math.isfinite(value):
-        return "-"
-    if 1e3 <= abs(value) < 1e7:
-        return f"{value:.0f}"
-    return f"{value:.3f}" if value == 0 or 5e-4 <= abs(value) < 1e3 else f"{value:.2e}"
-
-
 def mean_and_interval(results: CellResults, name: str) -> str:
-    """Return ``0.842 ± 0.003`` of a final metric over the finite runs."""
-    interval = mean_interval(results.scores(name))
+    """Return ``0.842 ± 0.003`` of a final metric over the working runs."""
+    interval = mean_interval(results.working_scores(name))
     if interval.n == 0:
         return "-"
     # Equal runs differ by the rounding of their mean: no interval to speak of.
@@ -141,17 +134,21 @@ def _notes(results: CellResults) -> list[str]:
 
 
 def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
-    """Return the tables at the end of a sweep."""
+    """Return the tables at the end of a sweep, each with its answer."""
     lines: list[str] = []
+    for found in tables(plan, results):
+        lines += ["", *_data_table(found)]
+    if lines:
+        text = (
+            "verdict: on the difference to the baseline, paired by seed; n: runs that neither diverged nor are stuck."
+        )
+        lines += ["", *textwrap.wrap(text, WIDTH)]
     for data in dict.fromkeys(result.cell.data for result in results):
-        together = [result for result in results if result.cell.data == data]
-        task = together[0].cell.task
-        further = [metric for metric in plan.report.get("metrics", []) if task in METRICS[metric].tasks]
-        for metric in dict.fromkeys([MAIN_METRICS[task], *further]):
-            lines += ["", *_data_table(together, metric)]
+        lines += _further_tables(plan, [result for result in results if result.cell.data == data])
     lines += tuning_lines(plan, results)
     if any(result.cell.outside_domain for result in results):
-        lines += ["", "† the targets lie outside the loss's domain: its formula does not mean there what it says."]
+        text = "† the targets lie outside the loss's domain: its formula does not mean there what it says."
+        lines += ["", *textwrap.wrap(text, WIDTH)]
     if plan.published:
         lines += ["", *_published_table(plan, results)]
     return lines
@@ -202,31 +199,54 @@ def ranked(results: list[CellResults], metric: str = "") -> list[CellResults]:
     return sorted(results, key=rank)
 
 
-def _data_table(results: list[CellResults], metric: str) -> list[str]:
-    order = "lower" if lower_is_better(metric) else "higher"
-    floor = next((r.naive.get(f"test/{metric}", math.nan) for r in results if r.naive), math.nan)
-    ceiling = next((r.ceiling[f"test/{metric}"] for r in results if f"test/{metric}" in r.ceiling), None)
+def _further_tables(plan: Plan, results: list[CellResults]) -> list[str]:
+    """Return a table of one data set for each metric that is shown beside the main one."""
+    lines: list[str] = []
+    task = results[0].cell.task
+    for metric in plan.report["metrics"]:
+        if task in METRICS[metric].tasks and metric != MAIN_METRICS[task]:
+            name, order = f"test {metric}", "lower" if lower_is_better(metric) else "higher"
+            rows = [
+                [r.cell.label, r.cell.head, mean_and_interval(r, f"test/{metric}")] for r in ranked(results, metric)
+            ]
+            heading = f"{results[0].cell.data}: {name}, mean ± 95 % interval ({order} is better)"
+            lines += ["", heading, *table([["loss", "head", name], *rows], left=2)]
+    return lines
+
+
+def _data_table(found: Table) -> list[str]:
+    metric = f"test {found.metric}"
+    order = "lower" if found.lower_is_better else "higher"
+    name = f"test/{found.metric}"
+    naive = next((r.naive.get(name, math.nan) for r in found.results if r.naive), math.nan)
+    ceiling = next((r.ceiling[name] for r in found.results if name in r.ceiling), None)
     rows = [
         [
             result.cell.label,
             result.cell.head,
-            mean_and_interval(result, f"test/{metric}"),
-            str(len(result.runs)),
-            str(result.count(DIVERGED)),
-            str(result.n_stuck),
+            mean_and_interval(result, f"test/{found.metric}"),
+            str(int(found.samples[i].works.sum())),
+            found.verdict(i),
         ]
-        for result in ranked(results, metric)
+        for i, result in enumerate(found.results)
     ]
-    failed = sum(result.count(FAILED) for result in results)
-    heading = f"{results[0].cell.data}: test {metric}, mean ± 95 % interval"
+    heading = f"{found.data}: {metric}, mean ± 95 % interval"
     known = "" if ceiling is None else f"; ceiling {number(ceiling)}"
-    explained = f"({order} is better; naive {number(floor)}{known})"
+    explained = f"({order} is better; naive {number(naive)}{known})"
     together = f"{heading} {explained}"
+    notes = [t for i, r in enumerate(found.results) for t in what_went_wrong(r, name_in(found, i))]
+    notes += verdict_hint(found)
+    said = answer(found)
+    lines = table([["loss", "head", metric, "n", "verdict"], *rows], left=2)
+    if max(map(len, lines)) > WIDTH and len({row[1] for row in rows}) == 1:
+        # The head that all have is what a reader misses least.
+        lines = table([["loss", metric, "n", "verdict"], *([row[0], *row[2:]] for row in rows)], left=1)
     return [
         *([together] if len(together) <= WIDTH else [heading, explained]),
-        *table([["loss", "head", f"test {metric}", "n", "diverged", "stuck"], *rows], left=2),
-        *([f"{failed} failed runs are not in it."] if failed else []),
-        *_scaling_lines(results[0].cell.settings["dataset"]["standardize"]),
+        *lines,
+        *(line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")),
+        *_scaling_lines(found.results[0].cell.settings["dataset"]["standardize"]),
+        *textwrap.wrap(said, WIDTH),
     ]
 
 

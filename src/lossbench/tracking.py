@@ -19,6 +19,7 @@ from lossbench.experiment import Experiment, milliseconds, params
 from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.plan import Cell, Plan
 from lossbench.plots import COLOURS, cell_figure, curve_matrix, dataset_figure
+from lossbench.report.marker import FIGURES, PAGE, SUMMARY, TABLE
 from lossbench.results import DIVERGED, FAILED, CellResults, results_table
 from lossbench.results import Run as Result
 from lossbench.studies import read_outcome
@@ -163,8 +164,11 @@ class Tracker(Experiment):
             if chosen:
                 figure = dataset_figure(data, chosen, MAIN_METRICS[chosen[0].cell.task])
                 self.client.log_figure(self.sweep_run_id, figure, f"curves-{data.replace('/', '-')}.png")
-        for name in ("results.csv", "plan.json"):
-            self.client.log_artifact(self.sweep_run_id, str(self.plan.folder / name))
+        for name in ("results.csv", "plan.json", PAGE, SUMMARY, TABLE):
+            if (self.plan.folder / name).exists():
+                self.client.log_artifact(self.sweep_run_id, str(self.plan.folder / name))
+        if (self.plan.folder / FIGURES).is_dir():
+            self.client.log_artifacts(self.sweep_run_id, str(self.plan.folder / FIGURES), FIGURES)
         self.client.set_tag(self.sweep_run_id, "mlflow.note.content", note)
         self.log(self.sweep_run_id, _counts(results), {})
         self.terminate(self.sweep_run_id, "FINISHED", time.time())
@@ -290,7 +294,7 @@ def _aggregates(results: CellResults) -> dict[str, float]:
         "stuck": results.n_stuck,
     }
     for name in dict.fromkeys(name for run in results.runs for name in run.info.scores):
-        scores = results.scores(name)
+        scores = results.working_scores(name)
         interval = mean_interval(scores)
         finite = scores[np.isfinite(scores)]
         values[f"final/{name}"] = interval.mean

@@ -1,9 +1,9 @@
-"""From the numbers of runs to statements about them: pure functions on arrays."""
+"""How well some runs determine a mean or a share."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,34 @@ def mean_intervals(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
         half = stdtrit(np.maximum(n - 1, 1), 0.975) * np.sqrt(variance / n)
     half = np.where(n > 1, half, np.nan)
     return mean, mean - half, mean + half, n
+
+
+def share_interval(count: int, n: int) -> Interval:
+    """Return a share and its 95 % Wilson interval: what a rate of failures may be, after ``count`` in ``n`` runs.
+
+    Unlike the usual mean ± 2 standard errors it says something where none failed: of 30 runs 0 failures still allow a
+    rate of 11 %.
+
+    Returns
+    -------
+    Interval
+        From 0 to 1; NaN for no run.
+
+    References
+    ----------
+    Wilson (1927), Probable Inference, the Law of Succession, and Statistical Inference, doi:10.2307/2276774
+
+    Examples
+    --------
+    >>> found = share_interval(0, 30)
+    >>> [round(value, 3) for value in (found.mean, found.low, found.high)]
+    [0.0, 0.0, 0.114]
+    """
+    if n == 0:
+        return Interval(np.nan, np.nan, np.nan, 0)
+    z = float(ndtri(0.975))
+    share = count / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    # Rounding must not move an end past the share itself.
+    return Interval(share, float(min(max(0.0, middle - half), share)), float(max(min(1.0, middle + half), share)), n)

@@ -1,0 +1,446 @@
+"""What a report says, as data: gathered from a sweep's files and nothing else."""
+
+import json
+import math
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lossbench import __version__
+from lossbench.answer import IN_POINTS, answer, decimals, ends, number, size, verdict_hint, what_went_wrong
+from lossbench.comparison import Comparison, mean_interval, share_interval
+from lossbench.comparison.diagnosis import Diagnosis, diagnose
+from lossbench.datasets.table import DATASETS
+from lossbench.factcheck import Finding, check_claims
+from lossbench.heads import decide
+from lossbench.losses.table import LOSSES
+from lossbench.metrics.table import MAIN_METRICS, lower_is_better
+from lossbench.plan import Cell, Plan
+from lossbench.plots import curve_matrix
+from lossbench.report.figures import DataFigures, Figure
+from lossbench.report.ink import MARKERS, Mark, mark
+from lossbench.report.overall import Ranking, overall_figures, rankings
+from lossbench.results import DIVERGED, FAILED, FINISHED, CellResults
+from lossbench.samples import Table, tables
+
+# So many runs may be in memory together: about 100 kB each.
+MOST_HELD = 2000
+# The setting that studies choose.
+LEARNING_RATE = "optimizer.learning_rate"
+SYMBOLS = dict(zip(MARKERS, "●■▲◆▼✚✖★", strict=True))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell in its data set's table.
+
+    Attributes
+    ----------
+    wrong : list of str
+        How many of its runs diverged, are stuck or failed, and with which seeds.
+    """
+
+    cell: Cell
+    label: str
+    mark: Mark
+    mean: float
+    half_width: float
+    n: int
+    train: float
+    comparison: Comparison | None
+    verdict: str
+    in_group: bool
+    diagnosis: Diagnosis
+    wrong: list[str]
+    n_not_working: int
+    n_runs: int
+
+    @property
+    def symbol(self) -> str:
+        """Its marker as a letter."""
+        return SYMBOLS[self.mark.marker]
+
+    @property
+    def meaning(self) -> str:
+        """What its loss means, and its formula."""
+        loss = LOSSES.get(self.cell.settings["loss"]["name"])
+        return f"{loss.formula}: {loss.meaning}" if loss else ""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How a cell's runs decide, by true class: shares of each row, the mean over runs."""
+
+    label: str
+    shares: list[list[float]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """All that is said of one data set."""
+
+    table: Table
+    rows: list[Row]
+    sentence: str
+    hints: list[str]
+    naive: float
+    ceiling: float
+    about: str
+    metrics: list[str]
+    other: list[tuple[Row, list[str]]]
+    confusions: list[Confusion]
+    figures: list[Figure]
+
+    @property
+    def slug(self) -> str:
+        """Its name as a link's target."""
+        return "".join(c if c.isalnum() else "-" for c in self.table.data)
+
+    @property
+    def arrow(self) -> str:
+        """Which way is better, in words."""
+        return "lower is better" if self.table.lower_is_better else "higher is better"
+
+
+class Content:
+    """The report of a sweep."""
+
+    def __init__(self, plan: Plan, results: list[CellResults]):
+        self.plan = plan
+        self.results = results
+        self.tables = tables(plan, results)
+        self.version = __version__
+
+    @cached_property
+    def cells(self) -> dict[str, dict[str, Any]]:
+        """What ``cell.json`` says of each cell, by name."""
+        found = {}
+        for cell in self.plan.cells:
+            path = self.plan.folder / cell.folder / "cell.json"
+            if path.exists():
+                found[cell.name] = json.loads(path.read_text())
+        return found
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        """One for each data set."""
+        found = []
+        for table in self.tables:
+            found.append(self._section(table))
+            self._forget()
+        return found
+
+    def _forget(self) -> None:
+        """Let go of arrays where all of them together would take much memory."""
+        if self.n_runs > MOST_HELD:
+            for result in self.results:
+                for run in result.runs:
+                    run.forget()
+
+    def _section(self, table: Table) -> Section:
+        name = f"test/{table.metric}"
+        ceiling = next((r.ceiling[name] for r in table.results if name in r.ceiling), math.nan)
+        naive = next((r.naive.get(name, math.nan) for r in table.results if r.naive), math.nan)
+        arrays = next(filter(None, (self._arrays(r.cell, "data.npz") for r in table.results)), {})
+        shapes = {r.cell.name: found for r in table.results if "loss" in (found := self._arrays(r.cell, "shape.npz"))}
+        trials = {r.cell.name: tried for r in table.results if (tried := self._trials(r.cell))}
+        drawn = DataFigures(table, arrays, shapes, trials, ceiling)
+        rows = [self._row(table, i, drawn.label(result)) for i, result in enumerate(table.results)]
+        metrics = _metrics(table)
+        return Section(
+            table=table,
+            rows=rows,
+            sentence=answer(table),
+            hints=verdict_hint(table) + [f"{label}: {n} runs missing or failed" for label, n in table.missing.items()],
+            naive=naive,
+            ceiling=ceiling,
+            about=self._about(table.results[0].cell, arrays),
+            metrics=metrics,
+            other=[(row, [_mean(r, f"test/{m}") for m in metrics]) for row, r in zip(rows, table.results, strict=True)],
+            confusions=[c for row, r in zip(rows, table.results, strict=True) if (c := _confusion(row, r, arrays))],
+            figures=drawn.all(),
+        )
+
+    def _arrays(self, cell: Cell, name: str) -> dict[str, np.ndarray]:
+        try:
+            with np.load(self.plan.folder / cell.folder / name, allow_pickle=False) as file:
+                return {key: file[key] for key in file.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            return {}
+
+    def _trials(self, cell: Cell) -> list[tuple[float, float]]:
+        """Return the learning rate and the value of each trial of a tuned cell's study, as they lie on disk."""
+        found = []
+        for path in sorted((self.plan.folder / cell.folder / "study").glob("trial=*.json")):
+            trial = json.loads(path.read_text())
+            value = trial.get("value")
+            found.append((float(trial["parameters"][LEARNING_RATE]), math.nan if value is None else float(value)))
+        return found
+
+    def _about(self, cell: Cell, arrays: dict[str, np.ndarray]) -> str:
+        settings = cell.settings["dataset"]
+        counts = [f"{len(arrays[f'y/{s}'])} {s}" for s in ("train", "validation", "test") if f"y/{s}" in arrays]
+        own = [f"{key} {value}" for key, value in settings.items() if key not in ("name", "split", "standardize")]
+        return "; ".join(filter(None, [DATASETS[settings["name"]].description, ", ".join(own), ", ".join(counts)]))
+
+    def _row(self, table: Table, place: int, label: str) -> Row:
+        result, own = table.results[place], table.samples[place]
+        interval = mean_interval(own.working)
+        return Row(
+            cell=result.cell,
+            label=label,
+            mark=mark(result.cell.loss),
+            mean=interval.mean,
+            half_width=interval.half_width,
+            n=interval.n,
+            train=mean_interval(result.working_scores(f"train/{table.metric}")).mean,
+            comparison=table.comparisons[place],
+            verdict=table.verdict(place),
+            in_group=place in table.group,
+            diagnosis=diagnosis(result),
+            wrong=what_went_wrong(result, label),
+            n_not_working=len(result.runs) - int(own.works.sum()),
+            n_runs=len(result.runs),
+        )
+
+    # ---- Over all data sets.
+
+    @cached_property
+    def rankings(self) -> list[Ranking]:
+        """Mean ranks of the losses that several data sets share."""
+        return rankings(self.tables)
+
+    @cached_property
+    def overall(self) -> list[Figure]:
+        """Figures over data sets and over swept numbers."""
+        return overall_figures(self.plan, self.tables, self.rankings)
+
+    @property
+    def figures(self) -> list[Figure]:
+        """All figures, in the order of the page."""
+        return [*(figure for section in self.sections for figure in section.figures), *self.overall]
+
+    @property
+    def numbers(self) -> dict[str, tuple[list[str], list[list[Any]]]]:
+        """What all figures and confusions are made of: the name of each table, its columns and its rows."""
+        tables = {figure.name: (figure.columns, figure.rows) for figure in self.figures}
+        for section in self.sections:
+            if section.confusions:
+                rows: list[list[Any]] = [
+                    [one.label, true, *shares] for one in section.confusions for true, shares in enumerate(one.shares)
+                ]
+                classes = [f"decided_{k}" for k in range(len(section.confusions[0].shares))]
+                tables[f"{section.slug}-confusion"] = (["loss", "true", *classes], rows)
+        return tables
+
+    @cached_property
+    def published(self) -> list[dict[str, Any]]:
+        """Published values beside ours."""
+        return published(self.plan, self.results)
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What the results say to the claims of others."""
+        found = check_claims(self.plan, self.results)
+        self._forget()
+        return found
+
+    # ---- How it came about.
+
+    @cached_property
+    def facts(self) -> list[tuple[str, str]]:
+        """What is needed to make it again."""
+        infos = [run.info for result in self.results for run in result.runs]
+        versions = _distinct(
+            ", ".join(f"{name} {v}" for name, v in found["versions"].items()) for found in self.cells.values()
+        )
+        sources = _distinct(_source(found) for found in self.cells.values())
+        digests = _distinct(
+            f"{self._data(name)} {found['digest']}" for name, found in self.cells.items() if "digest" in found
+        )
+        facts = [
+            ("command", self.plan.command),
+            ("seeds", _seeds(self.plan.seeds)),
+            ("lossbench", self.version),
+            ("libraries", "; ".join(versions)),
+            ("commit", "; ".join(filter(None, sources)) or "not a git checkout"),
+            ("data (digest of the arrays)", "; ".join(digests)),
+        ]
+        if infos:
+            first, last = min(info.started for info in infos), max(info.ended for info in infos)
+            facts.append(("trained", f"{_moment(first)} to {_moment(last)}"))
+        return facts
+
+    def _data(self, name: str) -> str:
+        return next(cell.data for cell in self.plan.cells if cell.name == name)
+
+    @cached_property
+    def n_runs(self) -> int:
+        """How many runs there are."""
+        return sum(len(result.runs) for result in self.results)
+
+    @cached_property
+    def wrong(self) -> list[str]:
+        """Every cell whose runs diverged, are stuck or failed."""
+        return [f"{s.table.data}: {line}" for s in self.sections for row in s.rows for line in row.wrong]
+
+    @cached_property
+    def errors(self) -> list[str]:
+        """What the failed runs said last."""
+        failed = [(r.cell.name, run.info.error) for r in self.results for run in r.runs if run.info.status == FAILED]
+        return _distinct(f"{name}: {error.splitlines()[-1][:300]}" for name, error in failed if error)
+
+    @cached_property
+    def limits(self) -> list[str]:
+        """What the numbers say, and what they do not."""
+        return limits(self)
+
+
+def _metrics(table: Table) -> list[str]:
+    names = [name for result in table.results for run in result.runs[:1] for name in run.info.scores]
+    return list(dict.fromkeys(name.removeprefix("test/") for name in names if name.startswith("test/")))
+
+
+def _mean(results: CellResults, name: str) -> str:
+    interval = mean_interval(results.working_scores(name))
+    if interval.n == 0:
+        return "–"
+    return number(interval.mean) + (f" ± {number(interval.half_width)}" if interval.n > 1 else "")
+
+
+def diagnosis(results: CellResults) -> Diagnosis:
+    """Return what the curves of a cell say."""
+    working = CellResults(results.cell, [r for r in results.runs if r.info.status == FINISHED and not r.info.stuck])
+    epochs, train = curve_matrix(working, "train/loss")
+    _, test = curve_matrix(working, "test/loss")
+    name = f"train/{MAIN_METRICS[results.cell.task]}"
+    mean, naive = mean_interval(working.working_scores(name)).mean, results.naive.get(name, math.nan)
+    lower = lower_is_better(name.removeprefix("train/"))
+    share = mean / naive if lower else (1 - mean) / (1 - naive) if naive < 1 else math.nan
+    n = max(1, len(results.runs))
+    return diagnose(epochs, train, test, share_diverged=results.count(DIVERGED) / n, error_share=share)
+
+
+def _confusion(row: Row, results: CellResults, arrays: dict[str, np.ndarray]) -> Confusion | None:
+    """Return the mean confusion of a cell's working runs; classes only."""
+    if row.cell.task not in ("binary", "multiclass") or "y/test" not in arrays:
+        return None
+    y, pair = arrays["y/test"], row.cell.pair
+    n_classes = int(max(values.max() for name, values in arrays.items() if name.startswith("y/"))) + 1
+    runs = [r for r in results.runs if r.info.status == FINISHED and not r.info.stuck and "raw/test" in r.arrays]
+    if not runs or n_classes > 12:
+        return None
+    counts = np.zeros((n_classes, n_classes))
+    for run in runs:
+        decided = decide(run.arrays["raw/test"], pair.head, pair.encoding, pair.task).astype(int)
+        np.add.at(counts, (y, decided), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return Confusion(row.label, shares.tolist())
+
+
+def published(plan: Plan, results: list[CellResults]) -> list[dict[str, Any]]:
+    """Return each published value with our mean and range, and the share of our runs below it."""
+    rows = []
+    for entry in plan.published:
+        found = [r for r in results if (r.cell.dataset, r.cell.loss) == (entry["dataset"], entry["loss"])]
+        for split in ("train", "test") if found else ():
+            values = found[0].scores(f"{split}/{entry['metric']}")
+            values = values[np.isfinite(values)]
+            if not len(values):
+                continue
+            # Published with three decimals: ours are rounded alike before they are compared.
+            low, high = round(float(values.min()), 3), round(float(values.max()), 3)
+            rows.append(
+                {
+                    "data": entry["dataset"],
+                    "metric": entry["metric"],
+                    "label": found[0].cell.label,
+                    "split": split,
+                    "published": entry[split],
+                    "mean": float(values.mean()),
+                    "low": low,
+                    "high": high,
+                    "below": float((values < entry[split]).mean()),
+                    "inside": low <= entry[split] <= high,
+                }
+            )
+    return rows
+
+
+def _distinct(items: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(items))
+
+
+def _source(found: dict[str, Any]) -> str:
+    source = found.get("source") or {}
+    return source.get("commit", "")[:12] + (", with changes" if source.get("dirty") == "true" else "")
+
+
+def _seeds(seeds: list[int]) -> str:
+    if seeds == list(range(len(seeds))):
+        return f"{len(seeds)}: 0 to {len(seeds) - 1}"
+    return ", ".join(map(str, seeds))
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def limits(content: Content) -> list[str]:
+    """Return what the numbers of a report say and do not say, as far as it depends on the sweep."""
+    plan, n = content.plan, len(content.plan.seeds)
+    said = [
+        "Every loss was trained from the same initial weights, on the same batches in the same order. A difference is "
+        "taken seed by seed.",
+        "± and ranges of differences are 95 % Student-t intervals of a mean over seeds: how well these seeds determine "
+        "the mean, not how far a single run may lie from it. They are about the runs that work: a single dead run "
+        "among thirty would drown any small effect. How often runs diverge or get stuck is counted and tested apart.",
+        "Verdicts compare with the baseline: equivalent, if the whole interval lies within the margin; better or "
+        "worse, if an exact sign-flip test says so, corrected (Holm) for the number of losses in the table; else "
+        "inconclusive. Where nothing differs, at most one table in twenty shows a better or worse.",
+        f"The seeds vary initial weights and batch order. The data and their split are the same in all {n} runs: "
+        "another sample of data may shift all losses, and in a close race their order.",
+    ]
+    if not (_swept_rates(plan) or any(figure.name.endswith("learning-rates") for figure in content.figures)):
+        said.append(
+            "All losses were trained with the same learning rate, which may suit one better than another: a difference "
+            "is one at these settings, not of the losses as such."
+        )
+    if any(cell.outside_domain for cell in plan.cells):
+        said.append(
+            "† marks a loss on targets outside its domain: its formula does not mean there what it says. It is shown, "
+            "and not recommended."
+        )
+    if len(content.tables) > 1:
+        said.append("Each data set is a case, not a sample of problems: a loss that is best on all of them is so here.")
+    return said
+
+
+def _swept_rates(plan: Plan) -> bool:
+    return any(key == LEARNING_RATE for cell in plan.cells for key in cell.swept)
+
+
+def difference_text(metric: str, comparison: Comparison) -> str:
+    """Write a difference with its sign and interval: ``-0.9 (-1.5 to -0.4)`` in points, others in their unit."""
+    found = comparison.difference
+    if found.n == 0:
+        return "–"
+    sign = "−" if found.mean < 0 else "+" if found.mean > 0 else ""
+    places = None if metric in IN_POINTS or found.n < 2 else decimals(found.low, found.high)
+    mean = size(metric, found.mean).removesuffix(" points") if places is None else f"{abs(found.mean):.{places}f}"
+    if found.n < 2:
+        return f"{sign}{mean}"
+    return f"{sign}{mean} ({ends(metric, found.low, found.high)})".replace("-", "−")
+
+
+def rate_text(n: int, total: int) -> str:
+    """Write how many runs do not work and what rate that may mean."""
+    if not total:
+        return "–"
+    rate = share_interval(n, total)
+    return f"{n} of {total} ({100 * rate.low:.0f} to {100 * rate.high:.0f} %)"

@@ -1,0 +1,76 @@
+"""The report as one HTML page that needs no network."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from lossbench.answer import IN_POINTS, number, size
+from lossbench.report import ink
+from lossbench.report.content import Content, difference_text
+from lossbench.report.figures import Panel
+
+
+def page(content: Content) -> str:
+    """Return the page; whatever a user named is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name, function in FILTERS.items():
+        environment.filters[name] = function
+    css = Markup(environment.get_template("page.css").render(palette=ink.palette))
+    return environment.get_template("page.html.j2").render(
+        content=content,
+        plan=content.plan,
+        css=css,
+        js=Markup((Path(__file__).parent / "page.js").read_text()),
+        in_points=IN_POINTS,
+        nan=math.nan,
+        difference=difference_text,
+        size=size,
+        signed=_signed,
+    )
+
+
+def _sortable(value: Any) -> str:
+    return f"{value:.9g}" if isinstance(value, int | float) and math.isfinite(value) else ""
+
+
+def p_value(value: float) -> str:
+    """Write a p value as far as it says something."""
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
+
+
+def _signed(metric: str, value: float) -> str:
+    return f"{'−' if value < 0 else '+'}{size(metric, value)}"
+
+
+def _drawing(panel: Panel) -> Markup:
+    # Drawn by us: its texts were escaped when they were drawn, its description is here.
+    return Markup(ink.for_page(panel.svg, panel.description))
+
+
+def _breakable(name: str) -> Markup:
+    """Let a long name break after its underscores."""
+    return Markup(str(escape(name)).replace("_", "_<wbr>"))
+
+
+def _unbroken(text: str) -> str:
+    """Keep a number and its percent sign together."""
+    return text.replace(" %", "\u00a0%")
+
+
+FILTERS: dict[str, Any] = {
+    "number": number,
+    "sortable": _sortable,
+    "p_value": p_value,
+    "drawing": _drawing,
+    "breakable": _breakable,
+    "unbroken": _unbroken,
+}

@@ -1,0 +1,56 @@
+"""Writes a sweep's report, when there is something new to say."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from lossbench.plan import Plan
+from lossbench.report import ink
+from lossbench.report.content import Content
+from lossbench.report.marker import FIGURES, MARKER, PAGE, SUMMARY, TABLE, report_state
+from lossbench.report.page import page
+from lossbench.report.summary import comparison_csv, summary
+from lossbench.results import CellResults, write_text
+
+
+def write_report(plan: Plan, results: list[CellResults]) -> Path:
+    """Write ``report.html``, ``report.md``, ``comparison.csv`` and ``figures/``, and return the page's path.
+
+    Everything comes from the sweep's files: written again, all bytes are the same.
+    """
+    with matplotlib.rc_context(ink.STYLE):
+        content = Content(plan, results)
+        texts = {PAGE: page(content), SUMMARY: summary(content), TABLE: comparison_csv(plan, results)}
+        figures = content.figures
+        numbers = content.numbers
+    folder = plan.folder / FIGURES
+    folder.mkdir(exist_ok=True)
+    files = {f"{panel.name}.svg": ink.for_file(panel.svg) for figure in figures for panel in figure.panels}
+    files |= {f"{name}.csv": _csv(columns, rows) for name, (columns, rows) in numbers.items()}
+    for path in folder.iterdir():
+        if path.name not in files:
+            path.unlink()
+    for name, text in files.items():
+        # Drawings are quickly made again: no flush to disk for each.
+        (folder / name).write_text(text)
+    for name, text in texts.items():
+        write_text(plan.folder / name, text)
+    write_text(plan.folder / MARKER, report_state(plan, results))
+    return plan.folder / PAGE
+
+
+def _csv(columns: list[str], rows: list[list[Any]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_value(value) for value in row] for row in rows)
+    return file.getvalue()
+
+
+def _value(value: object) -> object:
+    if value is None:
+        return ""
+    return f"{value:.9g}" if isinstance(value, float) else value

@@ -1,0 +1,152 @@
+"""The answer in words, and which cells are compared with which: on results made by hand."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lossbench.answer import answer, verdict_hint, what_went_wrong
+from lossbench.config import report_defaults
+from lossbench.plan import Cell, Plan
+from lossbench.results import DIVERGED, FINISHED, CellResults, Run, RunInfo
+from lossbench.samples import main_table
+from lossbench.terminal import summary_lines
+
+NOISE = np.random.default_rng(5).normal(0, 0.01, size=30)
+
+
+def cell(
+    loss: str, *, dataset: str = "circles", head: str = "sigmoid", swept: dict | None = None, outside=False
+) -> Cell:
+    settings = {"dataset": {"name": dataset}, "head": {"name": head}, "loss": {"name": loss}}
+    name = "/".join([dataset, loss, head, *(f"{key}={value}" for key, value in (swept or {}).items())])
+    return Cell(name, f"key of {name}", settings, swept or {}, [], outside)
+
+
+def cell_results(own: Cell, values, *, stuck=(), missing=()) -> CellResults:
+    metric = "test/rmse" if own.task == "regression" else "test/accuracy"
+    runs = []
+    for seed, value in enumerate(values):
+        if seed in missing:
+            continue
+        diverged = not math.isfinite(value)
+        info = RunInfo(
+            seed,
+            f"{own.key}-{seed}",
+            DIVERGED if diverged else FINISHED,
+            0.0,
+            1.0,
+            stuck=seed in stuck,
+            diverged_epoch=int(diverged),
+            scores={metric: float(value)},
+            naive={metric: 0.5},
+        )
+        runs.append(Run(info, Path("no/such/part.npz")))
+        runs[-1].__dict__["arrays"] = {}
+    return CellResults(own, runs)
+
+
+def sweep(*results: CellResults, n_seeds: int = 30, **report) -> Plan:
+    cells = [result.cell for result in results]
+    return Plan("test", None, "lossbench", cells, list(range(n_seeds)), report=report_defaults() | report)
+
+
+def said(*results: CellResults, n_seeds: int = 30, **report) -> str:
+    return answer(main_table(sweep(*results, n_seeds=n_seeds, **report), list(results)))
+
+
+BASE = cell_results(cell("binary_crossentropy"), 0.85 + NOISE)
+
+
+def test_the_sentence_of_a_clear_case():
+    worse = cell_results(cell("squared_hinge", head="tanh"), 0.841 + NOISE + 0.001 * np.sign(NOISE))
+    text = said(worse, BASE)
+    assert text.startswith("On circles binary_crossentropy is best; squared_hinge is 0.")
+    assert "points worse (30 seeds, " in text
+
+
+def test_numbers_have_their_unit_not_points():
+    base = cell_results(cell("mean_squared_error", dataset="regression", head="linear"), 0.5 + NOISE)
+    other = cell_results(cell("mean_absolute_error", dataset="regression", head="linear"), 0.4 + NOISE / 2)
+    assert "mean_absolute_error is best; mean_squared_error is 0." in said(base, other)
+
+
+def test_what_cannot_be_told_apart_is_named_together():
+    same = cell_results(cell("hinge", head="tanh"), 0.85 + NOISE)
+    assert said(BASE, same) == "On circles binary_crossentropy and hinge give the same runs: none is better."
+    near = cell_results(cell("hinge", head="tanh"), 0.8501 + NOISE * 1.1)
+    assert said(BASE, near).endswith("do equally well (within 0.5 points).")
+    loose = cell_results(cell("hinge", head="tanh"), 0.85 + 3 * NOISE[::-1])
+    table = main_table(sweep(BASE, loose), [BASE, loose])
+    assert "these 30 seeds cannot tell them apart" in answer(table)
+    assert verdict_hint(table)[0].startswith("inconclusive: ")
+
+
+def test_few_seeds_are_said():
+    other = cell_results(cell("hinge", head="tanh"), 0.8 + NOISE[:5])
+    text = said(cell_results(BASE.cell, 0.85 + NOISE[:5]), other, n_seeds=5)
+    assert "too few for a verdict (6 would do)" in text
+    text = said(cell_results(BASE.cell, 0.85 + NOISE[:8]), cell_results(other.cell, 0.7 + NOISE[7::-1]), n_seeds=8)
+    assert text.endswith("Under 10 seeds: take it with care.")
+
+
+def test_missing_runs_refuse_the_comparison_unless_allowed():
+    other = cell_results(cell("hinge", head="tanh"), 0.8 + NOISE, missing=(3, 4))
+    assert "nothing is compared: 2 of 60 runs are missing or failed" in said(BASE, other)
+    assert "binary_crossentropy is best" in said(BASE, other, allow_missing=True)
+    table = main_table(sweep(BASE, other, allow_missing=True), [BASE, other])
+    assert table.missing == {"hinge": 2}
+    assert table.comparisons[1].difference.n == 28
+
+
+def test_what_went_wrong_is_counted_and_named():
+    values = 0.84 + NOISE
+    values[[2, 9]] = np.nan
+    (stuck, diverged) = sorted(what_went_wrong(cell_results(cell("hinge"), values, stuck=(5,))))
+    assert stuck == "hinge: 1 of 30 stuck (seed 5; a rate of 0.6 to 16.7 %)"
+    assert diverged.startswith("hinge: 2 of 30 diverged (seeds 2, 9; ")
+
+
+def test_losses_outside_their_domain_are_not_recommended():
+    outside = cell_results(cell("mean_squared_logarithmic_error", dataset="counts", outside=True), 0.1 + NOISE)
+    inside = [
+        cell_results(cell(name, dataset="counts"), value + NOISE)
+        for name, value in (("mean_squared_error", 0.5), ("poisson", 0.3))
+    ]
+    text = said(outside, *inside)
+    assert text.startswith("On counts poisson is best; mean_squared_error")
+
+
+def test_the_baseline_is_the_one_with_the_same_settings():
+    results = [
+        cell_results(cell(loss, swept={"optimizer.learning_rate": rate}), 0.8 + NOISE)
+        for loss in ("binary_crossentropy", "hinge")
+        for rate in (0.01, 0.1)
+    ]
+    table = main_table(sweep(*results), results)
+    pairs = {table.results[i].cell.label: table.results[j].cell.label for i, j in enumerate(table.baseline)}
+    assert pairs["hinge/learning_rate=0.1"] == "binary_crossentropy/learning_rate=0.1"
+    table = main_table(sweep(*results, baseline="hinge"), results)
+    assert {table.results[j].cell.loss for j in table.baseline} == {"hinge"}
+
+
+@pytest.mark.parametrize("n_seeds", [1, 3, 30])
+def test_tables_fit_into_80_columns(n_seeds):
+    names = ("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence")
+    results = [cell_results(cell(name, dataset="blobs", head="softmax"), (0.8 + NOISE)[:n_seeds]) for name in names]
+    lines = summary_lines(sweep(*results, n_seeds=n_seeds), results)
+    assert max(map(len, lines)) <= 80
+
+
+def test_margins():
+    other = cell_results(cell("hinge", head="tanh"), 0.842 + NOISE * 1.05)
+    verdicts = [
+        main_table(sweep(BASE, other, **report), [BASE, other]).comparisons[1].verdict
+        for report in ({}, {"margin": 0.02}, {"margins": {"accuracy": 0.001, "rmse": 0.01}})
+    ]
+    assert verdicts == ["worse", "equivalent", "worse"]
+    base = cell_results(cell("mean_squared_error", dataset="regression", head="linear"), 0.5 + NOISE)
+    same = cell_results(cell("huber", dataset="regression", head="linear"), 0.5 + NOISE)
+    (found,) = filter(None, main_table(sweep(base, same), [base, same]).comparisons)
+    assert found.margin == pytest.approx(0.01 * (0.5 + NOISE.mean()))
