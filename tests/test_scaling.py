@@ -113,7 +113,7 @@ def test_what_is_not_as_it_should_be_is_said_below_the_table():
 
     regression = settings_of("regression")["standardize"]
     assert _scaling_lines(regression) == [
-        "scaling was fitted on all rows, as tutorials do; errors are in units of scaled targets"
+        "scaling fitted on all rows, as tutorials do; errors in units of scaled targets"
     ]
     assert _scaling_lines(settings_of("diabetes")["standardize"]) == []
 

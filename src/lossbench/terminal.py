@@ -254,9 +254,9 @@ def _scaling_lines(standardize: dict[str, str]) -> list[str]:
     """Say what is not as it should be in how x and y are scaled."""
     marks = []
     if standardize["fitted_on"] == "all_rows" and (standardize["x"], standardize["y"]) != ("none", "none"):
-        marks.append("scaling was fitted on all rows, as tutorials do")
+        marks.append("scaling fitted on all rows, as tutorials do")
     if standardize["metrics"] == "scaled" and standardize["y"] != "none":
-        marks.append("errors are in units of scaled targets")
+        marks.append("errors in units of scaled targets")
     return ["; ".join(marks)] if marks else []
 
 
