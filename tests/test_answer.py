@@ -19,7 +19,8 @@ NOISE = np.random.default_rng(5).normal(0, 0.01, size=30)
 def cell(
     loss: str, *, dataset: str = "circles", head: str = "sigmoid", swept: dict | None = None, outside=False
 ) -> Cell:
-    settings = {"dataset": {"name": dataset}, "head": {"name": head}, "loss": {"name": loss}}
+    unscaled = {"x": "none", "y": "none", "fitted_on": "train", "metrics": "original"}
+    settings = {"dataset": {"name": dataset, "standardize": unscaled}, "head": {"name": head}, "loss": {"name": loss}}
     name = "/".join([dataset, loss, head, *(f"{key}={value}" for key, value in (swept or {}).items())])
     return Cell(name, f"key of {name}", settings, swept or {}, [], outside)
 

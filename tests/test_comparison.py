@@ -57,7 +57,7 @@ def test_coverage_on_normal_data():
 
 def test_the_interval_of_equal_runs_is_zero_and_not_the_rounding_of_their_mean():
     class Results:
-        def scores(self, name):
+        def working_scores(self, name):
             return np.full(3, 0.9733333333333334)
 
     assert mean_and_interval(Results(), "test/accuracy") == "0.973 ± 0.000"

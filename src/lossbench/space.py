@@ -53,7 +53,8 @@ class Dimension:
 
 def is_tuned(settings: dict[str, Any]) -> bool:
     """Say whether a cell with these settings searches its learning rate."""
-    return settings["tune"]["name"] != "none"
+    # Plans of sweeps from before there were studies do not name one.
+    return settings.get("tune", {"name": "none"})["name"] != "none"
 
 
 def read_dimension(key: str, value: Any) -> Dimension:
