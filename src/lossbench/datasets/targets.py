@@ -1,4 +1,4 @@
-"""What is to be predicted from a user's table: its task, inferred or held against what is said of it, and its values."""
+"""What is to be predicted from a user's table: its task, inferred or held against what the user says, and values."""
 
 from dataclasses import dataclass
 from typing import Any

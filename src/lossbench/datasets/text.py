@@ -9,7 +9,7 @@ import csv
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from lossbench.errors import Problem, UsageError
@@ -57,7 +57,7 @@ class Reading:
 def check_text(reading: Reading, start: bytes) -> str:
     """Return the digest of a text that its encoding reads and that has no NUL byte."""
     try:
-        codecs.lookup(reading.encoding)
+        "".encode(reading.encoding)
     except LookupError:
         hint = "utf-8, utf-16, cp1252 and latin-1 are usual."
         raise UsageError(Problem(f"dataset.encoding={reading.encoding} is not known.", hint)) from None
@@ -89,7 +89,7 @@ def check_text(reading: Reading, start: bytes) -> str:
 def _undecodable_line(reading: Reading, encoding: str) -> int:
     """Return the first line that an encoding cannot read; 0 if there is none."""
     decoder, n_lines = codecs.getincrementaldecoder(encoding)(), 1
-    for chunk in (*_chunks(reading), b""):
+    for chunk in chain(_chunks(reading), [b""]):
         try:
             decoder.decode(chunk, final=not chunk)
         except UnicodeError as error:
