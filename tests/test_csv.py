@@ -271,6 +271,7 @@ BROKEN = [
         "dataset.encoding=utf-16",
         id="UTF-16",
     ),
+    pytest.param(GOOD, ["dataset.encoding=hex"], "dataset.encoding=hex is not known.", "utf-8", id="no text encoding"),
     pytest.param(GOOD, ["dataset.encoding=utf-9"], "dataset.encoding=utf-9 is not known.", "cp1252", id="no encoding"),
     pytest.param(
         pickle.dumps(GOOD),

@@ -22,8 +22,11 @@ PURE = (
     "own_functions",
     "datasets.table",
     "datasets.splits",
+    "datasets.text",
     "datasets.files",
     "datasets.columns",
+    "datasets.targets",
+    "datasets.rows",
     "datasets.facts",
     "metrics.table",
 )

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from lossbench.config import home
-from lossbench.datasets import columns
-from lossbench.datasets.columns import Columns, Target
+from lossbench.datasets.columns import Columns, check_names, find_columns
 from lossbench.datasets.files import NAMES_SHOWN, Table, file_state, read_table, reading_of
+from lossbench.datasets.rows import kept_rows
 from lossbench.datasets.splits import ordered_rows, split_slices
+from lossbench.datasets.targets import Target, check_classes, find_target
 from lossbench.errors import Problem, UsageError
 from lossbench.heads import TASKS
 from lossbench.results import write_text
@@ -92,16 +93,16 @@ def _keep(path: Path, content: dict[str, Any]) -> None:
 
 def _describe(settings: dict[str, Any]) -> dict[str, Any]:
     table = read_table(reading_of(settings))
-    columns.check_names(table, settings)
-    target = columns.find_target(table, settings)
-    found = columns.find_columns(table, settings)
-    kept = columns.kept_rows(table, settings, found, target)
+    check_names(table, settings)
+    target = find_target(table, settings)
+    found = find_columns(table, settings)
+    kept = kept_rows(table, settings, found, target)
     classes = target.values.ndim == 1
     if classes:
-        columns.check_classes(table, settings, target, kept)
+        check_classes(table, settings, target, kept)
     if settings["ordered"] and (not classes or table.frame[settings["target"][0]].dtype.kind not in "iuf"):
         said = "dataset.ordered=true needs classes that are written as numbers, whose order is theirs."
-        raise table.reading.problem(said)
+        raise table.reading.error(said)
     used = target.values[kept]
     file = {
         "digest": table.digest,

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from lossbench.datasets.columns import Columns, feature_arrays, find_target, kept_rows
+from lossbench.datasets.columns import Columns
 from lossbench.datasets.files import read_table, reading_of
+from lossbench.datasets.rows import feature_arrays, kept_rows
 from lossbench.datasets.scaling import TargetScaling, fit_targets, impute_numbers, one_hot, scale_features
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.table import DatasetInfo, described, n_outputs
+from lossbench.datasets.targets import find_target
 from lossbench.heads import NUMBER_TASKS
 
 NOT_OF_GENERATORS = ("name", "split", "standardize")
