@@ -52,7 +52,8 @@ def test_tutorial_is_three_grids_of_three_losses():
         "blobs": ([50], 100),
     }
     for settings in by_dataset.values():
-        assert settings["optimizer"] == {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": False}
+        optimizer = {key: value for key, value in settings["optimizer"].items() if value is not None}
+        assert optimizer == {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": False}
         assert settings["batch_size"] == 32
         assert settings["dataset"]["split"] == {"train": 500, "validation": 0, "test": 500, "seed": None}
     assert [cell.name for cell in tutorial.cells if cell.outside_domain] == [
