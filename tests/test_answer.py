@@ -99,6 +99,8 @@ def test_missing_runs_refuse_the_comparison_unless_allowed():
     table = main_table(sweep(BASE, other, allow_missing=True), [BASE, other])
     assert table.missing == {"hinge": 2}
     assert table.comparisons[1].difference.n == 28
+    gone = cell_results(cell("hinge", head="tanh"), 0.8 + NOISE, missing=range(30))
+    assert said(BASE, gone, allow_missing=True).endswith("hinge has no run.")
 
 
 def test_what_went_wrong_is_counted_and_named():

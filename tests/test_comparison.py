@@ -295,3 +295,12 @@ def test_diagnosis_of_curves(train, test, options, word):
 def test_a_diagnosis_needs_curves():
     nothing = np.empty((0, 0))
     assert diagnose(np.array([], int), nothing, nothing).word == "no curve"
+
+
+def test_missing_runs_are_not_failures():
+    values = 0.85 + NOISE
+    missing = np.arange(30) < 12
+    gone = Sample(np.where(missing, np.nan, values), ~missing, missing)
+    (found,) = compare(BASE, [gone], margin=0.005, lower_is_better=False)
+    assert (found.verdict, found.difference.n, found.n_failing, found.failures_p) == ("equivalent", 18, 0, 1.0)
+    assert best_group([BASE, gone], lower_is_better=False)[1] in ([0, 1], [1, 0])

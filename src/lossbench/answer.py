@@ -109,16 +109,18 @@ def _others(table: Table) -> str:
 
 def _behind(table: Table, place: int) -> str:
     found = difference_to_best(table, place)
-    runs = table.results[place]
-    failing = int((~table.samples[place].works).sum())
+    own = table.samples[place]
+    n_runs, failing = int(own.there.sum()), int(own.fails.sum())
+    if not n_runs:
+        return f"{name_in(table, place)} has no run"
     if found.n < LEAST_SEEDS:
-        return f"{name_in(table, place)} works in {len(runs.runs) - failing} of {len(runs.runs)} runs"
+        return f"{name_in(table, place)} works in {n_runs - failing} of {n_runs} runs"
     sign = 1 if table.lower_is_better else -1
     low, high = sorted((sign * found.low, sign * found.high))
     unit = "" if table.metric in IN_POINTS else f" in {table.metric}"
     text = f"{name_in(table, place)} is {size(table.metric, found.mean)} worse{unit}"
     if sign * found.mean <= 0:
-        return f"{name_in(table, place)} fails more often ({failing} of {len(runs.runs)} runs)"
+        return f"{name_in(table, place)} fails more often ({failing} of {n_runs} runs)"
     return f"{text} ({_count(found.n, 'seed')}, {ends(table.metric, low, high)})"
 
 

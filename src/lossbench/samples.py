@@ -20,10 +20,12 @@ MOST_IN_GROUP = 60
 def sample(results: CellResults, name: str, seeds: list[int]) -> Sample:
     """Return a final metric (``test/accuracy``) of a cell over the plan's seeds."""
     infos = {run.info.seed: run.info for run in results.runs if run.info.status != FAILED}
-    values = [infos[seed].scores.get(name, math.nan) if seed in infos else math.nan for seed in seeds]
+    scores = [infos[seed].scores.get(name, math.nan) if seed in infos else math.nan for seed in seeds]
     works = [seed in infos and infos[seed].status == FINISHED and not infos[seed].stuck for seed in seeds]
     finished = [seed in infos and infos[seed].status == FINISHED for seed in seeds]
-    return Sample(np.where(finished, np.array(values, np.float64), np.nan), np.array(works, bool))
+    missing = [seed not in infos for seed in seeds]
+    values = np.where(finished, np.array(scores, np.float64), np.nan)
+    return Sample(values, np.array(works, bool), np.array(missing, bool))
 
 
 def baselines(cells: list[Cell], wanted: str | None) -> dict[int, int]:

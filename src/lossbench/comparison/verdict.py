@@ -30,10 +30,23 @@ class Sample:
         NaN where a run has none.
     works : bool array, shape (n_seeds,)
         Whether the run is neither diverged nor stuck.
+    missing : bool array, shape (n_seeds,), optional
+        Whether there is no run of which that could be said; by default there are all.
     """
 
     values: np.ndarray
     works: np.ndarray
+    missing: np.ndarray | None = None
+
+    @property
+    def there(self) -> np.ndarray:
+        """Whether there is a run."""
+        return np.ones(len(self.works), bool) if self.missing is None else ~self.missing
+
+    @property
+    def fails(self) -> np.ndarray:
+        """Whether there is a run, and it is diverged or stuck."""
+        return self.there & ~self.works
 
     @property
     def working(self) -> np.ndarray:
@@ -58,7 +71,7 @@ class Comparison:
     detectable : float
         The difference that these seeds would have found in four tables of five.
     n_failing, n_baseline_failing : int
-        Runs that do not work.
+        Runs that do not work, of the seeds that both have.
     failures_p, failures_p_corrected : float
         Of the hypothesis that both fail equally often.
     margin : float
@@ -128,7 +141,7 @@ def compare_pairs(
     """Compare (baseline, candidate) pairs of one table; see ``compare``."""
     n_tests = n_tests or max(1, len(pairs))
     drafts = [_draft(a, b, margin, lower_is_better, n_tests) for (a, b), margin in zip(pairs, margins, strict=True)]
-    discordant = [int((a.works != b.works).sum()) for a, b in pairs]
+    discordant = [sum(_only_one_fails(a, b)) for a, b in pairs]
     # A test that could not be significant whatever its outcome need not be corrected for (Tarone 1990).
     tested = [i for i, n in enumerate(discordant) if n >= LEAST_SEEDS]
     corrected = holm(np.array([draft.p for draft in drafts] + [drafts[i].failures_p for i in tested]))
@@ -139,23 +152,26 @@ def compare_pairs(
     ]
 
 
+def _only_one_fails(a: Sample, b: Sample) -> tuple[int, int]:
+    """Return with how many seeds only the one fails, and only the other, of those that both have."""
+    return int((a.fails & b.works).sum()), int((a.works & b.fails).sum())
+
+
 def _draft(baseline: Sample, candidate: Sample, margin: float, lower_is_better: bool, n_tests: int) -> Comparison:
     all_differences = candidate.values - baseline.values
     differences = candidate.working - baseline.working
     differences = differences[np.isfinite(differences)]
     finite = all_differences[np.isfinite(all_differences)]
     better = differences < 0 if lower_is_better else differences > 0
-    only_baseline = int((~baseline.works & candidate.works).sum())
-    only_candidate = int((baseline.works & ~candidate.works).sum())
     return Comparison(
         difference=mean_interval(differences),
         difference_of_all=float(finite.mean()) if len(finite) else float("nan"),
         p=sign_flip_p(differences),
         won=float((better + 0.5 * (differences == 0)).mean()) if len(differences) else float("nan"),
         detectable=detectable_difference(differences, n_tests),
-        n_failing=int((~candidate.works).sum()),
-        n_baseline_failing=int((~baseline.works).sum()),
-        failures_p=failures_p(only_baseline, only_candidate),
+        n_failing=int((candidate.fails & baseline.there).sum()),
+        n_baseline_failing=int((baseline.fails & candidate.there).sum()),
+        failures_p=failures_p(*_only_one_fails(baseline, candidate)),
         margin=margin,
         seeds_needed=_needed(differences, margin, n_tests),
     )

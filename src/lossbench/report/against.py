@@ -12,8 +12,8 @@ from lossbench.comparison import Comparison, Sample, compare_pairs, mean_interva
 from lossbench.errors import Problem, UsageError
 from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.plan import Plan
-from lossbench.report.content import difference_text
 from lossbench.report.page import p_value
+from lossbench.report.wording import difference_text
 from lossbench.results import CellResults, read_results
 from lossbench.samples import margin, sample
 from lossbench.terminal import WIDTH, table

@@ -12,26 +12,24 @@ from typing import Any
 import numpy as np
 
 from lossbench import __version__
-from lossbench.answer import IN_POINTS, answer, decimals, ends, number, size, verdict_hint, what_went_wrong
-from lossbench.comparison import Comparison, mean_interval, share_interval
-from lossbench.comparison.diagnosis import Diagnosis, diagnose
+from lossbench.answer import answer, verdict_hint, what_went_wrong
+from lossbench.comparison import Comparison, mean_interval
+from lossbench.comparison.diagnosis import Diagnosis
 from lossbench.datasets.table import DATASETS
 from lossbench.factcheck import Finding, check_claims
-from lossbench.heads import decide
 from lossbench.losses.table import LOSSES
-from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.plan import Cell, Plan
-from lossbench.plots import curve_matrix
-from lossbench.report.figures import DataFigures, Figure
+from lossbench.report.figures.all import all_figures
+from lossbench.report.figures.frame import Figure, Frame
 from lossbench.report.ink import MARKERS, Mark, mark
+from lossbench.report.measures import Confusion, confusion, diagnosis, mean_text, metrics_of, published
 from lossbench.report.overall import Ranking, overall_figures, rankings
-from lossbench.results import DIVERGED, FAILED, FINISHED, CellResults
+from lossbench.report.wording import LEARNING_RATE, limits
+from lossbench.results import FAILED, CellResults
 from lossbench.samples import Table, tables
 
 # So many runs may be in memory together: about 100 kB each.
 MOST_HELD = 2000
-# The setting that studies choose.
-LEARNING_RATE = "optimizer.learning_rate"
 SYMBOLS = dict(zip(MARKERS, "●■▲◆▼✚✖★", strict=True))
 
 
@@ -70,14 +68,6 @@ class Row:
         """What its loss means, and its formula."""
         loss = LOSSES.get(self.cell.settings["loss"]["name"])
         return f"{loss.formula}: {loss.meaning}" if loss else ""
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """How a cell's runs decide, by true class: shares of each row, the mean over runs."""
-
-    label: str
-    shares: list[list[float]]
 
 
 @dataclass(frozen=True)
@@ -149,9 +139,9 @@ class Content:
         arrays = next(filter(None, (self._arrays(r.cell, "data.npz") for r in table.results)), {})
         shapes = {r.cell.name: found for r in table.results if "loss" in (found := self._arrays(r.cell, "shape.npz"))}
         trials = {r.cell.name: tried for r in table.results if (tried := self._trials(r.cell))}
-        drawn = DataFigures(table, arrays, shapes, trials, ceiling)
+        drawn = Frame(table, arrays, shapes, trials, ceiling)
         rows = [self._row(table, i, drawn.label(result)) for i, result in enumerate(table.results)]
-        metrics = _metrics(table)
+        metrics = metrics_of(table)
         return Section(
             table=table,
             rows=rows,
@@ -161,9 +151,13 @@ class Content:
             ceiling=ceiling,
             about=self._about(table.results[0].cell, arrays),
             metrics=metrics,
-            other=[(row, [_mean(r, f"test/{m}") for m in metrics]) for row, r in zip(rows, table.results, strict=True)],
-            confusions=[c for row, r in zip(rows, table.results, strict=True) if (c := _confusion(row, r, arrays))],
-            figures=drawn.all(),
+            other=[
+                (row, [mean_text(r, f"test/{m}") for m in metrics]) for row, r in zip(rows, table.results, strict=True)
+            ],
+            confusions=[
+                c for row, r in zip(rows, table.results, strict=True) if (c := confusion(row.label, r, arrays))
+            ],
+            figures=all_figures(drawn),
         )
 
     def _arrays(self, cell: Cell, name: str) -> dict[str, np.ndarray]:
@@ -204,8 +198,8 @@ class Content:
             in_group=place in table.group,
             diagnosis=diagnosis(result),
             wrong=what_went_wrong(result, label),
-            n_not_working=len(result.runs) - int(own.works.sum()),
-            n_runs=len(result.runs),
+            n_not_working=int(own.fails.sum()),
+            n_runs=int(own.there.sum()),
         )
 
     # ---- Over all data sets.
@@ -298,78 +292,8 @@ class Content:
     @cached_property
     def limits(self) -> list[str]:
         """What the numbers say, and what they do not."""
-        return limits(self)
-
-
-def _metrics(table: Table) -> list[str]:
-    names = [name for result in table.results for run in result.runs[:1] for name in run.info.scores]
-    return list(dict.fromkeys(name.removeprefix("test/") for name in names if name.startswith("test/")))
-
-
-def _mean(results: CellResults, name: str) -> str:
-    interval = mean_interval(results.working_scores(name))
-    if interval.n == 0:
-        return "–"
-    return number(interval.mean) + (f" ± {number(interval.half_width)}" if interval.n > 1 else "")
-
-
-def diagnosis(results: CellResults) -> Diagnosis:
-    """Return what the curves of a cell say."""
-    working = CellResults(results.cell, [r for r in results.runs if r.info.status == FINISHED and not r.info.stuck])
-    epochs, train = curve_matrix(working, "train/loss")
-    _, test = curve_matrix(working, "test/loss")
-    name = f"train/{MAIN_METRICS[results.cell.task]}"
-    mean, naive = mean_interval(working.working_scores(name)).mean, results.naive.get(name, math.nan)
-    lower = lower_is_better(name.removeprefix("train/"))
-    share = mean / naive if lower else (1 - mean) / (1 - naive) if naive < 1 else math.nan
-    n = max(1, len(results.runs))
-    return diagnose(epochs, train, test, share_diverged=results.count(DIVERGED) / n, error_share=share)
-
-
-def _confusion(row: Row, results: CellResults, arrays: dict[str, np.ndarray]) -> Confusion | None:
-    """Return the mean confusion of a cell's working runs; classes only."""
-    if row.cell.task not in ("binary", "multiclass") or "y/test" not in arrays:
-        return None
-    y, pair = arrays["y/test"], row.cell.pair
-    n_classes = int(max(values.max() for name, values in arrays.items() if name.startswith("y/"))) + 1
-    runs = [r for r in results.runs if r.info.status == FINISHED and not r.info.stuck and "raw/test" in r.arrays]
-    if not runs or n_classes > 12:
-        return None
-    counts = np.zeros((n_classes, n_classes))
-    for run in runs:
-        decided = decide(run.arrays["raw/test"], pair.head, pair.encoding, pair.task).astype(int)
-        np.add.at(counts, (y, decided), 1)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return Confusion(row.label, shares.tolist())
-
-
-def published(plan: Plan, results: list[CellResults]) -> list[dict[str, Any]]:
-    """Return each published value with our mean and range, and the share of our runs below it."""
-    rows = []
-    for entry in plan.published:
-        found = [r for r in results if (r.cell.dataset, r.cell.loss) == (entry["dataset"], entry["loss"])]
-        for split in ("train", "test") if found else ():
-            values = found[0].scores(f"{split}/{entry['metric']}")
-            values = values[np.isfinite(values)]
-            if not len(values):
-                continue
-            # Published with three decimals: ours are rounded alike before they are compared.
-            low, high = round(float(values.min()), 3), round(float(values.max()), 3)
-            rows.append(
-                {
-                    "data": entry["dataset"],
-                    "metric": entry["metric"],
-                    "label": found[0].cell.label,
-                    "split": split,
-                    "published": entry[split],
-                    "mean": float(values.mean()),
-                    "low": low,
-                    "high": high,
-                    "below": float((values < entry[split]).mean()),
-                    "inside": low <= entry[split] <= high,
-                }
-            )
-    return rows
+        tuned = any(figure.name.endswith("learning-rates") for figure in self.figures)
+        return limits(self.plan, n_tables=len(self.tables), tuned=tuned)
 
 
 def _distinct(items: Iterable[str]) -> list[str]:
@@ -389,58 +313,3 @@ def _seeds(seeds: list[int]) -> str:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def limits(content: Content) -> list[str]:
-    """Return what the numbers of a report say and do not say, as far as it depends on the sweep."""
-    plan, n = content.plan, len(content.plan.seeds)
-    said = [
-        "Every loss was trained from the same initial weights, on the same batches in the same order. A difference is "
-        "taken seed by seed.",
-        "± and ranges of differences are 95 % Student-t intervals of a mean over seeds: how well these seeds determine "
-        "the mean, not how far a single run may lie from it. They are about the runs that work: a single dead run "
-        "among thirty would drown any small effect. How often runs diverge or get stuck is counted and tested apart.",
-        "Verdicts compare with the baseline: equivalent, if the whole interval lies within the margin; better or "
-        "worse, if an exact sign-flip test says so, corrected (Holm) for the number of losses in the table; else "
-        "inconclusive. Where nothing differs, at most one table in twenty shows a better or worse.",
-        f"The seeds vary initial weights and batch order. The data and their split are the same in all {n} runs: "
-        "another sample of data may shift all losses, and in a close race their order.",
-    ]
-    if not (_swept_rates(plan) or any(figure.name.endswith("learning-rates") for figure in content.figures)):
-        said.append(
-            "All losses were trained with the same learning rate, which may suit one better than another: a difference "
-            "is one at these settings, not of the losses as such."
-        )
-    if any(cell.outside_domain for cell in plan.cells):
-        said.append(
-            "† marks a loss on targets outside its domain: its formula does not mean there what it says. It is shown, "
-            "and not recommended."
-        )
-    if len(content.tables) > 1:
-        said.append("Each data set is a case, not a sample of problems: a loss that is best on all of them is so here.")
-    return said
-
-
-def _swept_rates(plan: Plan) -> bool:
-    return any(key == LEARNING_RATE for cell in plan.cells for key in cell.swept)
-
-
-def difference_text(metric: str, comparison: Comparison) -> str:
-    """Write a difference with its sign and interval: ``-0.9 (-1.5 to -0.4)`` in points, others in their unit."""
-    found = comparison.difference
-    if found.n == 0:
-        return "–"
-    sign = "−" if found.mean < 0 else "+" if found.mean > 0 else ""
-    places = None if metric in IN_POINTS or found.n < 2 else decimals(found.low, found.high)
-    mean = size(metric, found.mean).removesuffix(" points") if places is None else f"{abs(found.mean):.{places}f}"
-    if found.n < 2:
-        return f"{sign}{mean}"
-    return f"{sign}{mean} ({ends(metric, found.low, found.high)})".replace("-", "−")
-
-
-def rate_text(n: int, total: int) -> str:
-    """Write how many runs do not work and what rate that may mean."""
-    if not total:
-        return "–"
-    rate = share_interval(n, total)
-    return f"{n} of {total} ({100 * rate.low:.0f} to {100 * rate.high:.0f} %)"

@@ -12,7 +12,7 @@ from lossbench.comparison.swept import crossings
 from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.plan import Cell, Plan
 from lossbench.report import ink
-from lossbench.report.figures import Figure, Panel
+from lossbench.report.figures.frame import Figure, Panel
 from lossbench.samples import Table
 
 

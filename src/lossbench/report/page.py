@@ -9,8 +9,9 @@ from markupsafe import Markup, escape
 
 from lossbench.answer import IN_POINTS, number, size
 from lossbench.report import ink
-from lossbench.report.content import Content, difference_text
-from lossbench.report.figures import Panel
+from lossbench.report.content import Content
+from lossbench.report.figures.frame import Panel
+from lossbench.report.wording import difference_text
 
 
 def page(content: Content) -> str:

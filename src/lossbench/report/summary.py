@@ -6,8 +6,9 @@ import io
 from lossbench.answer import number
 from lossbench.comparison import mean_interval
 from lossbench.plan import Plan
-from lossbench.report.content import Content, difference_text, rate_text
+from lossbench.report.content import Content
 from lossbench.report.page import p_value
+from lossbench.report.wording import difference_text, rate_text
 from lossbench.results import CellResults
 from lossbench.samples import metric_table
 
@@ -101,7 +102,7 @@ def _rows(plan: Plan, results: list[CellResults], metric: str) -> list[list[obje
         row += [
             str(i in table.group).lower() if table.group else "",
             len(result.runs),
-            int(len(result.runs) - table.samples[i].works.sum()),
+            int(table.samples[i].fails.sum()),
         ]
         row += ["" if found is None else _float(found.failures_p), str(cell.outside_domain).lower()]
         rows.append(row)

@@ -1,0 +1,18 @@
+"""All figures of a data set, in the order of the page."""
+
+from lossbench.report.figures.curves import curves, own_losses, slices
+from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame
+from lossbench.report.figures.predictions import boundaries, calibration, predicted
+from lossbench.report.figures.rows import differences, runs
+from lossbench.report.figures.shapes import shape
+
+MAKERS = (runs, differences, curves, own_losses, slices, boundaries, predicted, calibration, shape)
+
+
+def all_figures(frame: Frame) -> list[Figure]:
+    """Return all that can be drawn of a data set's results."""
+    figures = [figure for maker in MAKERS if (figure := maker(frame)) is not None]
+    for figure in figures:
+        if len(figure.panels) == MOST_PANELS < len(frame.table.results):
+            figure.caption += f" The first {MOST_PANELS} losses of the table are shown."
+    return figures

@@ -1,0 +1,153 @@
+"""Over the epochs, and over the learning rates that were tried."""
+
+from typing import Any
+
+import numpy as np
+
+from lossbench.answer import number
+from lossbench.plots import curve_matrix
+from lossbench.report import ink
+from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
+from lossbench.results import CellResults
+
+# Points of a curve beyond these are not drawn: a panel has 300 pixels.
+MOST_POINTS = 240
+
+
+def curves(frame: Frame) -> Figure | None:
+    """Draw the common metric over the epochs, one panel a loss, all on the same axes."""
+    cells = [r for r in frame.table.results if any("epochs" in run.arrays for run in frame.working(r).runs)]
+    cells = cells[:MOST_PANELS]
+    if not cells:
+        return None
+    figure = Figure(
+        f"{frame.slug}-curves",
+        "Curves",
+        f"{frame.metric} after each epoch, mean over the working runs; the band holds the middle 90 % of them. "
+        "Dashed: train. The other losses' test means stand behind in grey. All panels have the same axes."
+        + frame.lines_across(),
+        ["cell", "split", "epoch", "mean", "low_5_percent", "high_95_percent"],
+    )
+    curves = {r.cell.name: {s: _curve(frame, r, f"{s}/{frame.metric}") for s in ("train", "test")} for r in cells}
+    limits = _limits(frame, curves)
+    for result, mark, _ in frame.marks():
+        if result.cell.name not in curves:
+            continue
+        drawn, axes = ink.panel(3.6, 2.5)
+        for other, own in curves.items():
+            if other != result.cell.name:
+                axes.plot(own["test"][0], own["test"][1], color=ink.LINE, linewidth=1.0, zorder=1)
+        for split, line, alpha in (("train", (0, (4, 2)), 0.0), ("test", "-", 0.22)):
+            epochs, mean, low, high = curves[result.cell.name][split]
+            axes.plot(epochs, mean, color=mark.colour, linestyle=line, linewidth=1.1 if alpha == 0 else 1.7)
+            if alpha:
+                axes.fill_between(epochs, low, high, color=mark.colour, alpha=alpha, linewidth=0)
+            figure.rows += [[result.cell.name, split, *row] for row in zip(epochs, mean, low, high, strict=True)]
+        axes.set_ylim(*limits)
+        ink.finish(axes, frame.label(result), "epoch", frame.metric)
+        frame.draw_references(axes, vertical=False)
+        last = curves[result.cell.name]
+        description = (
+            f"{frame.metric} of {frame.label(result)} on {frame.table.data} over {int(last['test'][0][-1])} epochs: "
+            f"test {number(last['test'][1][-1])}, train {number(last['train'][1][-1])} at the end."
+        )
+        name = f"{figure.name}-{slug(frame.label(result))}"
+        figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
+    return figure
+
+
+def _curve(frame: Frame, result: CellResults, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    epochs, matrix = curve_matrix(frame.working(result), name)
+    kept = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), MOST_POINTS)).astype(int))
+    low, high = np.quantile(matrix[:, kept], [0.05, 0.95], axis=0)
+    return epochs[kept], matrix[:, kept].mean(axis=0), low, high
+
+
+def _limits(frame: Frame, curves: dict[str, dict[str, Any]]) -> tuple[float, float]:
+    """Return limits for the common metric, which end a little above the best constant's error."""
+    low, high = _late(frame, curves)
+    if frame.table.lower_is_better and np.isfinite(frame.naive):
+        high = min(high, max(1.3 * frame.naive, low + 0.1 * frame.naive))
+    return low, high
+
+
+def _late(frame: Frame, curves: dict[str, dict[str, Any]]) -> tuple[float, float]:
+    """Return limits that show every curve but for its first steps, which may be far away."""
+    ends = []
+    for own in curves.values():
+        for epochs, mean, low, high in own.values():
+            late = epochs >= epochs[0] + 0.03 * (epochs[-1] - epochs[0])
+            ends += [np.nanmin(mean[late]), np.nanmax(mean[late]), np.nanmin(low[-1:]), np.nanmax(high[-1:])]
+    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+    room = 0.05 * (high - low) or 0.01
+    return low - room, high + room
+
+
+def own_losses(frame: Frame) -> Figure | None:
+    """Draw each loss's own value over the epochs: for how it converges, not to compare."""
+    cells = [(r, m) for r, m, _ in frame.marks() if any("epochs" in run.arrays for run in frame.working(r).runs)]
+    if not cells:
+        return None
+    figure = Figure(
+        f"{frame.slug}-own-losses",
+        "Each loss by its own value",
+        "Train (dashed) and test, mean over the working runs; the band holds the middle 90 % of them. Every panel "
+        "has its own scale, which starts after the first steps: losses are not compared by their own values.",
+        ["cell", "split", "epoch", "mean", "low_5_percent", "high_95_percent"],
+        folded=True,
+    )
+    for result, mark in cells[:MOST_PANELS]:
+        drawn, axes = ink.panel(3.6, 2.5)
+        curves = {split: _curve(frame, result, f"{split}/loss") for split in ("train", "test")}
+        for split, line in (("train", (0, (4, 2))), ("test", "-")):
+            epochs, mean, low, high = curves[split]
+            axes.plot(epochs, mean, color=mark.colour, linestyle=line, linewidth=1.1 if split == "train" else 1.7)
+            figure.rows += [[result.cell.name, split, *row] for row in zip(epochs, mean, low, high, strict=True)]
+        axes.fill_between(*(curves["test"][i] for i in (0, 2, 3)), color=mark.colour, alpha=0.22, linewidth=0)
+        axes.set_ylim(*_late(frame, {result.cell.name: curves}))
+        ink.finish(axes, frame.label(result), "epoch", "loss")
+        name = f"{figure.name}-{slug(frame.label(result))}"
+        ends = {split: number(float(curve[1][-1])) for split, curve in curves.items()}
+        description = f"Own loss of {frame.label(result)}: train {ends['train']}, test {ends['test']} at the end."
+        figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
+    return figure
+
+
+def slices(frame: Frame) -> Figure | None:
+    """Draw what every trial of a tuned cell's learning rate reached on the validation samples."""
+    cells = [(r, m, frame.trials[r.cell.name]) for r, m, _ in frame.marks() if r.cell.name in frame.trials]
+    if not cells:
+        return None
+    figure = Figure(
+        f"{frame.slug}-learning-rates",
+        "Learning rates tried",
+        f"{frame.metric} on the validation samples of every trial, mean over the tuning seeds; crosses at the edge "
+        "are trials that failed. The larger mark was chosen.",
+        ["cell", "learning_rate", f"validation/{frame.metric}"],
+    )
+    found = [value for _, _, trials in cells for _, value in trials if np.isfinite(value)]
+    if not found:
+        return None
+    rates = [rate for _, _, trials in cells for rate, _ in trials]
+    for result, mark, trials in cells[:MOST_PANELS]:
+        figure.rows += [[result.cell.name, rate, value] for rate, value in trials]
+        drawn, axes = ink.panel(3.6, 2.5)
+        x, y = np.array(sorted(trials)).T
+        there = np.isfinite(y)
+        axes.plot(x[there], y[there], mark.marker, color=mark.colour, markersize=4.5, alpha=0.8, mew=0)
+        worst, best = (max(found), min(found)) if frame.table.lower_is_better else (min(found), max(found))
+        axes.plot(x[~there], np.full((~there).sum(), worst), "x", color=ink.QUIET, markersize=4.5)
+        text = "every trial failed"
+        if there.any():
+            chosen = int(np.nanargmin(y) if frame.table.lower_is_better else np.nanargmax(y))
+            axes.plot(x[chosen], y[chosen], mark.marker, color=mark.colour, markersize=9)
+            text = f"the best learning rate is {x[chosen]:.3g} with {number(float(y[chosen]))}"
+        room = 0.06 * abs(worst - best) or 0.01
+        axes.set_ylim(min(worst, best) - room, max(worst, best) + room)
+        axes.set_xscale("log")
+        axes.set_xlim(min(rates) / 1.3, max(rates) * 1.3)
+        ink.finish(axes, frame.label(result), "learning rate", f"validation {frame.metric}")
+        name = f"{figure.name}-{slug(frame.label(result))}"
+        description = f"Learning rates tried for {frame.label(result)}: {text}."
+        figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
+    return figure

@@ -1,0 +1,174 @@
+"""What was learned: decision boundaries, predictions against targets, calibration."""
+
+import numpy as np
+
+from lossbench.answer import number
+from lossbench.heads import HEADS, NUMBER_TASKS, decide
+from lossbench.report import ink
+from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
+from lossbench.results import CellResults, Run
+
+N_BINS = 10
+# So many samples say what more would, in a page of a tenth the size.
+MOST_SAMPLES = 500
+
+
+def boundaries(frame: Frame) -> Figure | None:
+    """Draw where the runs decide for which class, over the test samples; for two features."""
+    if "x/test" not in frame.arrays or frame.table.results[0].cell.task not in ("binary", "multiclass"):
+        return None
+    cells = [r for r in frame.table.results if any("grid/raw" in run.arrays for run in frame.working(r).runs)]
+    figure = Figure(
+        f"{frame.slug}-boundaries",
+        "Decision boundaries",
+        "The line is where half of the working runs decide for a class; in the lighter band around it they "
+        "disagree (more than one in twenty). Points are the test samples: circles class 0, squares class 1, "
+        "triangles class 2.",
+        ["cell", "x0", "x1", *(f"share_{k}" for k in range(frame.n_classes))],
+    )
+    for result in cells[:MOST_PANELS]:
+        _boundary(frame, figure, result)
+    return figure if figure.panels else None
+
+
+def _boundary(frame: Frame, figure: Figure, result: CellResults) -> None:
+    runs = [run for run in frame.working(result).runs if "grid/raw" in run.arrays]
+    pair = result.cell.pair
+    decided = np.stack([decide(run.arrays["grid/raw"], pair.head, pair.encoding, pair.task) for run in runs]).astype(
+        int
+    )
+    first, second = runs[0].arrays["grid/x0"], runs[0].arrays["grid/x1"]
+    n_classes = frame.n_classes
+    shares = np.stack([(decided == k).mean(axis=0) for k in range(n_classes)], axis=1)
+    grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
+    # Every third point of the grid is enough for a table of numbers.
+    figure.rows += [[result.cell.name, *np.round([*x, *s], 4)] for x, s in zip(grid[::3], shares[::3], strict=True)]
+    drawn, axes = ink.panel(3.6, 3.2)
+    for k in range(n_classes):
+        share = shares[:, k].reshape(len(first), len(second)).T
+        colour = ink.CLASSES[k % len(ink.CLASSES)]
+        for low, alpha in ((0.05, 0.10), (0.95, 0.14)):
+            if share.max() > low:
+                axes.contourf(first, second, share, levels=[low, 1.01], colors=[colour], alpha=alpha)
+        if share.min() < 0.5 < share.max():
+            axes.contour(first, second, share, levels=[0.5], colors=[ink.INK], linewidths=0.9)
+    for k in range(n_classes):
+        x = frame.arrays["x/test"][frame.arrays["y/test"] == k]
+        x = x[:: -(-len(frame.arrays["x/test"]) // MOST_SAMPLES)]
+        axes.plot(*x.T, "os^Dv"[k % 5], color=ink.CLASSES[k % len(ink.CLASSES)], markersize=2.4, mew=0, alpha=0.85)
+    ink.finish(axes, frame.label(result), "first feature", "second feature")
+    axes.set_xlim(first[0], first[-1])
+    axes.set_ylim(second[0], second[-1])
+    axes.grid(False)
+    name = f"{figure.name}-{slug(frame.label(result))}"
+    split = float((shares.max(axis=1) < 0.95).mean())
+    description = (
+        f"Decision boundary of {frame.label(result)} on {frame.table.data}, {len(runs)} runs; "
+        f"they disagree on {100 * split:.0f} % of the plane."
+    )
+    figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
+
+
+def predicted(frame: Frame) -> Figure | None:
+    """Draw predictions against targets, of each loss's typical run."""
+    if frame.table.results[0].cell.task not in NUMBER_TASKS or "y/test" not in frame.arrays:
+        return None
+    figure = Figure(
+        f"{frame.slug}-predicted",
+        "Predicted against true",
+        f"The test samples of each loss's run in the middle by {frame.metric}; on the line a prediction is right.",
+        ["cell", "seed", "true", "predicted"],
+    )
+    found: list[tuple[CellResults, ink.Mark, Run, np.ndarray]] = []
+    for result, mark, _ in frame.marks():
+        run = frame.typical(result)
+        if run is not None and "raw/test" in run.arrays and len(found) < MOST_PANELS:
+            predicted = HEADS[result.cell.head].activate(run.arrays["raw/test"].astype(np.float64))[:, 0]
+            predicted = result.in_unit(predicted)
+            found.append((result, mark, run, predicted))
+    if not found:
+        return None
+    true = frame.table.results[0].in_unit(frame.arrays["y/test"][:, 0].astype(np.float64))
+    low, high = true.min(), true.max()
+    room = 0.08 * (high - low)
+    for result, mark, run, predicted in found:
+        drawn, axes = ink.panel(3.6, 3.2)
+        axes.plot([low - room, high + room], [low - room, high + room], color=ink.QUIET, linewidth=0.9, zorder=1)
+        kept = slice(None, None, -(-len(true) // MOST_SAMPLES))
+        axes.plot(true[kept], predicted[kept], "o", color=mark.colour, markersize=2.8, alpha=0.5, mew=0)
+        axes.set_xlim(low - room, high + room)
+        axes.set_ylim(low - room, high + room)
+        ink.finish(axes, frame.label(result), "true", "predicted")
+        rows = np.stack([true, predicted], axis=1)
+        figure.rows += [[result.cell.name, run.info.seed, *(float(f"{v:.6g}") for v in row)] for row in rows]
+        outside = float(((predicted < low - room) | (predicted > high + room)).mean())
+        score = number(run.info.scores[f"test/{frame.metric}"])
+        description = f"{frame.label(result)}, seed {run.info.seed}: {frame.metric} {score}" + (
+            f"; {100 * outside:.0f} % of the predictions lie outside the panel." if outside else "."
+        )
+        name = f"{figure.name}-{slug(frame.label(result))}"
+        figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
+    return figure
+
+
+def calibration(frame: Frame) -> Figure | None:
+    """Draw how often the runs are right over how sure they are, for losses that give probabilities."""
+    cells = [(r, m, line) for r, m, line in frame.marks() if _probabilities(frame, r)]
+    if not cells:
+        return None
+    figure = Figure(
+        f"{frame.slug}-calibration",
+        "Calibration",
+        "The share of right decisions over the probability given to them, all working runs together, in ten bins. "
+        "Below the line a network is surer than it is right. ECE: the mean distance to the line, in points.",
+        ["cell", "bin_low", "bin_high", "samples", "mean_probability", "share_right", "ece"],
+    )
+    drawn, axes = ink.panel(4.2, 3.0)
+    histogram, beside = ink.panel(4.2, 3.0)
+    axes.plot([0, 1], [0, 1], color=ink.QUIET, linewidth=0.9, zorder=1)
+    said = []
+    for result, mark, line in cells:
+        sure, right = _confidence(frame, result)
+        bins = np.clip((sure * N_BINS).astype(int), 0, N_BINS - 1)
+        counts = np.bincount(bins, minlength=N_BINS)
+        there = counts > 0
+        means = np.bincount(bins, sure, N_BINS)[there] / counts[there]
+        shares = np.bincount(bins, right, N_BINS)[there] / counts[there]
+        error = float((np.abs(means - shares) * counts[there]).sum() / counts.sum())
+        label = f"{frame.label(result)}: ECE {100 * error:.1f}"
+        axes.plot(means, shares, color=mark.colour, linestyle=line, marker=mark.marker, markersize=4, label=label)
+        beside.stairs(counts / counts.sum(), np.linspace(0, 1, N_BINS + 1), color=mark.colour, linestyle=line, lw=1.5)
+        edges = np.flatnonzero(there) / N_BINS
+        for low, n, mean, share in zip(edges, counts[there], means, shares, strict=True):
+            figure.rows.append([result.cell.name, low, low + 1 / N_BINS, n, mean, share, error])
+        said.append(label)
+    low = 0.0 if frame.n_classes > 2 else 0.48
+    axes.set_xlim(low, 1.01)
+    axes.set_ylim(low, 1.01)
+    beside.set_xlim(low, 1.01)
+    beside.set_ylim(bottom=0)
+    ink.finish(axes, "how often they are right", "probability of the decision", "share right")
+    ink.finish(beside, "how sure they are", "probability of the decision", "share of samples")
+    if len(cells) <= 8:
+        axes.legend(loc="lower right" if low == 0 else "upper left", fontsize=ink.SIZE - 1)
+    description = f"Calibration on {frame.table.data}. " + "; ".join(said) + "."
+    figure.panels.append(Panel(figure.name, description, ink.to_svg(drawn, figure.name)))
+    name = f"{figure.name}-confidence"
+    figure.panels.append(Panel(name, "How sure the runs are of their decisions.", ink.to_svg(histogram, name)))
+    return figure
+
+
+def _probabilities(frame: Frame, result: CellResults) -> bool:
+    runs = frame.working(result).runs
+    has_classes = result.cell.task in ("binary", "multiclass") and "y/test" in frame.arrays
+    return has_classes and any("test/log_loss" in r.info.scores and "raw/test" in r.arrays for r in runs)
+
+
+def _confidence(frame: Frame, result: CellResults) -> tuple[np.ndarray, np.ndarray]:
+    """Return of all working runs' test samples the probability of the decision, and whether it is right."""
+    raw = np.stack([run.arrays["raw/test"] for run in frame.working(result).runs]).astype(np.float64)
+    p = HEADS[result.cell.head].activate(raw)
+    if p.shape[-1] == 1:
+        p = np.concatenate([1 - p, p], axis=-1)
+    right = p.argmax(axis=-1) == frame.arrays["y/test"][None, :]
+    return p.max(axis=-1).ravel(), right.ravel().astype(np.float64)

@@ -1,0 +1,136 @@
+"""A row for each loss: every run, and the differences to the baseline."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from lossbench.answer import IN_POINTS, number
+from lossbench.comparison import mean_intervals
+from lossbench.report import ink
+from lossbench.report.figures.frame import Figure, Frame, Panel
+from lossbench.results import CellResults
+
+
+def runs(frame: Frame) -> Figure:
+    """Draw every run as a point, with the box of the middle half and the mean with its interval."""
+    figure = Figure(
+        f"{frame.slug}-runs",
+        "Every run",
+        "A point is a run; the box holds the middle half of the working runs, the diamond is their mean with its "
+        "95 % interval. Stuck runs are counted at the right and left out of the scale." + frame.lines_across(),
+        ["cell", "seed", f"test/{frame.metric}", "status", "stuck"],
+    )
+    rows = list(frame.marks())
+    drawn, axes = _strip(len(rows))
+    for place, (result, mark, _) in enumerate(rows):
+        height = len(rows) - 1 - place
+        values = frame.working(result).scores(f"test/{frame.metric}")
+        figure.rows += [
+            [result.cell.name, r.info.seed, r.info.scores.get(f"test/{frame.metric}"), r.info.status, r.info.stuck]
+            for r in result.runs
+        ]
+        _label(axes, height, frame.label(result), _beside(frame, result))
+        if len(values):
+            # Points beside each other in the order of their values: no chance in the drawing.
+            ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+            offsets = ((ranks * 7) % 5 - 2) * 0.055
+            axes.plot(values, height + offsets, mark.marker, color=mark.colour, markersize=3.6, alpha=0.55, mew=0)
+            low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+            axes.plot([low, high, high, low, low], height + 0.2 * np.array([-1, -1, 1, 1, -1]), lw=0.9, c=ink.QUIET)
+            axes.plot([middle, middle], [height - 0.2, height + 0.2], color=ink.QUIET, linewidth=0.9)
+            mean, below, above, _ = (float(v[0]) for v in mean_intervals(values[:, None]))
+            axes.plot([below, above], [height, height], color=ink.INK, linewidth=1.8)
+            axes.plot([mean], [height], "D", color=ink.INK, markersize=4)
+    _finish_strip(axes, len(rows), f"test {frame.metric} of every run", f"test {frame.metric}")
+    frame.draw_references(axes, vertical=True)
+    text = "; ".join(f"{frame.label(r)}: {_range(frame.working(r).scores(f'test/{frame.metric}'))}" for r, _, _ in rows)
+    figure.panels.append(
+        Panel(
+            figure.name,
+            f"Test {frame.metric} of every run on {frame.table.data}. {text}.",
+            ink.to_svg(drawn, figure.name),
+        )
+    )
+    return figure
+
+
+def _beside(frame: Frame, result: CellResults) -> str:
+    n_stuck, n_diverged = result.n_stuck, result.count("diverged")
+    return ", ".join(f"{n} {word}" for n, word in ((n_stuck, "stuck"), (n_diverged, "diverged")) if n)
+
+
+def differences(frame: Frame) -> Figure | None:
+    """Draw the difference of each candidate to its baseline, with its interval and the margin."""
+    table = frame.table
+    rows = [(i, c) for i, c in enumerate(table.comparisons) if c is not None and c.difference.n > 1]
+    if not rows:
+        return None
+    figure = Figure(
+        f"{frame.slug}-differences",
+        "Differences to the baseline",
+        "Mean difference over the same seeds with its 95 % interval. The band is the margin within which a "
+        "difference does not matter.",
+        ["cell", "baseline", "difference", "low", "high", "seeds", "p", "p_corrected", "margin", "verdict"],
+    )
+    drawn, axes = _strip(len(rows))
+    marks = [mark for _, mark, _ in frame.marks()]
+    scale, unit = (100, ", in points") if frame.metric in IN_POINTS else (1, "")
+    for place, (i, found) in enumerate(rows):
+        height, mark, difference = len(rows) - 1 - place, marks[i], found.difference
+        base = table.results[table.baseline[i]]
+        figure.rows.append(
+            [
+                *(table.results[i].cell.name, base.cell.name, difference.mean, difference.low, difference.high),
+                *(difference.n, found.p, found.p_corrected, found.margin, found.verdict),
+            ]
+        )
+        _label(axes, height, frame.label(table.results[i]), found.verdict)
+        axes.fill_between(
+            [-scale * found.margin, scale * found.margin],
+            height - 0.24,
+            height + 0.24,
+            color=ink.LINE,
+            lw=0,
+            alpha=0.6,
+        )
+        ends = [scale * difference.low, scale * difference.high]
+        axes.plot(ends, [height, height], color=mark.colour, linewidth=2.2)
+        axes.plot([scale * difference.mean], [height], mark.marker, color=mark.colour, markersize=7)
+    axes.axvline(0, color=ink.QUIET, linewidth=0.9, zorder=1)
+    bases = list(dict.fromkeys(frame.label(table.results[table.baseline[i]]) for i, _ in rows))
+    better = "left" if table.lower_is_better else "right"
+    title = f"difference to {bases[0]}" if len(bases) == 1 else "difference to the baseline"
+    _finish_strip(axes, len(rows), title, f"test {frame.metric}{unit}: {better} of 0 is better")
+    text = "; ".join(
+        f"{frame.label(table.results[i])}: {number(c.difference.mean)} "
+        f"({number(c.difference.low)} to {number(c.difference.high)}), {c.verdict}"
+        for i, c in rows
+    )
+    description = f"Differences in test {frame.metric} to {', '.join(bases)} on {table.data}. {text}."
+    figure.panels.append(Panel(figure.name, description, ink.to_svg(drawn, figure.name)))
+    return figure
+
+
+def _range(values: np.ndarray) -> str:
+    return f"{number(values.min())} to {number(values.max())}" if len(values) else "no working run"
+
+
+def _strip(n_rows: int) -> tuple[Any, Axes]:
+    """Return a panel of rows: what each one is stands above it, so that names may be long."""
+    return ink.panel(4.2, 0.85 + 0.48 * n_rows, left=0.1, bottom=0.5)
+
+
+def _label(axes: Axes, height: float, text: str, beside: str) -> None:
+    transform = axes.get_yaxis_transform()
+    box = {"facecolor": ink.PAPER, "edgecolor": "none", "pad": 0.8}
+    axes.text(0, height + 0.3, text, transform=transform, color=ink.INK, bbox=box)
+    if beside:
+        axes.text(1, height + 0.3, beside, transform=transform, color=ink.QUIET, ha="right", bbox=box)
+
+
+def _finish_strip(axes: Axes, n_rows: int, title: str, x: str) -> None:
+    ink.finish(axes, title, x, "")
+    axes.set_yticks([])
+    axes.set_ylim(-0.4, n_rows - 0.3)
+    axes.spines["left"].set_visible(False)
