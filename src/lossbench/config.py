@@ -769,7 +769,7 @@ def _check_selection(check: _Checker) -> None:
 
 def _check_corruption(check: _Checker) -> None:
     corruption, dataset = check.settings["corruption"], check.settings["dataset"]
-    name, info = corruption["name"], DATASETS[dataset["name"]]
+    name, info = corruption["name"], described(dataset)
     if name != "none" and info.task not in CORRUPTED_TASKS[name]:
         wanted = " or ".join(TASKS[task] for task in CORRUPTED_TASKS[name])
         fitting = [other for other, tasks in CORRUPTED_TASKS.items() if info.task in tasks]

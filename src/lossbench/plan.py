@@ -92,9 +92,13 @@ class Cell:
     @property
     def pair(self) -> Pair:
         """How its loss goes with its head."""
+        return chosen_pair(self.settings["loss"], self.settings["head"], self.task, self.n_outputs)
+
+    @property
+    def n_outputs(self) -> int:
+        """How many classes, labels or numbers a target of its data set has."""
         dataset = self.settings["dataset"]
-        n_targets = n_outputs(described(dataset), dataset)
-        return chosen_pair(self.settings["loss"], self.settings["head"], self.task, n_targets)
+        return n_outputs(described(dataset), dataset)
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lossbench.datasets.table import DATASETS, SPLITS, n_outputs, split_counts
+from lossbench.datasets.table import SPLITS, described, n_outputs, split_counts
 from lossbench.errors import Problem, unknown
 from lossbench.heads import TASKS
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.table import LOSSES
-from lossbench.metrics.table import MAIN_METRICS, METRICS
+from lossbench.metrics.table import MAIN_METRICS, METRICS, PROBABILITY_METRICS
 from lossbench.seeds import parse_seeds
 
 LEARNING_RATE = "optimizer.learning_rate"
 SAMPLERS = ("tpe", "random", "grid", "quasi_random")
-# Metrics that only a prediction that is a probability has.
-OF_PROBABILITIES = ("log_loss", "brier")
 # Whose settings a study may search, and which settings besides.
 SEARCHED = ("loss.", "optimizer.", "model.", "batch_size", "epochs")
 
@@ -192,7 +190,7 @@ def _validation_problems(settings: dict[str, Any]) -> list[Problem]:
     if not 0.0 < share < 1.0:
         return [Problem(f"tune.validation must be a share above 0 and below 1; got {share:g}.")]
     try:
-        n_samples = data.get("n_samples", DATASETS[data["name"]].n_samples)
+        n_samples = data.get("n_samples", described(data).n_samples)
         counts = dict(zip(SPLITS, split_counts(data["split"], n_samples), strict=True))
     except TypeError:
         # The split itself is wrong, and is said to be.
@@ -204,7 +202,7 @@ def _validation_problems(settings: dict[str, Any]) -> list[Problem]:
 
 
 def _metric_problems(settings: dict[str, Any]) -> list[Problem]:
-    metric, info = settings["tune"]["metric"], DATASETS[settings["dataset"]["name"]]
+    metric, info = settings["tune"]["metric"], described(settings["dataset"])
     loss, head = settings["loss"]["name"], settings["head"]["name"]
     if metric is None:
         return []
@@ -214,7 +212,7 @@ def _metric_problems(settings: dict[str, Any]) -> list[Problem]:
         message = f"tune.metric must be one of {', '.join(allowed)} for {TASKS[info.task]}; got {metric!r}."
         return [Problem(message, "a loss's own value compares with no other loss's." if metric == "loss" else "")]
     made = chosen_pair(settings["loss"], settings["head"], info.task, n_outputs(info, settings["dataset"]))
-    if metric in OF_PROBABILITIES and not made.probability:
+    if metric in PROBABILITY_METRICS and not made.probability:
         message = f"tune.metric={metric} needs a probability; loss={loss} with head={head} gives none."
         return [Problem(message, f"choose by {MAIN_METRICS[info.task]}, which all losses have.")]
     if metric == "roc_auc" and info.task == "multiclass" and head != "softmax":
