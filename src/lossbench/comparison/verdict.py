@@ -209,7 +209,8 @@ def best_group(samples: list[Sample], *, lower_is_better: bool) -> tuple[int | N
     """Return the loss that is best by its mean, and all that these runs cannot tell from it.
 
     All pairs are tested and corrected together, so that the choice of the best by the same runs does no harm: the
-    best of several equal ones always looks better than it is.
+    best of several equal ones always looks better than it is. Where there are too few seeds for that, so that no
+    pair could be told apart whatever its runs, only the pairs with the best are.
 
     Returns
     -------
@@ -223,11 +224,19 @@ def best_group(samples: list[Sample], *, lower_is_better: bool) -> tuple[int | N
     order = [i for i in np.argsort(means if lower_is_better else -means, kind="stable") if np.isfinite(means[i])]
     if not order:
         return None, []
+
+    def compared(pairs: list[tuple[int, int]]) -> list[Comparison]:
+        both = [(samples[i], samples[j]) for i, j in pairs]
+        return compare_pairs(both, margins=[0.0] * len(pairs), lower_is_better=lower_is_better)
+
     pairs = [(i, j) for place, i in enumerate(order) for j in order[place + 1 :]]
-    found = compare_pairs(
-        [(samples[i], samples[j]) for i, j in pairs], margins=[0.0] * len(pairs), lower_is_better=lower_is_better
-    )
+    enough = len(samples[0].values) >= least_seeds(max(1, len(pairs)))
+    pairs = pairs if enough else [(order[0], j) for j in order[1:]]
+    found = compared(pairs)
     best = _most_reliable(order, pairs, found)
+    if not enough and best != order[0]:
+        pairs = [(best, j) for j in order if j != best]
+        found = compared(pairs)
     against = {}
     for (i, j), comparison in zip(pairs, found, strict=True):
         if i == best:
