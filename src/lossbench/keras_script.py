@@ -5,8 +5,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lossbench.config import NEUTRAL
-from lossbench.datasets.files import PARQUET_SUFFIXES, reading_of
+from lossbench.datasets.files import reading_of
 from lossbench.datasets.table import DatasetInfo, described, split_counts
+from lossbench.datasets.text import PARQUET_SUFFIXES
 from lossbench.errors import Problem, UsageError
 from lossbench.heads import HEADS, NUMBER_TASKS
 from lossbench.losses.choice import parameter_values
