@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 EXPERIMENT = $(if $(filter dataset=% loss=% experiment=%,$(ARGS)),,experiment=tutorial)
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep tune ui report sync list test test-all lint types check bench lock clean
+.PHONY: help install sweep tune advise ui report sync list test test-all lint types check bench lock clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -31,6 +31,11 @@ tune: $(STAMP) ## the same with every loss's learning rate tuned first, tuned an
 
 ui: $(STAMP) ## browse the results in MLflow's UI, on this machine only
 	@$(BIN)/lossbench-ui $(ARGS)
+
+advise: $(STAMP) ## which loss for my data: make advise DATA=house.csv TARGET=price
+	@test -n "$(DATA)" -a -n "$(TARGET)" || { echo "error: make advise needs a file and a target."; \
+		echo "  hint: make advise DATA=house.csv TARGET=price"; exit 1; }
+	@$(BIN)/lossbench -m experiment=advise 'dataset.path=$(DATA)' 'dataset.target=$(TARGET)' $(ARGS)
 
 report: $(STAMP) ## write the newest sweep's report again; make report ARGS="a b" compares two sweeps
 	@$(BIN)/lossbench-report $(ARGS)

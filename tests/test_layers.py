@@ -50,7 +50,7 @@ MODEL = (
     "trainer",
 )
 EDGES = (
-    *("results", "samples", "answer", "factcheck", "studies", "plots", "report", "experiment", "tracking"),
+    *("results", "samples", "answer", "advice", "factcheck", "studies", "plots", "report", "experiment", "tracking"),
     *("study_tracking", "terminal"),
 )
 # Everything that a command does before it is known that something must be trained.

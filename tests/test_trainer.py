@@ -402,9 +402,6 @@ def test_saturated_on_the_wrong_side_still_learns():
             "batch_size": 4,
             "evaluate_every": 1,
             "epochs": 1,
-            "schedule": CONSTANT,
-            "early_stopping": NEVER,
-            "select": "last",
         }
         program = compiled.program_for(make_structure(settings, made, data))
         program_start = [np.zeros((1, n), np.float32), np.array(start[0], np.float32)]

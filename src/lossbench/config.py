@@ -291,6 +291,7 @@ class MarginsConfig:
 class ReportConfig:
     """What is shown, what losses are compared with, and when a difference is too small to matter."""
 
+    recommend: bool = MISSING
     metrics: list[str] = MISSING
     baseline: str | None = MISSING
     margin: float | None = MISSING

@@ -33,6 +33,7 @@ SWEEP_SETTINGS = (
         "report.margins.rmse",
         "report.allow_missing",
         "report.metrics",
+        "report.recommend",
     ),
 )
 

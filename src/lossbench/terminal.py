@@ -7,6 +7,7 @@ from contextlib import suppress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lossbench.advice import advice, advice_lines
 from lossbench.answer import answer, name_in, number, verdict_hint, what_went_wrong
 from lossbench.comparison import mean_interval
 from lossbench.config import cell_key, untuned
@@ -151,6 +152,17 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
         lines += ["", *textwrap.wrap(text, WIDTH)]
     if plan.published:
         lines += ["", *_published_table(plan, results)]
+    return lines + (_advice_lines(plan, results) if plan.report["recommend"] else [])
+
+
+def _advice_lines(plan: Plan, results: list[CellResults]) -> list[str]:
+    found, lines = outcomes(plan), []
+    for data in tables(plan, results):
+        recommended = advice(data)
+        outcome = found.get(recommended.results.cell.key) if recommended else None
+        for text in advice_lines(data, outcome, plan.name):
+            # A command is not broken: it is copied.
+            lines += [text] if text.startswith("  ") else ["", *textwrap.wrap(text, WIDTH)]
     return lines
 
 
