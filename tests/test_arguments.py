@@ -7,12 +7,13 @@ import pytest
 from conftest import environment, run
 
 from lossbench.arguments import choices_of, read_flags, read_overrides
-from lossbench.config import CORRUPTED_TASKS, GROUPS
+from lossbench.config import GROUPS
 from lossbench.errors import MissingEnvironmentError, UsageError
 from lossbench.heads import HEADS
 from lossbench.losses.table import LOSSES
 from lossbench.planning import make_plan
 from lossbench.seeds import parse_seeds
+from lossbench.validation import CORRUPTED_TASKS
 
 
 def plan(*argv: str):

@@ -8,6 +8,7 @@ import pytest
 SOURCE = Path("src/lossbench")
 PURE = (
     "config",
+    "validation",
     "plan",
     "views",
     "seeds",

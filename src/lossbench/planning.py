@@ -11,7 +11,7 @@ from typing import Any
 
 from lossbench.arguments import ALL, Arguments, encode, unique
 from lossbench.compose import check_launcher, composed, hydra_started, plain, typed
-from lossbench.config import GROUPS, cell_key, is_corrupted, report_problems, validate, validate_loss
+from lossbench.config import GROUPS, cell_key, is_corrupted
 from lossbench.datasets.table import DATASETS, DatasetInfo, described, n_outputs, scaled_target_range
 from lossbench.errors import Problem, UsageError
 from lossbench.heads import TASKS
@@ -21,6 +21,7 @@ from lossbench.losses.table import ALIASES, BASELINES, LOSSES, losses_for, outsi
 from lossbench.plan import Cell, Plan
 from lossbench.presets import preset_values, read_preset
 from lossbench.space import applied, is_tuned
+from lossbench.validation import report_problems, validate, validate_loss
 
 # Settings of the whole sweep: they make no cells and give it no other name.
 SWEEP_SETTINGS = (

@@ -8,10 +8,11 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lossbench.config import ReportConfig, home, report_problems
+from lossbench.config import ReportConfig, home
 from lossbench.errors import Problem, UsageError, unknown
 from lossbench.plan import Plan, read_plan
 from lossbench.results import read_results, write_results, write_text
+from lossbench.validation import report_problems
 
 DESCRIPTION = "Write a sweep's report again from its results, or with two names compare the cells that they share."
 

@@ -1,0 +1,179 @@
+"""What a sweep recommends, and its training as a script of plain Keras that gives the same."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import Sweep, run
+from test_answer import cell, cell_results, sweep
+
+from lossbench.advice import advice, training_command, typical_seed
+from lossbench.arguments import read_overrides
+from lossbench.keras_script import keras_script
+from lossbench.planning import make_plan
+from lossbench.results import CellResults
+from lossbench.samples import main_table
+from lossbench.sources import Source
+
+
+def plain_python(script, folder) -> str:
+    """Run a script where this package cannot be imported, and return what it prints."""
+    hidden = (
+        "import sys; sys.modules['lossbench'] = None; import runpy; runpy.run_path(sys.argv[1], run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", hidden, str(script)],
+        cwd=folder,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip().splitlines()[-1]
+
+
+def cell_of(*argv):
+    return make_plan(read_overrides(list(argv), multirun=False), "").cells[0]
+
+
+def test_the_script_of_a_cell_gives_what_the_sweep_found(smoke: Sweep, tmp_path):
+    done = run(
+        tmp_path, "keras", "smoke", "circles/hinge/tanh", command="lossbench-export", LOSSBENCH_HOME=str(smoke.home)
+    )
+    assert done.status == 0, done.err
+    (script,) = tmp_path.glob("*.py")
+    seed = int(re.search(r"with seed (\d+)", done.out)[1])
+    with open(smoke.folder / "results.csv") as file:
+        rows = {(row["cell"], row["seed"]): row for row in csv.DictReader(file)}
+    said, value = plain_python(script, tmp_path).rsplit(" ", 1)
+    assert said == "test accuracy"
+    assert float(value) == pytest.approx(float(rows["circles/hinge/tanh", str(seed)]["test/accuracy"]), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("argv", "parts"),
+    [
+        (["dataset=circles", "loss=bce"], ["keras.losses.BinaryCrossentropy(label_smoothing=0.0)", "'sigmoid'"]),
+        (["dataset=digits", "loss=gce"], ["def softmax_generalized_crossentropy", "Dense(10),", "load_digits"]),
+        (["dataset=friedman1", "loss=gaussian_nll"], ["def gaussian_nll", "LEAST_VARIANCE", "Dense(2)", "y_scaler"]),
+        (["dataset=spirals", "loss=exponential"], ["def make_spirals", "def bounded_exponential"]),
+        (["dataset=iris", "loss=expected_cost"], ["costs=np.array([[0.0, 1.0, 1.0]"]),
+        (["dataset=wine", "model.batch_normalization=true", "optimizer=adamw"], ["BatchNormalization", "AdamW("]),
+    ],
+)
+def test_a_script_has_all_that_it_needs_and_nothing_of_this_package(argv, parts):
+    text = keras_script(cell_of(*argv), {}, 3, 0.5)
+    compile(text, "script", "exec")
+    assert "lossbench" not in text.split('"""')[2]
+    for part in parts:
+        assert part in text
+
+
+def test_what_a_study_chose_is_in_the_script():
+    text = keras_script(cell_of("dataset=circles"), {"optimizer.learning_rate": 0.0625}, 0, 0.5)
+    assert "SGD(learning_rate=0.0625, momentum=0.9" in text
+
+
+@pytest.mark.parametrize(
+    "argv", [["model=rnn", "dataset=digits"], ["schedule=cosine"], ["corruption=label_noise", "corruption.rate=0.1"]]
+)
+def test_what_the_script_does_not_write_is_said(argv):
+    from lossbench.errors import UsageError
+
+    with pytest.raises(UsageError, match="the script is written for a plain training, without "):
+        keras_script(cell_of(*argv), {}, 0, 0.5)
+
+
+def test_a_source_brings_what_it_uses_in_order():
+    source = Source()
+    source.add("lossbench.losses.classes:softmax_poly1_crossentropy")
+    assert source.imports == ["import tensorflow as tf"]
+    assert [text.split("(")[0] for text in source.definitions] == [
+        "def _log_probabilities",
+        "def softmax_poly1_crossentropy",
+    ]
+    assert '"""' not in "".join(source.definitions)
+
+
+# ---- The recommendation.
+
+
+def table_of(**values):
+    """Return the table of a data set whose losses have these test accuracies."""
+    results = [cell_results(cell(name), accuracies) for name, accuracies in values.items()]
+    plan = sweep(*results, n_seeds=len(next(iter(values.values()))))
+    return main_table(plan, results)
+
+
+NOISE = np.random.default_rng(0).normal(0, 0.004, size=20)
+
+
+def test_a_loss_that_is_not_better_is_not_worth_the_change():
+    found = advice(table_of(binary_crossentropy=0.85 + NOISE, hinge=0.851 + NOISE[::-1]))
+    assert found.results.cell.loss == "binary_crossentropy"
+    assert "no other loss is better" in found.reason
+
+
+def test_a_better_loss_is_recommended_with_how_much():
+    found = advice(table_of(binary_crossentropy=0.80 + NOISE, hinge=0.85 + NOISE[::-1]))
+    assert found.results.cell.loss == "hinge"
+    assert re.search(r"it is better than binary_crossentropy in test accuracy, by 4\.\d to 5\.\d points", found.reason)
+
+
+def test_few_seeds_are_no_reason():
+    assert advice(table_of(binary_crossentropy=0.80 + NOISE[:5], hinge=0.9 + NOISE[:5])) is None
+
+
+def test_the_command_is_the_cells_own_with_what_its_study_chose():
+    cell = make_plan(
+        read_overrides(["dataset=circles", "loss=hinge", "epochs=7", "seeds=4"], multirun=False), ""
+    ).cells[0]
+    text = training_command(CellResults(cell, []), None)
+    assert text.startswith("lossbench dataset=circles loss=hinge")
+    assert "epochs=7" in text
+    assert "seeds" not in text
+
+
+def test_no_working_run_has_no_typical_seed():
+    with pytest.raises(ValueError, match="no run of circles/binary_crossentropy/sigmoid works"):
+        typical_seed(CellResults(cell_of("dataset=circles"), []), "accuracy")
+
+
+HOUSE = 240
+
+
+def house(path):
+    """Write a table of houses: numbers, a text, an identifier, some cells missing."""
+    rng = np.random.default_rng(0)
+    area, rooms = rng.normal(100, 20, HOUSE).round(1), rng.integers(1, 7, HOUSE)
+    town = rng.choice(["east", "north", "west"], HOUSE)
+    price = 1000 * area + 5000 * rooms + np.where(town == "east", 20000, 0) + rng.normal(0, 5000, HOUSE)
+    with open(path, "w") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Id", "area", "rooms", "town", "price"])
+        for i in range(HOUSE):
+            cells = [i, area[i] if i % 40 else "", rooms[i], town[i] if i % 50 != 7 else "", price[i].round()]
+            writer.writerow(cells)
+
+
+@pytest.mark.slow
+def test_advice_on_a_file_ends_with_a_recommendation_that_plain_keras_confirms(tmp_path):
+    house(tmp_path / "house.csv")
+    options = ["dataset.path=house.csv", "dataset.target=price", "dataset.missing=impute", "tune.trials=4", "epochs=20"]
+    done = run(tmp_path, "-m", "experiment=advise", *options, "name=house", "tracking.enabled=false")
+    assert done.status == 0, done.err
+    assert "Recommendation for csv: train with " in done.out
+    command = next(line for line in done.out.splitlines() if line.startswith("  it is trained by: "))
+    assert "dataset.path=house.csv" in command
+    assert "optimizer.learning_rate=" in command
+    written = run(tmp_path, "keras", "house", command="lossbench-export")
+    assert written.status == 0, written.err
+    (script,) = tmp_path.glob("*.py")
+    expected = float(re.search(r"test rmse ([\d.]+)", written.out)[1])
+    assert float(plain_python(script, tmp_path).rsplit(" ", 1)[1]) == pytest.approx(expected, rel=1e-4)
