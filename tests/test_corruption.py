@@ -223,6 +223,7 @@ def test_what_does_not_go_together_is_said(argv, said):
 # ---- The whole way.
 
 
+@pytest.mark.slow
 def test_from_the_command_to_the_table(tmp_path):
     cell = ["dataset=digits", "corruption=label_noise", "corruption.rate=0.4", "name=noisy"]
     options = ["seeds=2", "epochs=2", "tracking.enabled=false"]

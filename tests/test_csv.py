@@ -685,6 +685,7 @@ def test_a_million_rows_train_within_four_gigabytes(tmp_path):
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 4e6
 
 
+@pytest.mark.slow
 def test_classes_of_a_file_keep_their_names(tmp_path):
     content = columns_of().to_csv(index=False)
     Path("data.csv").write_text(content)

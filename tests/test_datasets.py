@@ -112,6 +112,7 @@ def small_fashion_mnist(folder, n_train=120, n_test=60):
                 file.write(bytes(header) + content.tobytes())
 
 
+@pytest.mark.slow
 def test_pictures_are_read_where_keras_keeps_them(tmp_path):
     small_fashion_mnist(tmp_path / "keras" / "datasets" / "fashion-mnist")
     options = ["dataset=fashion_mnist", "seeds=1", "epochs=1", "tracking.enabled=false", "name=x"]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HOW_TO = Path("docs/how-to.md").read_text()
 
 
@@ -25,6 +27,7 @@ def insert_before(path: Path, end: str, text: str) -> None:
     path.write_text(content.replace(end, text + end))
 
 
+@pytest.mark.slow
 def test_a_loss_is_added_as_the_how_to_says(tmp_path):
     for folder in ("src", "conf", "tests"):
         shutil.copytree(folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -40,7 +43,20 @@ def test_a_loss_is_added_as_the_how_to_says(tmp_path):
     insert_before(tmp_path / "tests/test_losses.py", "    ],\n)\ndef test_published_values", test_row)
 
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "src"), "LOSSBENCH_HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", "welsch"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "welsch",
+        "-m",
+        "slow or not slow",
+    ]
     files = ["tests/test_losses.py", "tests/test_trainer.py", "src/lossbench/losses/numbers.py"]
     done = subprocess.run(
         [*command, *files], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False

@@ -1,6 +1,7 @@
 """Which module may import what: read from the imports themselves."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,11 +63,13 @@ LIGHT = (
 )
 
 
+@cache
 def modules(prefix: str) -> list[str]:
     names = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in SOURCE.rglob("*.py")]
     return [name for name in names if name == prefix or name.startswith(f"{prefix}.")]
 
 
+@cache
 def imports(name: str, *, lazy: bool) -> set[str]:
     """Return what a module imports when it is imported, or with ``lazy`` anywhere in it."""
     tree = ast.parse((SOURCE / Path(*name.split("."))).with_suffix(".py").read_text())

@@ -36,7 +36,7 @@ def slow_but(quick, names):
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
-@pytest.mark.parametrize("name", slow_but(("sgd", "adam", "nadam", "adagrad"), choices_of("optimizer")))
+@pytest.mark.parametrize("name", slow_but(("sgd", "adam", "nadam"), choices_of("optimizer")))
 def test_every_optimizer_is_the_fit_trainer(name):
     optimizer = shipped("optimizer", name)
     both(setting(MSE, optimizer=optimizer, epochs=EPOCHS))
@@ -82,6 +82,7 @@ def test_the_rates_of_a_schedule():
     np.testing.assert_allclose(falling.ravel(), [1.0, 1.0, 0.1, 0.01], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_schedule_does_not_depend_on_how_an_epoch_is_cut_into_calls(monkeypatch):
     options = {"schedule": shipped("schedule", "cosine"), "epochs": 7}
     whole = train_compiled(*setting(MSE, **options), seed=1)
@@ -178,8 +179,8 @@ def pictures(model, epochs=3, **more):
         pytest.param(shipped("model", "mlp", l2=0.01), id="l2"),
         pytest.param(shipped("model", "mlp", batch_normalization=True), id="batch normalization"),
         pytest.param(shipped("model", "linear"), id="linear"),
-        pytest.param(shipped("model", "cnn", shape=[4, 4, 1], filters=[4, 4], hidden_units=[8]), id="cnn"),
-        pytest.param(shipped("model", "rnn", shape=[4, 4], units=[6]), id="gru"),
+        pytest.param(shipped("model", "cnn", shape=[4, 4, 1], filters=[4, 4], hidden_units=[8]), id="cnn", marks=SLOW),
+        pytest.param(shipped("model", "rnn", shape=[4, 4], units=[6]), id="gru", marks=SLOW),
         pytest.param(
             shipped("model", "rnn", shape=[4, 4], units=[6, 5], cell="lstm"), id="lstm", marks=pytest.mark.slow
         ),
@@ -191,6 +192,7 @@ def test_every_model_is_the_fit_trainer(model):
     assert run.curves["train/loss"][-1] < run.curves["train/loss"][0]
 
 
+@pytest.mark.slow
 def test_dropout_draws_from_the_runs_own_seed_and_is_off_when_judging():
     cell = pictures(shipped("model", "mlp", dropout=0.5))
     runs = [train_compiled(*cell, seed=seed) for seed in (0, 0, 1)]
@@ -281,7 +283,7 @@ TEN = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("function", slow_but(("residual", "own_layer"), TEN))
+@pytest.mark.parametrize("function", slow_but(("own_layer",), TEN))
 def test_ten_ordinary_architectures_compile_and_are_the_fit_trainer(function, tmp_path, monkeypatch):
     (tmp_path / "architectures.py").write_text(ARCHITECTURES)
     monkeypatch.syspath_prepend(tmp_path)

@@ -166,6 +166,7 @@ def test_the_same_command_runs_nothing_and_changes_nothing(smoke: Sweep, tmp_pat
 # ---- What changes between two starts.
 
 
+@pytest.mark.slow
 def test_more_seeds_run_only_the_new_ones(tmp_path):
     assert run(tmp_path, *QUICK, "seeds=2").status == 0
     first = rows(tmp_path / "multirun" / "quick")
@@ -192,6 +193,7 @@ def test_a_changed_setting_runs_anew_and_the_first_line_says_so(tmp_path):
     assert not [r for r in mlflow_runs(tmp_path) if r["run_status"] == "RUNNING"]
 
 
+@pytest.mark.slow
 def test_one_seed_at_a_time_is_the_same_as_all(tmp_path):
     together, apart = tmp_path / "together", tmp_path / "apart"
     together.mkdir()
@@ -241,6 +243,7 @@ def test_rerun_all_trains_again_and_keeps_what_was(tmp_path):
 # ---- What goes wrong.
 
 
+@pytest.mark.slow
 def test_a_failed_cell_is_said_at_once_with_its_log_and_the_others_go_on(tmp_path):
     impossible = ["dataset.n_samples=100000000", "dataset.n_features=100000", "dataset.n_informative=2"]
     done = run(tmp_path, "dataset=regression", *impossible, "seeds=2", "epochs=1", "name=big")
@@ -258,6 +261,7 @@ def test_a_failed_cell_is_said_at_once_with_its_log_and_the_others_go_on(tmp_pat
     assert again.status == 1
 
 
+@pytest.mark.slow
 def test_diverged_runs_are_results(tmp_path):
     options = ["dataset=regression", "dataset.standardize.y=none", "optimizer.learning_rate=10", "seeds=2", "epochs=5"]
     done = run(tmp_path, *options, "name=wild")
@@ -356,6 +360,7 @@ def test_ended_in_the_middle_the_same_command_ends_with_the_same_results(tmp_pat
 # ---- Other ways to run it.
 
 
+@pytest.mark.slow
 def test_both_cores_are_used(tmp_path):
     """Two runs of a cell are in training at the same moment."""
     run(tmp_path, "epochs=400", "seeds=12", "name=x", "tracking.enabled=false")
@@ -483,6 +488,7 @@ def test_what_a_loss_of_ones_own_must_be_told(tmp_path, monkeypatch, options, sa
         assert part in text
 
 
+@pytest.mark.slow
 def test_a_weighted_sum_logs_its_terms(tmp_path):
     terms = "loss.terms={huber: {weight: 0.7, delta: 0.5}, mae: 0.3}"
     done = run(tmp_path, "dataset=regression", "loss=composite", terms, "seeds=2", "epochs=2", "name=sum")

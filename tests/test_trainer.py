@@ -144,12 +144,18 @@ def plain_keras(made, structure, data, hyperparameters, seed):
 CANONICAL = [p for p in PAIRS if LOSSES[p.loss].heads.get(p.task) == p.head]
 # Each head with one loss; the losses have their turn with their own heads.
 ONE_A_HEAD = list({p.head: p for p in reversed(PAIRS)}.values())
-# Each loss for its first task; the same function for another task has its turn in the slow tests.
-FIRST = [p for p in CANONICAL if p.task == next(iter(LOSSES[p.loss].heads))]
+# Those of the tutorial, one with parameters, one of each other kind; the others have their turn in the slow tests.
+QUICK = (
+    *("mean_squared_error", "mean_squared_logarithmic_error", "mean_absolute_error", "huber", "poisson"),
+    *("binary_crossentropy", "hinge", "squared_hinge", "dice"),
+    *("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence", "poly1_crossentropy"),
+)
 
 
 def quick(pairs):
-    return [p if p in [*FIRST, *ONE_A_HEAD] else pytest.param(p, marks=pytest.mark.slow) for p in pairs]
+    """Return the pairs, marked slow but for each quick loss with its first task, and each head once."""
+    first = [p for p in CANONICAL if p.loss in QUICK and p.task == next(iter(LOSSES[p.loss].heads))]
+    return [p if p in [*first, *ONE_A_HEAD] else pytest.param(p, marks=pytest.mark.slow) for p in pairs]
 
 
 @pytest.mark.parametrize("made", quick(p for p in CANONICAL if LOSSES[p.loss].keras), ids=named)

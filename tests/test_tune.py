@@ -488,6 +488,7 @@ def test_exporting_what_is_not_there_says_so(small: Sweep, smoke: Sweep):
     assert "no study of smoke has found a learning rate" in done.err
 
 
+@pytest.mark.slow
 def test_no_learning_rate_that_trains_is_a_clear_error_and_so_is_the_edge_a_warning(tmp_path):
     options = ["dataset=regression", "dataset.standardize.y=none", "epochs=20", "seeds=2", *BUDGET]
     done = run(tmp_path, "tune=learning_rate", *options, "tune.low=5", "tune.high=10", "name=none")
@@ -528,6 +529,7 @@ def kill_after(process: subprocess.Popen, home: Path, n_trials: int) -> None:
     process.wait()
 
 
+@pytest.mark.slow
 def test_killed_within_a_batch_the_same_command_ends_with_the_same_study(small: Sweep, tmp_path):
     for n_trials in (2, 5):
         kill_after(start(tmp_path, *SMALL, "name=small", "tracking.enabled=false"), tmp_path, n_trials)
