@@ -138,15 +138,13 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
     """Return the tables at the end of a sweep, each with its answer."""
     lines: list[str] = []
     for found in tables(plan, results):
-        lines += ["", *_data_table(found)]
+        lines += ["", *_data_table(found), *_further_tables(plan, found.results)]
+    lines += tuning_lines(plan, results)
     if lines:
         text = (
             "verdict: on the difference to the baseline, paired by seed; n: runs that neither diverged nor are stuck."
         )
         lines += ["", *textwrap.wrap(text, WIDTH)]
-    for data in dict.fromkeys(result.cell.data for result in results):
-        lines += _further_tables(plan, [result for result in results if result.cell.data == data])
-    lines += tuning_lines(plan, results)
     if any(result.cell.outside_domain for result in results):
         text = "† the targets lie outside the loss's domain: its formula does not mean there what it says."
         lines += ["", *textwrap.wrap(text, WIDTH)]
