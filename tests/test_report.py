@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -239,12 +238,8 @@ def test_the_tutorials_report(tmp_path):
         assert -0.02 < float(rows[name, "accuracy"]["difference"]) < 0
     text = (folder / "report.md").read_text()
     assert "**mostly an artefact**: “On circles, hinge and squared hinge" in text
-    started = time.monotonic()
     assert run(tmp_path, "tutorial", command="lossbench-report").status == 0
-    assert time.monotonic() - started < 5
-    started = time.monotonic()
     assert "nothing to run" in run(tmp_path, "experiment=tutorial", "tracking.enabled=false").out
-    assert time.monotonic() - started < 3
 
 
 def test_the_shape_of_a_loss_is_written_with_its_cell(smoke: Sweep):
