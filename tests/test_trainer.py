@@ -280,9 +280,11 @@ def test_initial_weights_follow_the_layers_initializers():
     assert not hidden_bias.any()
     assert not output_bias.any()
     scaled = initial_weights(
-        build_model({**MLP, "hidden_units": [1000], "output_scale": 3.0}, 6, 500), 0, lambda seed: []
+        build_model({**MLP, "hidden_units": [1000], "initializer_scale": 2.0, "output_scale": 3.0}, 6, 500),
+        0,
+        lambda seed: [],
     )
-    assert np.array_equal(scaled[0], hidden)
+    np.testing.assert_allclose(scaled[0], 2.0 * hidden, rtol=1e-6)
     np.testing.assert_allclose(scaled[2], 3.0 * output, rtol=1e-6)
 
 

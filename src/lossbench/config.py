@@ -70,6 +70,7 @@ class MlpConfig(ModelConfig):
     l2: float = MISSING
     dropout: float = MISSING
     batch_normalization: bool = MISSING
+    initializer_scale: float = MISSING
     output_scale: float = MISSING
 
 
@@ -362,7 +363,8 @@ KEY_SETTINGS = (
     "tune",
 )
 
-# Settings of ``KEY_SETTINGS`` that change nothing.
+# Settings of models, and of ``KEY_SETTINGS``, that change nothing.
+NEUTRAL_OF_MODELS = (("initializer_scale", 1.0), ("output_scale", 1.0))
 NEUTRAL: dict[str, Any] = {
     "schedule": {"name": "constant", "warmup_epochs": 0},
     "corruption": {"name": "none"},
@@ -435,8 +437,7 @@ def key_settings(settings: dict[str, Any]) -> dict[str, Any]:
     there = {name: settings[name] for name in KEY_SETTINGS if name in settings}
     found = {name: value for name, value in there.items() if value != NEUTRAL.get(name)}
     found["dataset"] = _dataset_content(settings["dataset"])
-    if found["model"].get("output_scale") == 1.0:
-        found["model"] = {name: value for name, value in found["model"].items() if name != "output_scale"}
+    found["model"] = {name: value for name, value in found["model"].items() if (name, value) not in NEUTRAL_OF_MODELS}
     return found
 
 

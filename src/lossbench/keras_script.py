@@ -88,6 +88,7 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float) -> 
 def _check(name: str, settings: dict[str, Any]) -> None:
     not_written = {
         f"model={settings['model']['name']}": settings["model"]["name"] not in ("mlp", "linear"),
+        "model.initializer_scale": settings["model"].get("initializer_scale", 1.0) != 1.0,
         "model.output_scale": settings["model"].get("output_scale", 1.0) != 1.0,
         f"loss={settings['loss']['name']}": settings["loss"]["name"] in ("composite", "custom"),
         f"schedule={settings['schedule']['name']}": settings["schedule"] != NEUTRAL["schedule"],

@@ -76,7 +76,8 @@ def _mlp(settings: dict[str, Any], dense: type[keras.layers.Dense]) -> Layers:
 def _hidden(settings: dict[str, Any], n_units: int, dense: type[keras.layers.Dense]) -> Layers:
     """Return a hidden layer with what belongs to it; batch normalization stands before the activation."""
     l2 = keras.regularizers.L2(settings["l2"]) if settings["l2"] else None
-    common = {"kernel_initializer": settings["initializer"], "kernel_regularizer": l2}
+    initializer = _scaled(settings["initializer"], settings.get("initializer_scale", 1.0))
+    common = {"kernel_initializer": initializer, "kernel_regularizer": l2}
     if not settings["batch_normalization"]:
         layers = [dense(n_units, activation=settings["activation"], **common)]
     else:

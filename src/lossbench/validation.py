@@ -213,8 +213,9 @@ def _check_model(check: _Checker) -> None:
     if "activation" in model:
         check.one_of("model.activation", ACTIVATIONS)
         check.one_of("model.initializer", INITIALIZERS)
-    if "output_scale" in model and not 0.0 < model["output_scale"] <= 1e6:
-        check.add(f"model.output_scale must be above 0 and at most 1e+06; got {model['output_scale']:g}.")
+    for name in ("initializer_scale", "output_scale"):
+        if name in model and not 0.0 < model[name] <= 1e6:
+            check.add(f"model.{name} must be above 0 and at most 1e+06; got {model[name]:g}.")
     if "dropout" in model and not 0.0 <= model["dropout"] < 1.0:
         check.add(f"model.dropout must be at least 0 and below 1; got {model['dropout']:g}.")
     for name, (low, high) in {"l2": (0.0, 1e6), "kernel_size": (1, 1000), "pooling": (1, 1000)}.items():

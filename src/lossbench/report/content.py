@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lossbench import __version__
+from lossbench.advice import advice, advice_lines
 from lossbench.answer import answer, verdict_hint, what_went_wrong
 from lossbench.comparison import Comparison, mean_interval
 from lossbench.comparison.diagnosis import Diagnosis
@@ -27,6 +28,7 @@ from lossbench.report.overall import Ranking, overall_figures, rankings
 from lossbench.report.wording import LEARNING_RATE, limits
 from lossbench.results import FAILED, CellResults
 from lossbench.samples import Table, tables
+from lossbench.studies import TOLERANCE, outcomes, read_outcome
 
 # So many runs may be in memory together: about 100 kB each.
 MOST_HELD = 2000
@@ -125,6 +127,26 @@ class Content:
             self._forget()
         return found
 
+    def _advice(self, table: Table) -> list[str]:
+        """Say what to train with, where the sweep was made to say it."""
+        if not self.plan.report["recommend"]:
+            return []
+        found = advice(table)
+        outcome = outcomes(self.plan).get(found.results.cell.key) if found else None
+        return [line.strip() for line in advice_lines(table, outcome, self.plan.name)]
+
+    def _tuning_hints(self, result: CellResults) -> list[str]:
+        """Say which learning rate a cell's study chose, how tolerant the loss is, and what is doubtful about it."""
+        outcome = read_outcome(self.plan.folder / result.cell.folder) if result.cell.is_tuned else None
+        if outcome is None:
+            return []
+        if not outcome.parameters:
+            return [f"{result.cell.label}: {outcome.problem}."]
+        low, high = outcome.tolerance[0], outcome.tolerance[-1]
+        text = f"{result.cell.label}: learning rate {outcome.learning_rate:.2g}, best of {outcome.n_trials} trials"
+        text += f"; from {low:.2g} to {high:.2g} it does as well, within {100 * TOLERANCE:.0f} %."
+        return [text, *([f"{result.cell.label}: {outcome.warning}."] if outcome.warning else [])]
+
     def _forget(self) -> None:
         """Let go of arrays where all of them together would take much memory."""
         if self.n_runs > MOST_HELD:
@@ -146,7 +168,12 @@ class Content:
             table=table,
             rows=rows,
             sentence=answer(table),
-            hints=verdict_hint(table) + [f"{label}: {n} runs missing or failed" for label, n in table.missing.items()],
+            hints=[
+                *verdict_hint(table),
+                *(f"{label}: {n} runs missing or failed" for label, n in table.missing.items()),
+                *(text for result in table.results for text in self._tuning_hints(result)),
+                *self._advice(table),
+            ],
             naive=naive,
             ceiling=ceiling,
             about=self._about(table.results[0].cell, arrays),
