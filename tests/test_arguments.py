@@ -209,6 +209,10 @@ def test_flags_may_stand_anywhere():
         (["loss=composite", "dataset=regression", "loss.terms={hubr: 1}"], ["unknown loss in loss.terms 'hubr'"]),
         (["dataset=blobs", "loss=expected_cost", "loss.costs=[[0,1]]"], ["must be 3 rows of 3 numbers, one for each"]),
         (["dataset=imbalanced", "dataset.weights=[0.9,0.2]"], ["must be the shares of two classes"]),
+        (
+            ["tuned=nothere"],
+            ["unknown tuned 'nothere'", "there is none.", "`lossbench-export tuned <sweep>` writes one"],
+        ),
         (["head.encoding=onehot"], ["head.encoding must be one of auto, real"]),
     ],
 )

@@ -150,6 +150,7 @@ def _read_choice(group: str, names: list[str], arguments: Arguments) -> Problem 
             arguments.notes.append(f"{group}={name} is {canonical}")
         if canonical not in known and not (group == "loss" and canonical == ALL):
             more = f"`lossbench-list {group}` shows all." if group in ("dataset", "head", "loss") else ""
+            more = "`lossbench-export tuned <sweep>` writes one." if group == "tuned" else more
             return unknown(group, name, known, also=ALIASES if group == "loss" else (), more=more)
         resolved.append(canonical)
     arguments.choices[group] = unique(resolved)

@@ -36,5 +36,5 @@ def unknown(what: str, name: str, known: Iterable[str], *, also: Iterable[str] =
     """Describe a name that does not exist, with the nearest one that does (``also``: names not worth listing)."""
     known = list(known)
     near = difflib.get_close_matches(name, [*known, *also], n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]!r}?" if near else "there is " + ", ".join(known) + "."
+    hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known) or 'none'}."
     return Problem(f"unknown {what} {name!r}.", f"{hint} {more}".strip())
