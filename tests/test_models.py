@@ -147,6 +147,7 @@ def test_a_difference_that_does_not_count_is_no_improvement():
     assert (run.selected_epoch, len(run.epochs)) == (1, 4)
 
 
+@pytest.mark.slow
 def test_early_stopping_does_not_depend_on_how_a_run_is_cut_into_calls(monkeypatch):
     patient = {"early_stopping": {"patience": 4, "min_delta": 0.0}}
     whole = train_compiled(*with_validation(BCE, **patient), seed=2)

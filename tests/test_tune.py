@@ -336,6 +336,7 @@ def test_the_sweep_says_what_was_chosen_and_shows_tuned_and_untuned_side_by_side
     assert {lines[table + i].split()[0] for i in (2, 3)} == {"binary_crossentropy", "hinge"}
 
 
+@pytest.mark.slow
 def test_trials_are_files_and_all_losses_begin_with_the_same_proposals(small: Sweep):
     first, second = sorted(small.folder.glob("*/study"))
     assert [path.name for path in sorted(first.iterdir())] == ["best.json", *(f"trial=000{i}.json" for i in range(6))]
@@ -349,6 +350,7 @@ def test_trials_are_files_and_all_losses_begin_with_the_same_proposals(small: Sw
             assert one["value"] == pytest.approx(sum(one["values"].values()) / 2)
 
 
+@pytest.mark.slow
 def test_results_have_the_learning_rate_that_was_used(small: Sweep):
     for row in rows(small.folder):
         folder = next(
@@ -361,6 +363,7 @@ def test_results_have_the_learning_rate_that_was_used(small: Sweep):
         assert ("study" in told) == (outcome is not None)
 
 
+@pytest.mark.slow
 def test_mlflow_has_studies_and_trials_in_an_experiment_of_their_own(small: Sweep):
     found = [r for r in mlflow_runs(small.home) if r["stage"] == "active"]
     studies = {r["id"]: r for r in found if r["kind"] == "study"}
@@ -391,6 +394,7 @@ def test_mlflow_has_studies_and_trials_in_an_experiment_of_their_own(small: Swee
             assert used in {row["learning_rate"] for row in rows(small.folder) if row["cell"] == cell["cell"]}
 
 
+@pytest.mark.slow
 def test_writing_to_mlflow_again_changes_nothing(small: Sweep):
     def state():
         found = mlflow_runs(small.home)
@@ -402,6 +406,7 @@ def test_writing_to_mlflow_again_changes_nothing(small: Sweep):
     assert state() == before
 
 
+@pytest.mark.slow
 def test_optunas_storage_is_written_from_the_trials(small: Sweep):
     import optuna
     from optuna.storages import JournalStorage
@@ -418,6 +423,7 @@ def test_optunas_storage_is_written_from_the_trials(small: Sweep):
         assert study.best_params == read_outcome(folder).parameters
 
 
+@pytest.mark.slow
 def test_the_same_command_runs_nothing_and_imports_nothing_heavy(small: Sweep, tmp_path):
     probe = "import sys, atexit\n"
     probe += "heavy = ('tensorflow', 'mlflow', 'optuna')\n"
@@ -435,6 +441,7 @@ def test_the_same_command_runs_nothing_and_imports_nothing_heavy(small: Sweep, t
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_what_was_tuned_is_a_choice_for_later_sweeps(small: Sweep, tmp_path, monkeypatch):
     home = environment(small.home)
     done = subprocess.run(
@@ -481,6 +488,7 @@ def test_what_was_tuned_is_a_choice_for_later_sweeps(small: Sweep, tmp_path, mon
             plan("dataset=circles", "tuned=small", *argv)
 
 
+@pytest.mark.slow
 def test_exporting_what_is_not_there_says_so(small: Sweep, smoke: Sweep):
     assert "did you mean 'small'" in run(small.home, "tuned", "smal", command="lossbench-export").err
     done = run(smoke.home, "tuned", "smoke", command="lossbench-export")

@@ -170,7 +170,12 @@ def test_a_server_that_is_away_is_said(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "moment"),
-    [("SIGINT", "at once"), ("SIGINT", "when it answers"), ("SIGTERM", "when it answers"), ("SIGHUP", "at once")],
+    [
+        ("SIGINT", "at once"),
+        pytest.param("SIGINT", "when it answers", marks=pytest.mark.slow),
+        ("SIGTERM", "when it answers"),
+        ("SIGHUP", "at once"),
+    ],
 )
 def test_it_ends_in_order_with_all_its_processes(interface, tmp_path, name, moment):
     home = tmp_path / "home"
