@@ -431,6 +431,11 @@ def logarithm(y_true, y_pred):
 
 def without_prediction(y_true, y_pred):
     return tf.reduce_mean(tf.square(y_true), axis=-1)
+
+
+def asking(y_true, y_pred, scale=1.0):
+    power = 2.0 if scale > 1.0 else 1.0
+    return tf.reduce_mean(tf.abs(y_true - y_pred) ** power, axis=-1)
 """
 
 
@@ -450,6 +455,17 @@ def test_a_loss_of_ones_own_is_trained_or_says_on_the_first_batch_what_is_wrong(
     table = rows(tmp_path / "multirun" / "own")
     assert [row["status"] for row in table] == ["finished"] * 2 + ["failed"] * 6
     assert "the same command" not in done.out
+
+
+@pytest.mark.slow
+def test_what_cannot_be_compiled_says_so_and_is_trained_by_fit(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    options = ["dataset=regression", "loss=custom", "loss.function=mine:asking", "loss.parameters={scale: 2.0}"]
+    options += ["seeds=1", "epochs=2", "tracking.enabled=false"]
+    compiled = run(tmp_path, *options, "name=compiled")
+    assert compiled.status == 1
+    assert "this training cannot be compiled; trainer=fit trains it as Keras does" in compiled.out
+    assert run(tmp_path, *options, "trainer=fit", "name=fit").status == 0
 
 
 def test_a_changed_function_is_another_loss(tmp_path, monkeypatch):

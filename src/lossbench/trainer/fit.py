@@ -47,7 +47,8 @@ def train_with_fit(
         optimizer = json.loads(structure.optimizer) | {"learning_rate": hyperparameters.learning_rate}
         activation = HEADS[structure.pair.head].activation
         given = dict(structure.parameters) | hyperparameters.loss
-        parameters = {name: tf.constant(value, tf.float32) for name, value in given.items()}
+        # Plain numbers: what cannot be compiled because it asks a parameter's value can be trained here.
+        parameters = {n: tf.constant(v, tf.float32) if isinstance(v, list | tuple) else v for n, v in given.items()}
         losses: list[Callable] = [
             partial(loss, **parameters)
             for loss in (per_sample_loss(structure.pair, activation), *term_losses(structure.pair, activation).values())
