@@ -249,3 +249,14 @@ def test_the_shape_of_a_loss_is_written_with_its_cell(smoke: Sweep):
         assert shape["loss"] == pytest.approx(1 - np.tanh(shape["x"]), abs=1e-5)
     with np.load(next(smoke.folder.glob("blobs-*/shape.npz"))) as shape:
         assert shape["loss"] == pytest.approx(np.log1p(2 * np.exp(-shape["x"])), abs=1e-5)
+
+
+def test_a_sweep_with_an_equals_sign_in_its_name_is_a_sweep(smoke: Sweep, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "multirun" / "smoke-epochs=5"
+    shutil.copytree(smoke.folder, folder)
+    (folder / "plan.json").write_text(json.dumps(smoke.plan | {"name": folder.name}))
+    monkeypatch.setenv("LOSSBENCH_HOME", str(tmp_path))
+    with pytest.raises(UsageError, match="unknown sweep"):
+        report_command(["smoke-epochs"])
+    assert report_command(["smoke-epochs=5", "report.margin=0.01"]) == 0
+    assert "report: " in capsys.readouterr().out

@@ -22,7 +22,9 @@ def run(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("lossbench-report", description=DESCRIPTION)
     parser.add_argument("sweep", nargs="*", help="its name (else the newest), or two; and report.… settings")
     words = parser.parse_args(argv).sweep
-    names, settings = [w for w in words if "=" not in w], [w for w in words if "=" in w]
+    # A sweep's name may have a = in it as well.
+    settings = [w for w in words if "=" in w and not (home() / "multirun" / w).is_dir()]
+    names = [w for w in words if w not in settings]
     plans = [_with(read_plan(folder), settings) for folder in _folders(names)]
     if len(plans) == 2:
         return _compare(*plans)
