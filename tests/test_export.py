@@ -18,6 +18,7 @@ from lossbench.planning import make_plan
 from lossbench.results import CellResults
 from lossbench.samples import main_table
 from lossbench.sources import Source
+from lossbench.studies import Outcome
 
 
 def plain_python(script, folder) -> str:
@@ -138,6 +139,29 @@ def test_the_command_is_the_cells_own_with_what_its_study_chose():
     assert text.startswith("lossbench dataset=circles loss=hinge")
     assert "epochs=7" in text
     assert "seeds" not in text
+
+
+def test_what_a_study_chose_is_written_as_it_is():
+    cell = cell_of("dataset=circles")
+    chosen = {"optimizer": "adam", "batch_size": 32, "optimizer.learning_rate": 0.0123456789}
+    outcome = Outcome(
+        study="s",
+        metric="log_loss",
+        n_trials=1,
+        n_failed=0,
+        number=0,
+        parameters=chosen,
+        value=0.1,
+        tolerance=(0.01, 0.02),
+        edge="",
+        low=0.001,
+        high=0.1,
+        reason="",
+        started=0.0,
+        ended=1.0,
+    )
+    text = training_command(CellResults(cell, []), outcome)
+    assert text.endswith("optimizer=adam batch_size=32 optimizer.learning_rate=0.0123457")
 
 
 def test_no_working_run_has_no_typical_seed():

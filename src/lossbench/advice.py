@@ -73,7 +73,11 @@ def training_command(results: CellResults, outcome: Outcome | None) -> str:
     given = [text for text in results.cell.overrides if not text.startswith(left_out)]
     chosen = outcome.parameters if outcome else {}
     kept = [text for text in given if text.partition("=")[0] not in chosen]
-    return shlex.join(["lossbench", *kept, *(f"{key}={float(f'{value:.3g}')}" for key, value in chosen.items())])
+    return shlex.join(["lossbench", *kept, *(f"{key}={_written(value)}" for key, value in chosen.items())])
+
+
+def _written(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def typical_seed(results: CellResults, metric: str) -> int:
