@@ -19,7 +19,7 @@ def _import() -> None:
 
             # One program a structure is what is meant; TensorFlow takes it for one function that is traced again.
             tensorflow.get_logger().setLevel("ERROR")
-        except BaseException:
+        except Exception:  # not for Ctrl-C: nothing is wrong with the installation then
             caught.seek(0)
             os.write(stderr, caught.read())
             raise
