@@ -48,12 +48,13 @@ MODEL = (
     "metrics.classes",
     "metrics.numbers",
     "naive",
+    "saved.contents",
     "shape",
     "trainer",
 )
 EDGES = (
     *("results", "samples", "answer", "advice", "factcheck", "studies", "plots", "report", "experiment", "tracking"),
-    *("study_tracking", "terminal"),
+    *("study_tracking", "model_tracking", "saved.packing", "saved.serving", "terminal"),
 )
 # Everything that a command does before it is known that something must be trained.
 LIGHT = (
@@ -118,9 +119,12 @@ def test_layers(names, forbidden):
 
 @pytest.mark.parametrize(
     ("library", "allowed"),
-    [("mlflow", {"experiment", "tracking", "study_tracking"}), ("optuna", {"tune"})],
+    [
+        ("mlflow", {"experiment", "tracking", "study_tracking", "model_tracking", "saved.packing", "saved.serving"}),
+        ("optuna", {"tune"}),
+    ],
 )
 def test_a_library_is_imported_where_it_belongs(library, allowed):
-    users = [name for path in SOURCE.rglob("*.py") for name in modules(path.stem) if path.stem != "__init__"]
-    found = {name for name in users if any(i.split(".")[0] == library for i in imports(name, lazy=True))}
+    everywhere = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in SOURCE.rglob("*.py")]
+    found = {name for name in everywhere if any(i.split(".")[0] == library for i in imports(name, lazy=True))}
     assert found == allowed

@@ -1,4 +1,4 @@
-"""What to train with, in words: the recommendation that follows from a table, and the command that trains it."""
+"""What to train with: the recommendation that follows from a table, what trains it, and which models are kept."""
 
 import shlex
 from dataclasses import dataclass
@@ -7,9 +7,11 @@ import numpy as np
 
 from lossbench.answer import ends, listed, name_in
 from lossbench.comparison.verdict import LEAST_SEEDS
-from lossbench.results import FINISHED, CellResults
-from lossbench.samples import Table
-from lossbench.studies import Outcome
+from lossbench.metrics.table import MAIN_METRICS
+from lossbench.plan import Cell, Plan
+from lossbench.results import FINISHED, CellResults, Run
+from lossbench.samples import Table, tables
+from lossbench.studies import Outcome, read_outcome
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,20 @@ def advice(table: Table) -> Advice | None:
     return Advice(table.results[best], reason)
 
 
-def advice_lines(table: Table, outcome: Outcome | None, sweep: str) -> list[str]:
-    """Return the recommendation as it is printed, with what trains it."""
+def advice_lines(plan: Plan, table: Table) -> list[str]:
+    """Return the recommendation for a data set as it is printed, then what trains it and what gives its model."""
     found = advice(table)
     if found is None:
         return [f"No recommendation for {table.data}: with {LEAST_SEEDS} seeds or more, all there, there is one."]
     cell = found.results.cell
+    alone = len({other.data for other in plan.cells}) == 1
+    exported = shlex.join([plan.name] if alone else [plan.name, cell.name])
+    outcome = read_outcome(plan.folder / cell.folder) if cell.is_tuned else None
     return [
         f"Recommendation for {table.data}: train with {cell.loss}; {found.reason}.",
         f"  it is trained by: {training_command(found.results, outcome)}",
-        f"  and by plain Keras: lossbench-export keras {sweep}",
+        f"  and by plain Keras: lossbench-export keras {exported}",
+        f"  trained already, for new rows: lossbench-export model {exported}",
     ]
 
 
@@ -80,17 +86,38 @@ def _written(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def typical_seed(results: CellResults, metric: str) -> int:
-    """Return the seed of a cell's run in the middle by a metric, on the validation split if there is one.
-
-    Raises
-    ------
-    ValueError
-        If no run works.
-    """
-    runs = [run.info for run in results.runs if run.info.status == FINISHED and not run.info.stuck]
+def typical_run(results: CellResults) -> Run | None:
+    """Return the run in the middle by the main metric, on the validation split if there is one; None if none works."""
+    runs = [run for run in results.runs if run.info.status == FINISHED and not run.info.stuck]
     if not runs:
-        raise ValueError(f"no run of {results.cell.name} works")
-    name = f"validation/{metric}" if f"validation/{metric}" in runs[0].scores else f"test/{metric}"
-    order = np.argsort([info.scores[name] for info in runs], kind="stable")
-    return runs[int(order[(len(runs) - 1) // 2])].seed
+        return None
+    name = judged_by(runs[0], results.cell)
+    order = np.argsort([run.info.scores[name] for run in runs], kind="stable")
+    return runs[int(order[(len(runs) - 1) // 2])]
+
+
+def judged_by(run: Run, cell: Cell) -> str:
+    """Return the final metric by which one of a cell's runs is chosen: on the validation split if there is one."""
+    metric = MAIN_METRICS[cell.task]
+    return f"validation/{metric}" if f"validation/{metric}" in run.info.scores else f"test/{metric}"
+
+
+def saved_runs(plan: Plan, results: list[CellResults]) -> list[tuple[CellResults, Run]]:
+    """Return the runs whose networks are kept as models: of each cell, or of the best one, the typical run.
+
+    The best of a data set is what is recommended, or where these runs recommend nothing what has the best mean.
+    """
+    wanted = plan.tracking.get("models", "none")
+    if wanted == "none":
+        return []
+    chosen = results if wanted == "all" else [found for table in tables(plan, results) if (found := winner(table))]
+    runs = ((result, typical_run(result)) for result in chosen)
+    return [(result, run) for result, run in runs if run is not None]
+
+
+def winner(table: Table) -> CellResults | None:
+    """Return the cell of a data set that is recommended, or else has the best mean; None if no run works."""
+    found = advice(table)
+    if found is not None:
+        return found.results
+    return table.results[table.best] if table.best is not None else None

@@ -38,6 +38,8 @@ from lossbench.own_functions import make_importable
 from lossbench.plan import Cell
 from lossbench.provenance import commit
 from lossbench.results import DIVERGED, FAILED, FINISHED, RunInfo, write_arrays, write_part, write_text
+from lossbench.saved.contents import NAME as MODEL
+from lossbench.saved.contents import model_contents
 from lossbench.search import PreparedStudy, search
 from lossbench.shape import loss_shape
 from lossbench.space import LEARNING_RATE, applied, dimensions
@@ -397,6 +399,8 @@ def _write_cell(prepared: PreparedCell, folder: Path) -> None:
     if prepared.outcome is not None:
         content["study"] = asdict(prepared.outcome)
     write_text(folder / "cell.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
+    model = model_contents(cell, dataset, prepared.structure.network)
+    write_text(folder / MODEL, json.dumps(model, sort_keys=True) + "\n")
     targets = {f"y/{name}": split.y for name, split in dataset.splits.items()}
     if prepared.grid is not None:
         targets |= {f"x/{name}": split.x for name, split in dataset.splits.items()}

@@ -260,10 +260,11 @@ class TuneConfig:
 
 @dataclass
 class TrackingConfig:
-    """Whether runs go to MLflow, and where that is."""
+    """Whether runs go to MLflow, where that is, and whose networks are kept there as models."""
 
     enabled: bool = MISSING
     uri: str | None = MISSING
+    models: str = MISSING
 
 
 @dataclass

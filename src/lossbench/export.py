@@ -1,6 +1,8 @@
-"""``lossbench-export``: what a sweep found, as a file: learning rates for later sweeps, a training for plain Keras."""
+"""``lossbench-export``: what a sweep found, for use elsewhere: learning rates, a training for plain Keras, a model."""
 
 import argparse
+import shutil
+import tempfile
 from pathlib import Path
 
 from lossbench.config import home
@@ -8,21 +10,21 @@ from lossbench.errors import Problem, UsageError, unknown
 from lossbench.metrics.table import MAIN_METRICS
 from lossbench.plan import Plan, read_plan
 from lossbench.presets import write_preset
-from lossbench.results import CellResults, read_results, write_text
+from lossbench.results import CellResults, Run, read_results, write_text
 from lossbench.studies import outcomes
 
 
 def run(argv: list[str]) -> int:
     """Write what was asked for and return the exit status."""
     parser = argparse.ArgumentParser("lossbench-export", description="Write what a sweep found, for use elsewhere.")
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="tuned|keras")
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="tuned|keras|model")
     tuned = kinds.add_parser("tuned", help="learning rates, as the choice tuned=<sweep>")
     tuned.add_argument("sweep", help="a sweep of multirun/ with tune=learning_rate")
     keras = kinds.add_parser("keras", help="the recommended training, as a script that needs Keras and no lossbench")
-    keras.add_argument("sweep", help="a sweep of multirun/")
-    keras.add_argument(
-        "cell", nargs="?", help="the name of a cell (circles/hinge/tanh), instead of the recommended one"
-    )
+    model = kinds.add_parser("model", help="the recommended network, trained, as a model of MLflow for new rows")
+    for kind in (keras, model):
+        kind.add_argument("sweep", help="a sweep of multirun/")
+        kind.add_argument("cell", nargs="?", help="a cell's name (circles/hinge/tanh), instead of the recommended one")
     arguments = parser.parse_args(argv)
     name = arguments.sweep
     known = sorted(path.parent.name for path in (home() / "multirun").glob("*/plan.json"))
@@ -30,7 +32,9 @@ def run(argv: list[str]) -> int:
         missing = Problem(f"there is no sweep in {home() / 'multirun'}.", "is LOSSBENCH_HOME right?")
         raise UsageError(unknown("sweep", name, known) if known else missing)
     plan = read_plan(home() / "multirun" / name)
-    return _export_tuned(plan) if arguments.kind == "tuned" else _export_keras(plan, arguments.cell)
+    if arguments.kind == "tuned":
+        return _export_tuned(plan)
+    return (_export_keras if arguments.kind == "keras" else _export_model)(plan, *_chosen(plan, arguments))
 
 
 def _export_tuned(plan: Plan) -> int:
@@ -48,47 +52,76 @@ def _export_tuned(plan: Plan) -> int:
     return 0
 
 
-def _export_keras(plan: Plan, cell_name: str | None) -> int:
-    from lossbench.advice import typical_seed
+def _export_keras(plan: Plan, results: CellResults, run: Run) -> int:
     from lossbench.keras_script import keras_script
 
-    results = _chosen(plan, cell_name)
     metric = MAIN_METRICS[results.cell.task]
-    try:
-        seed = typical_seed(results, metric)
-    except ValueError as error:
-        raise UsageError(Problem(f"{error}: there is nothing to write.")) from None
-    score = next(run.info.scores[f"test/{metric}"] for run in results.runs if run.info.seed == seed)
-    text = keras_script(results.cell, results.tuned, seed, score)
+    text = keras_script(results.cell, results.tuned, run.info.seed, run.info.scores[f"test/{metric}"])
     path = Path(f"{results.cell.folder}.py").absolute()
     write_text(path, text)
-    print(f"written: {_shown(path)}, {results.cell.name} with seed {seed}: test {metric} {score:.4f}")
+    print(f"written: {_shown(path)}, {_named(results, run)}")
     return 0
 
 
-def _chosen(plan: Plan, cell_name: str | None) -> CellResults:
-    """Return the cell that is named, or the one that is recommended where the sweep has one data set."""
+def _export_model(plan: Plan, results: CellResults, run: Run) -> int:
+    from lossbench.saved.packing import NoModelError, write_model
+
+    path = Path(f"{results.cell.folder}-model").absolute()
+    if path.exists() and not (path / "MLmodel").exists():
+        raise UsageError(Problem(f"{_shown(path)} is there and is no model.", "move it away."))
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
+            write_model(run, Path(temporary) / "model")
+            if path.exists():
+                shutil.rmtree(path)
+            (Path(temporary) / "model").rename(path)
+    except NoModelError as error:
+        raise UsageError(Problem(f"no model can be written of {results.cell.name}: {error}.")) from None
+    print(f"written: {_shown(path)}, {_named(results, run)}")
+    print(f"use it in Python: mlflow.pyfunc.load_model({str(_shown(path))!r}).predict(rows)")
+    return 0
+
+
+def _chosen(plan: Plan, arguments: argparse.Namespace) -> tuple[CellResults, Run]:
+    """Return the cell that is named, or else is recommended, and its typical run."""
+    from lossbench.advice import typical_run
+
+    results = _chosen_cell(plan, arguments.kind, arguments.cell)
+    run = typical_run(results)
+    if run is None:
+        raise UsageError(Problem(f"no run of {results.cell.name} works: there is nothing to write."))
+    return results, run
+
+
+def _chosen_cell(plan: Plan, kind: str, name: str | None) -> CellResults:
     from lossbench.advice import advice
     from lossbench.samples import tables
 
     results = read_results(plan)
-    if cell_name is not None:
+    if name is not None:
         named = {result.cell.name: result for result in results}
-        if cell_name not in named:
-            raise UsageError(unknown("cell", cell_name, named))
-        return named[cell_name]
+        if name not in named:
+            raise UsageError(unknown("cell", name, named))
+        return named[name]
+    if len(results) == 1:
+        return results[0]
     found = tables(plan, results)
+    command = f"lossbench-export {kind} {plan.name} {results[0].cell.name}"
     if len(found) > 1:
         cells = ", ".join(result.cell.name for result in results[:4])
         message = f"{plan.name} has {len(found)} data sets: which cell is meant?"
-        raise UsageError(
-            Problem(message, f"lossbench-export keras {plan.name} {results[0].cell.name}; there is {cells}")
-        )
+        raise UsageError(Problem(message, f"{command}; there is {cells}"))
     recommended = advice(found[0])
     if recommended is None:
         message = f"{plan.name} has no recommendation: its runs do not say which loss is best."
-        raise UsageError(Problem(message, f"name a cell: lossbench-export keras {plan.name} {results[0].cell.name}"))
+        raise UsageError(Problem(message, f"name a cell: {command}"))
     return recommended.results
+
+
+def _named(results: CellResults, run: Run) -> str:
+    metric = MAIN_METRICS[results.cell.task]
+    score = run.info.scores[f"test/{metric}"]
+    return f"{results.cell.name} with seed {run.info.seed}: test {metric} {score:.4f}"
 
 
 def _shown(path: Path) -> Path:

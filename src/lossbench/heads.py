@@ -261,7 +261,14 @@ def decide(raw, head: str, encoding: str, task: str, argmax=np.argmax):
     bool or int array or tensor, shape (n_samples,); for several labels bool, shape (n_samples, n_outputs)
         The class; two classes of one output as False and True.
     """
-    if encoding in ("one_hot", "integer"):
+    middle = threshold(head, encoding)
+    if middle is None:
         return argmax(raw, 1)
-    middle = 0.5 if head == "linear" and encoding == "zero_one" else 0.0
     return raw > middle if task == "multilabel" else raw[:, 0] > middle
+
+
+def threshold(head: str, encoding: str) -> float | None:
+    """Return the raw prediction above which a class, or a label, is named; None if the largest of several is."""
+    if encoding in ("one_hot", "integer"):
+        return None
+    return 0.5 if head == "linear" and encoding == "zero_one" else 0.0

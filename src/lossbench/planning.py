@@ -25,7 +25,7 @@ from lossbench.validation import report_problems, validate, validate_loss
 
 # Settings of the whole sweep: they make no cells and give it no other name.
 SWEEP_SETTINGS = (
-    *("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri"),
+    *("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri", "tracking.models"),
     *(
         "report.baseline",
         "report.margin",

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lossbench.advice import saved_runs
 from lossbench.config import default_store, home
 from lossbench.errors import Problem, UsageError, unknown
 from lossbench.plan import Cell, Plan, read_plan
@@ -132,6 +133,8 @@ def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
     if message != "finish":
         return ""
     results = read_results(plan)
+    for result, run in saved_runs(plan, results):
+        tracker.add_model(result, run)
     tracker.finish(results, _note(plan, results))
     if not any(waiting.values()):
         write_text(_marker(plan), _state(plan, results))
@@ -196,7 +199,10 @@ def _state(plan: Plan, results: list[CellResults]) -> str:
     runs = {result.cell.key: {run.info.key: run.info.started for run in result.runs} for result in results}
     store = tracking_uri(plan) or default_store()
     studies = {key: outcome.started for key, outcome in outcomes(plan).items()}
-    state = {"store": store, "seeds": plan.seeds, "runs": runs} | ({"studies": studies} if studies else {})
+    models = plan.tracking.get("models", "none")
+    state = {"store": store, "seeds": plan.seeds, "models": models, "runs": runs} | (
+        {"studies": studies} if studies else {}
+    )
     return json.dumps(state, indent=1)
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lossbench.advice import advice, advice_lines
+from lossbench.advice import advice_lines
 from lossbench.answer import answer, name_in, number, verdict_hint, what_went_wrong
 from lossbench.comparison import mean_interval
 from lossbench.config import cell_key, untuned
@@ -154,11 +154,9 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
 
 
 def _advice_lines(plan: Plan, results: list[CellResults]) -> list[str]:
-    found, lines = outcomes(plan), []
+    lines = []
     for data in tables(plan, results):
-        recommended = advice(data)
-        outcome = found.get(recommended.results.cell.key) if recommended else None
-        for text in advice_lines(data, outcome, plan.name):
+        for text in advice_lines(plan, data):
             # A command is not broken: it is copied.
             lines += [text] if text.startswith("  ") else ["", *textwrap.wrap(text, WIDTH)]
     return lines
@@ -203,7 +201,7 @@ def ranked(results: list[CellResults], metric: str = "") -> list[CellResults]:
     sign = 1 if lower_is_better(metric) else -1
 
     def rank(result: CellResults) -> float:
-        mean = mean_interval(result.scores(f"test/{metric}")).mean
+        mean = mean_interval(result.working_scores(f"test/{metric}")).mean
         return sign * mean if math.isfinite(mean) else math.inf
 
     return sorted(results, key=rank)

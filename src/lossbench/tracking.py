@@ -17,6 +17,7 @@ from lossbench.comparison import mean_interval, mean_intervals
 from lossbench.datasets.table import DATASETS
 from lossbench.experiment import Experiment, milliseconds, params
 from lossbench.metrics.table import MAIN_METRICS, lower_is_better
+from lossbench.model_tracking import keep_model
 from lossbench.plan import Cell, Plan
 from lossbench.plots import COLOURS, cell_figure, curve_matrix, dataset_figure
 from lossbench.report.marker import FIGURES, PAGE, SUMMARY, TABLE
@@ -47,6 +48,8 @@ Where to look:
 `final/test/accuracy` (classes) or `final/test/rmse` (numbers; lower is better).
 - *Compare curves:* the chart page with that search; `test/accuracy` is the mean, `test/accuracy_low` and `_high` \
 its interval.
+- *Use a trained network:* the page Models has one for each data set, that of the best loss, with its preprocessing; \
+`tracking.models=all` keeps one for each cell.
 - *Which seed failed, diverged or is stuck?* Search `tags.status = 'diverged'`, `tags.status = 'failed'` or \
 `tags.stuck = 'true'`.
 """
@@ -152,6 +155,11 @@ class Tracker(Experiment):
             if other.info.run_id != run_id and other.info.lifecycle_stage != "deleted":
                 self.client.set_tag(other.info.run_id, "replaced", "true")
                 self.delete(other)
+
+    def add_model(self, results: CellResults, run: Result) -> None:
+        """Keep the network of a run that was added."""
+        recorded, parent = self._seed_runs[run.info.key], self._cell_run(results.cell, run.info.started)
+        keep_model(self, results.cell, run, recorded, parent)
 
     def progress(self, n_finished: int) -> None:
         """Say on the sweep run how many runs are finished."""

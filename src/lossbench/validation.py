@@ -17,7 +17,9 @@ from lossbench.space import study_problems
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "gelu", "selu", "silu", "softplus", "leaky_relu", "linear")
 INITIALIZERS = ("he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "lecun_uniform", "lecun_normal")
 TRAINERS = ("compiled", "fit")
+SAVED_MODELS = ("none", "best", "all")
 RERUNS = ("none", "failed", "all")
+SAVED_MODELS = ("none", "best", "all")
 # What can be corrupted: targets of these tasks.
 CORRUPTED_TASKS = {
     "label_noise": ("binary", "multiclass"),
@@ -45,6 +47,7 @@ def _value_problems(settings: dict[str, Any]) -> list[Problem]:
         check.within(name, 1, 10**9)
     check.one_of("trainer", TRAINERS)
     check.one_of("rerun", RERUNS)
+    check.one_of("tracking.models", SAVED_MODELS)
     _check_seeds(check)
     _check_dataset(check)
     _check_model(check)

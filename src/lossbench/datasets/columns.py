@@ -197,3 +197,9 @@ def _other_decimal(table: Table, name: str, counts: pd.Series) -> Problem | None
 def as_numbers(column: pd.Series) -> np.ndarray:
     """Return a column of numbers as float64, NaN where a cell is missing."""
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def as_text(value: Any) -> str:
+    """Return a cell as a name; a whole number without its point, as which another file may have it."""
+    whole = isinstance(value, int | float | np.number) and not isinstance(value, bool) and float(value) % 1 == 0
+    return str(int(value)) if whole else str(value)

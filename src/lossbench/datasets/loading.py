@@ -13,7 +13,7 @@ import numpy as np
 from lossbench.datasets.columns import Columns
 from lossbench.datasets.files import read_table, reading_of
 from lossbench.datasets.rows import feature_arrays, kept_rows
-from lossbench.datasets.scaling import TargetScaling, fit_targets, impute_numbers, one_hot, scale_features
+from lossbench.datasets.scaling import TargetScaling, fit_targets, prepare_numbers, prepare_texts
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.table import DatasetInfo, described, n_outputs
 from lossbench.datasets.targets import find_target
@@ -49,7 +49,8 @@ class Dataset:
 
     ``n_classes`` is 0 where targets are numbers, and the number of labels where there are several. ``target_scaling``
     says how targets and predictions are brought to the unit of the metrics; None where they are in it. ``ordered`` says
-    whether the classes are in an order.
+    whether the classes are in an order. ``preprocessing`` is what was fitted to make a network's inputs and targets,
+    as plain data: ``numbers`` and ``texts`` (see ``scaling``; None where there are none), and ``targets``.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Dataset:
     digest: str
     target_scaling: TargetScaling | None = None
     ordered: bool = False
+    preprocessing: dict[str, Any] = field(default_factory=dict)
 
     @property
     def unit(self) -> tuple[float, ...]:
@@ -97,10 +99,14 @@ def _load(settings_json: str) -> Dataset:
     rows = split_slices(settings["split"], len(x))
     standardize = settings["standardize"]
     fit_rows = slice(None) if standardize["fitted_on"] == "all_rows" else rows["train"]
-    if made.x.shape[1]:
-        x = scale_features(impute_numbers(x, rows["train"]), fit_rows, standardize["x"])
+    imputes = info.is_file and settings["missing"] == "impute"
+    preprocessing: dict[str, Any] = {"numbers": None, "texts": None, "targets": None}
+    if x.shape[1]:
+        how = standardize["x"]
+        x, preprocessing["numbers"] = prepare_numbers(x, rows["train"], fit_rows, how, imputes=imputes)
     if codes.shape[1]:
-        x = np.hstack([np.asarray(x, np.float32), one_hot(codes, rows["train"])])
+        encoded, preprocessing["texts"] = prepare_texts(codes, made.levels, rows["train"], imputes=imputes)
+        x = np.hstack([np.asarray(x, np.float32), encoded])
     numbers = info.task in NUMBER_TASKS
     scaling = None
     if numbers:
@@ -108,6 +114,7 @@ def _load(settings_json: str) -> Dataset:
         scaling = fit_targets(y, fit_rows, standardize["y"])
         if scaling is not None:
             y, optimum = scaling.scaled(y), {name: scaling.scaled(values) for name, values in optimum.items()}
+            preprocessing["targets"] = scaling.to_json()
     x = np.ascontiguousarray(x, np.float32)
     y = np.ascontiguousarray(y, np.float32 if numbers else np.int32)
     return Dataset(
@@ -121,6 +128,7 @@ def _load(settings_json: str) -> Dataset:
         digest=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:16],
         target_scaling=scaling if standardize["metrics"] == "original" else None,
         ordered=info.ordered,
+        preprocessing=preprocessing,
     )
 
 
@@ -150,11 +158,12 @@ def tuning_splits(dataset: Dataset, share: float) -> dict[str, Part]:
 
 @dataclass(frozen=True)
 class _Made:
-    """Data as it was made or read: numbers with NaN where one is missing, codes of texts, targets, best predictions."""
+    """Data as made or read: numbers (NaN: missing), targets, codes of texts, what those mean, best predictions."""
 
     x: np.ndarray
     y: np.ndarray
     codes: np.ndarray
+    levels: list[list[str]]
     optimum: dict[str, np.ndarray]
 
 
@@ -162,7 +171,7 @@ def _generate(info: DatasetInfo, settings: dict[str, Any]) -> _Made:
     parameters = {k: v for k, v in settings.items() if k not in NOT_OF_GENERATORS}
     x, y = _make(info.maker, parameters)
     optimum = load_function(info.optimum)(x, parameters) if info.optimum else {}
-    return _Made(x, y, np.empty((len(x), 0), np.int32), optimum)
+    return _Made(x, y, np.empty((len(x), 0), np.int32), [], optimum)
 
 
 def _read(settings: dict[str, Any]) -> _Made:
@@ -172,8 +181,8 @@ def _read(settings: dict[str, Any]) -> _Made:
         raise ValueError(f"{settings['path']} has changed since the sweep was planned; the same command plans anew")
     target = find_target(table, settings)
     kept = kept_rows(table, settings, Columns(file["numbers"], file["categories"]), target)
-    x, codes = feature_arrays(table.frame, file["numbers"], file["categories"])
-    return _Made(x[kept], target.values[kept], codes[kept], {})
+    x, codes, levels = feature_arrays(table.frame, file["numbers"], file["categories"])
+    return _Made(x[kept], target.values[kept], codes[kept], levels, {})
 
 
 def _make(maker: str, parameters: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:

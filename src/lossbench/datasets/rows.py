@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lossbench.datasets.columns import Columns, as_numbers, told
+from lossbench.datasets.columns import Columns, as_numbers, as_text, told
 from lossbench.datasets.files import NAMES_SHOWN, Table
 from lossbench.datasets.targets import Target
 from lossbench.errors import Problem, UsageError
@@ -46,8 +46,10 @@ def _missing_problem(table: Table, n_missing: dict[str, int]) -> Problem:
     )
 
 
-def feature_arrays(frame: pd.DataFrame, numbers: list[str], categories: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers of a table's rows and the codes of its texts.
+def feature_arrays(
+    frame: pd.DataFrame, numbers: list[str], categories: list[str]
+) -> tuple[np.ndarray, np.ndarray, list[list[str]]]:
+    """Return the numbers of a table's rows, and the codes of its texts with what they mean.
 
     Returns
     -------
@@ -55,11 +57,14 @@ def feature_arrays(frame: pd.DataFrame, numbers: list[str], categories: list[str
         NaN where a value is missing.
     int32 array, shape (n_rows, n_categories)
         The number of the text among the column's sorted ones; -1 where it is missing.
+    list of list of str
+        The sorted texts of each column.
     """
     values = np.empty((len(frame), len(numbers)))
     for i, name in enumerate(numbers):
         values[:, i] = as_numbers(frame[name])
-    codes = np.empty((len(frame), len(categories)), np.int32)
+    codes, levels = np.empty((len(frame), len(categories)), np.int32), []
     for i, name in enumerate(categories):
-        codes[:, i] = pd.factorize(frame[name], sort=True)[0]
-    return values, codes
+        codes[:, i], different = pd.factorize(frame[name], sort=True)
+        levels.append([as_text(value) for value in different])
+    return values, codes, levels

@@ -1,4 +1,7 @@
-"""Features and targets brought to a common scale, fitted on given rows; and targets back to their own unit."""
+"""Features and targets brought to a common scale, fitted on given rows; and targets back to their own unit.
+
+What was fitted is also given as plain data, with which new rows can be treated alike (``saved.serving`` does it).
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -55,28 +58,69 @@ def fit_targets(y: np.ndarray, fit_rows: slice, how: str) -> TargetScaling | Non
     return TargetScaling(center, scale)
 
 
-def scale_features(x: np.ndarray, fit_rows: slice, how: str) -> np.ndarray:
-    """Return features of shape (n_samples, n_features) scaled as some of their rows say."""
-    return x if how == "none" else SCALERS[how][0]().fit(x[fit_rows]).transform(x)
+def prepare_numbers(
+    x: np.ndarray, train: slice, fit_rows: slice, how: str, *, imputes: bool
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return features without missing values and scaled, and what was fitted for it.
+
+    Parameters
+    ----------
+    x : float array, shape (n_samples, n_features)
+    train : slice
+        The rows whose medians stand in for missing values (NaN), if ``imputes``.
+    fit_rows : slice
+        The rows that the scaling is fitted on.
+    how : str
+        One of ``table.SCALINGS``.
+
+    Returns
+    -------
+    array
+        As ``x``.
+    dict
+        Lists of a value for each feature, None where nothing is done: ``fill`` stands in for a missing value; a scaled
+        feature is (feature - ``center``) / ``scale``.
+    """
+    fitted: dict[str, Any] = {"fill": None, "center": None, "scale": None}
+    if imputes:
+        imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(x[train])
+        x = imputer.transform(x)
+        # A feature without any value in the training rows is 0.
+        fitted["fill"] = np.nan_to_num(imputer.statistics_).tolist()
+    if how != "none":
+        scaler, parts = SCALERS[how]
+        found = scaler().fit(x[fit_rows])
+        x = found.transform(x)
+        fitted["center"], fitted["scale"] = (np.asarray(values, np.float64).tolist() for values in parts(found))
+    return x, fitted
 
 
-def impute_numbers(x: np.ndarray, train: slice) -> np.ndarray:
-    """Return features with NaN replaced by the training rows' median."""
-    if not np.isnan(x).any():
-        return x
-    return SimpleImputer(strategy="median", keep_empty_features=True).fit(x[train]).transform(x)
-
-
-def one_hot(codes: np.ndarray, train: slice) -> np.ndarray:
-    """Return a float32 column for each text that the training rows have; a text that they do not have is 0 in all.
+def prepare_texts(
+    codes: np.ndarray, levels: list[list[str]], train: slice, *, imputes: bool
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return a column of 0 and 1 for each text that the training rows have, and what was fitted for it.
 
     Parameters
     ----------
     codes : int array, shape (n_samples, n_columns)
-        The number of each text; -1, which is missing, becomes the training rows' most frequent one.
+        The number of each text among its column's ``levels``; -1 where it is missing.
+    train : slice
+        The rows whose most frequent text stands in for a missing one, if ``imputes``.
+
+    Returns
+    -------
+    float32 array, shape (n_samples, n_encoded)
+        A text that the training rows do not have is 0 in all columns.
+    dict
+        ``levels``, for each column its encoded texts in order; ``fill``, its text that stands in for a missing one, or
+        None where nothing does.
     """
-    if (codes < 0).any():
-        most = SimpleImputer(missing_values=-1, strategy="most_frequent", keep_empty_features=True)
-        codes = most.fit(codes[train]).transform(codes)
-    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
-    return encoder.fit(codes[train]).transform(codes)
+    fill = None
+    if imputes:
+        imputer = SimpleImputer(missing_values=-1, strategy="most_frequent", keep_empty_features=True)
+        codes = imputer.fit(codes[train]).transform(codes)
+        most = np.nan_to_num(imputer.statistics_.astype(np.float64)).astype(int)
+        fill = [texts[code] for texts, code in zip(levels, most, strict=True)]
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32).fit(codes[train])
+    known = [[texts[int(c)] for c in kept] for texts, kept in zip(levels, encoder.categories_, strict=True)]
+    return encoder.transform(codes), {"levels": known, "fill": fill}

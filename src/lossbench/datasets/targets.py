@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lossbench.datasets.columns import NUMBERS, as_numbers, bad_cell, kind_of
+from lossbench.datasets.columns import NUMBERS, as_numbers, as_text, bad_cell, kind_of
 from lossbench.datasets.files import Table
 from lossbench.errors import Problem, UsageError
 
@@ -115,7 +115,7 @@ def _several_targets(table: Table, names: list[str], task: str) -> Target:
 
 def _classes(table: Table, name: str, column: pd.Series, task: str) -> Target:
     codes, different = pd.factorize(column, sort=True)
-    labels = [str(int(value)) if _is_whole(value) else str(value) for value in different]
+    labels = [as_text(value) for value in different]
     shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
     if task == "binary" and len(labels) > 2:
         hint = "dataset.task=multiclass"
@@ -124,10 +124,6 @@ def _classes(table: Table, name: str, column: pd.Series, task: str) -> Target:
         said = f"dataset.task=multiclass needs more than two classes; {name!r} has {shown}."
         raise table.reading.error(said, "dataset.task=binary; losses for several classes take two as well.")
     return Target("binary" if len(labels) <= 2 else "multiclass", labels, codes)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and float(value) % 1 == 0
 
 
 def check_classes(table: Table, settings: dict[str, Any], target: Target, kept: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lossbench import __version__
-from lossbench.advice import advice, advice_lines
+from lossbench.advice import advice_lines
 from lossbench.answer import answer, verdict_hint, what_went_wrong
 from lossbench.comparison import Comparison, mean_interval
 from lossbench.comparison.diagnosis import Diagnosis
@@ -28,7 +28,7 @@ from lossbench.report.overall import Ranking, overall_figures, rankings
 from lossbench.report.wording import LEARNING_RATE, limits
 from lossbench.results import FAILED, CellResults
 from lossbench.samples import Table, tables
-from lossbench.studies import TOLERANCE, outcomes, read_outcome
+from lossbench.studies import TOLERANCE, read_outcome
 
 # So many runs may be in memory together: about 100 kB each.
 MOST_HELD = 2000
@@ -127,14 +127,6 @@ class Content:
             self._forget()
         return found
 
-    def _advice(self, table: Table) -> list[str]:
-        """Say what to train with, where the sweep was made to say it."""
-        if not self.plan.report["recommend"]:
-            return []
-        found = advice(table)
-        outcome = outcomes(self.plan).get(found.results.cell.key) if found else None
-        return [line.strip() for line in advice_lines(table, outcome, self.plan.name)]
-
     def _tuning_hints(self, result: CellResults) -> list[str]:
         """Say which learning rate a cell's study chose, how tolerant the loss is, and what is doubtful about it."""
         outcome = read_outcome(self.plan.folder / result.cell.folder) if result.cell.is_tuned else None
@@ -172,7 +164,7 @@ class Content:
                 *verdict_hint(table),
                 *(f"{label}: {n} runs missing or failed" for label, n in table.missing.items()),
                 *(text for result in table.results for text in self._tuning_hints(result)),
-                *self._advice(table),
+                *(line.strip() for line in (advice_lines(self.plan, table) if self.plan.report["recommend"] else [])),
             ],
             naive=naive,
             ceiling=ceiling,

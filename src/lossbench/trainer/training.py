@@ -76,6 +76,11 @@ class Structure:
         return self.n_outputs * len(HEADS[self.pair.head].statistics)
 
     @property
+    def network(self) -> str:
+        """The network as Keras writes it in JSON, without weights; '' if it has a layer that cannot be written."""
+        return _network(self.model, self.n_features, self.n_raw)[0]
+
+    @property
     def steps_per_epoch(self) -> int:
         """How many batches an epoch has, the smaller last one included."""
         return -(-dict(self.n_samples)["train"] // self.batch_size)
@@ -200,14 +205,24 @@ def make_structure(settings: dict[str, Any], pair: Pair, data: Data) -> Structur
     )
 
 
-@functools.lru_cache(maxsize=64)
 def _work(model: str, n_features: int, n_raw: int) -> int:
     """Return about how many products a sample costs: the number of weights, each used once but in convolutions."""
-    settings = json.loads(model)
+    shape = json.loads(model).get("shape")
+    return _network(model, n_features, n_raw)[1] * (math.prod(shape[:-1]) if shape else 1)
+
+
+@functools.lru_cache(maxsize=64)
+def _network(model: str, n_features: int, n_raw: int) -> tuple[str, int]:
+    """Return the network in Keras's JSON ('' where a layer cannot be written), and its number of weights."""
+    # How its weights begin is not part of it.
+    settings = {key: value for key, value in json.loads(model).items() if not key.endswith("_scale")}
     with tracing_lock:
-        n_weights = build_model(settings, n_features, n_raw).count_params()
-    places = math.prod(settings["shape"][:-1]) if settings.get("shape") else 1
-    return n_weights * places
+        built = build_model(settings, n_features, n_raw)
+        try:
+            return built.to_json(), built.count_params()
+        except Exception:
+            # A layer of the user's own need not say how it is made again.
+            return "", built.count_params()
 
 
 def _in_shape(default: Any, given: Any) -> Any:

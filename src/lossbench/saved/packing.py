@@ -1,0 +1,100 @@
+"""A run's network as a model of MLflow, put together from the results on disk: no TensorFlow, no pickle."""
+
+import json
+import os
+import tempfile
+import warnings
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+# Before mlflow is imported.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+import mlflow
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import AnyType, ColSpec, Schema
+
+from lossbench.results import Run, write_arrays
+from lossbench.saved import serving
+from lossbench.saved.contents import NAME
+
+
+class NoModelError(Exception):
+    """A run of which no model can be saved: the reason."""
+
+
+def read_contents(run: Run) -> dict[str, Any]:
+    """Return what a run's model needs beside its weights.
+
+    Raises
+    ------
+    NoModelError
+        If that is not on disk, or not all of it can be written without the user's code.
+    """
+    try:
+        contents = json.loads((run.path.parents[1] / NAME).read_text())
+    except FileNotFoundError:
+        raise NoModelError("its sweep is of an earlier version; rerun=all trains it again") from None
+    if contents["problem"]:
+        raise NoModelError(contents["problem"])
+    return contents
+
+
+def write_model(run: Run, folder: Path, recorded: Model | None = None) -> None:
+    """Write a run's network to a new folder as a model that MLflow loads.
+
+    Parameters
+    ----------
+    recorded : Model
+        What MLflow knows of it already.
+
+    Raises
+    ------
+    NoModelError
+        If there can be none.
+    """
+    contents = read_contents(run)
+    described = json.loads((run.path.parents[1] / "cell.json").read_text())
+    with tempfile.TemporaryDirectory() as temporary:
+        weights, model = Path(temporary) / "weights.npz", Path(temporary) / NAME
+        n_weights = sum(name.startswith("weight/") for name in run.arrays)
+        write_arrays(weights, {str(i): run.arrays[f"weight/{i}"] for i in range(n_weights)})
+        model.write_text(json.dumps(contents, indent=1))
+        with _silent():
+            mlflow.pyfunc.save_model(
+                str(folder),
+                python_model=serving.__file__,
+                artifacts={"model": str(model), "weights": str(weights)},
+                pip_requirements=_requirements(described["versions"]),
+                signature=_signature(contents),
+                metadata={"cell": contents["cell"], "seed": run.info.seed, "digest": described["digest"]},
+                mlflow_model=recorded or Model(),
+            )
+
+
+def _requirements(trained_with: dict[str, str]) -> list[str]:
+    kept = {name: trained_with[name] for name in ("tensorflow", "keras", "numpy")}
+    kept |= {name: version(name) for name in ("mlflow", "pandas")}
+    return [f"{name}=={number}" for name, number in sorted(kept.items())]
+
+
+def _signature(contents: dict[str, Any]) -> ModelSignature | None:
+    """Return the columns that a row must have; of any type, for MLflow would refuse whole numbers where it saw others.
+
+    What was trained on an array takes arrays of any kind of number: no signature says that.
+    """
+    inputs = contents["inputs"]
+    if inputs["names"] is None:
+        return None
+    return ModelSignature(Schema([ColSpec(AnyType(), name) for name in (*inputs["names"], *inputs["texts"])]))
+
+
+@contextmanager
+def _silent():
+    """Keep MLflow from advising against what is meant: no example of rows, no types of columns."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
+        yield

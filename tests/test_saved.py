@@ -1,0 +1,258 @@
+"""Saved models: what a network answers for new rows is what the sweep found it to predict."""
+
+import csv
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Done, Sweep, run
+from test_export import cell_of, house
+
+from lossbench.cell import PreparedCell, run_cell
+from lossbench.datasets.columns import as_text
+from lossbench.heads import HEADS, LEAST_VARIANCE, decide
+from lossbench.results import read_run
+from lossbench.saved import serving
+from lossbench.saved.contents import NAME, model_contents
+from lossbench.saved.packing import NoModelError, write_model
+
+ROWS, TRAIN = 120, 80
+TARGETS = ["price", "sold", "grade", "garden", "pool", "east", "west", "north"]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory) -> Path:
+    """A file with numbers, texts, gaps, a text that only later rows have, and a target of every kind."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(3, 2, (ROWS, 2)).round(3)
+    shares = rng.dirichlet([2, 2, 2], ROWS)
+    frame = pd.DataFrame({"area": x[:, 0], "rooms": rng.integers(1, 7, ROWS), "old": x[:, 1] > 3})
+    frame["town"] = rng.choice(["Aue", "Bern", "Chur"], ROWS)
+    frame["zone"] = rng.integers(1, 4, ROWS)
+    frame.loc[ROWS - 5 :, "town"] = "Davos"
+    frame["price"] = (1000 + 50 * x[:, 0] + rng.normal(0, 5, ROWS)).round(2)
+    frame["sold"] = np.where(x[:, 0] + x[:, 1] > 6, "yes", "no")
+    frame["grade"] = rng.integers(1, 4, ROWS)
+    frame["garden"], frame["pool"] = rng.integers(0, 2, ROWS), rng.integers(0, 2, ROWS)
+    frame["east"], frame["west"], frame["north"] = shares.T
+    frame.loc[[3, 70, 110], "area"] = np.nan
+    frame.loc[[5, 111], "town"] = None
+    path = tmp_path_factory.mktemp("table") / "table.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def trained(cell, folder: Path):
+    """Return a cell's run of seed 0 as it lies on disk."""
+    run_cell(cell, folder, [0], 1)
+    found = read_run(folder / "parts" / "seed=0.npz")
+    assert found.info.status == "finished", found.info.error
+    return found
+
+
+def model_of(found, folder: Path):
+    write_model(found, folder / "model")
+    return mlflow.pyfunc.load_model(str(folder / "model"))
+
+
+def of_table(table: Path, *options: str, leaves: tuple[str, ...] = ()):
+    others = [name for name in TARGETS if not any(name in option for option in options[:1])]
+    return cell_of(
+        *("dataset=csv", f"dataset.path={table}", "dataset.missing=impute", "dataset.categorical=[zone]"),
+        *(
+            f"dataset.leave_out=[{','.join(others)}]",
+            f"dataset.split.train={TRAIN}",
+            f"dataset.split.test={ROWS - TRAIN}",
+        ),
+        *("dataset.split.seed=null", "epochs=1", "trainer=fit", "model.hidden_units=[6]", *options),
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("dataset.target=price",),
+        ("dataset.target=price", "loss=gaussian_nll"),
+        ("dataset.target=price", "loss=poisson", "dataset.standardize.y=none", "dataset.standardize.x=minmax"),
+        ("dataset.target=sold",),
+        ("dataset.target=sold", "loss=hinge", "dataset.standardize.x=robust"),
+        ("dataset.target=sold", "loss=mse", "head=linear"),
+        ("dataset.target=sold", "loss=cce", "head=softmax", "dataset.standardize.x=none"),
+        ("dataset.target=grade",),
+        ("dataset.target=grade", "loss=categorical_hinge"),
+        ("dataset.target=[garden,pool]",),
+        ("dataset.target=[east,west,north]",),
+    ],
+    ids=lambda options: " ".join(option.partition(".")[2] or option for option in options),
+)
+def test_a_model_answers_for_a_file_what_its_run_predicted(table, tmp_path, options):
+    cell = of_table(table, *options)
+    found = trained(cell, tmp_path)
+    rows = pd.read_csv(table).iloc[TRAIN:]
+    # In another order and with columns that it does not know, as files of users are.
+    answer = model_of(found, tmp_path).predict(rows[rows.columns[::-1]])
+    assert answer.index.equals(rows.index)
+    raw = np.asarray(found.arrays["raw/test"], np.float64)
+    prediction, dataset = HEADS[cell.head].activate(raw), PreparedCell(cell).dataset
+    names = cell.settings["dataset"]["target"]
+    if cell.task in ("regression", "shares"):
+        expected = dataset.in_unit(prediction[:, : len(names)])
+        np.testing.assert_allclose(answer[names], expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+    elif cell.task == "multilabel":
+        assert (answer[names] == decide(raw, cell.head, cell.pair.encoding, cell.task)).all(axis=None)
+    else:
+        labels = np.array(cell.settings["dataset"]["file"]["labels"])
+        decided = decide(raw, cell.head, cell.pair.encoding, cell.task).astype(int)
+        assert list(answer[names[0]].astype(str)) == list(labels[decided])
+    probable = [name for name in answer if name.startswith("probability of ")]
+    assert bool(probable) == (cell.pair.probability and cell.task != "shares")
+    if probable:
+        own = answer[probable].to_numpy()[:, -prediction.shape[1] :]
+        np.testing.assert_allclose(own, prediction, rtol=1e-5, atol=1e-6)
+    if cell.head == "gaussian":
+        variance = prediction[:, 1:]
+        assert (variance > LEAST_VARIANCE).all()
+        expected = np.sqrt(variance) * dataset.target_scaling.scale
+        np.testing.assert_allclose(answer[["standard deviation of price"]], expected, rtol=1e-5)
+
+
+def test_a_model_of_an_array_answers_in_the_targets_own_unit(tmp_path):
+    from sklearn.datasets import make_regression
+
+    cell = cell_of("dataset=regression", "dataset.standardize.metrics=scaled", "epochs=30")
+    found = trained(cell, tmp_path)
+    settings = cell.settings["dataset"]
+    names = ("n_samples", "n_features", "n_informative", "n_targets", "noise", "random_state")
+    x, y = make_regression(**{name: settings[name] for name in names})
+    answer = model_of(found, tmp_path).predict(x)
+    assert list(answer) == ["y"]
+    assert np.std(answer["y"] - y) < 0.2 * np.std(y)
+    with pytest.raises(ValueError, match="takes rows of 20 numbers; got shape"):
+        serving.features(json.loads((tmp_path / NAME).read_text())["inputs"], x[:, :3])
+
+
+def test_what_is_wrong_with_rows_is_said_at_once(table, tmp_path):
+    cell = of_table(table, "dataset.target=price", "dataset.missing=drop", "dataset.split.test=30")
+    model = model_of(trained(cell, tmp_path), tmp_path)
+    good = {"area": [1.0], "rooms": [2], "old": [True], "town": ["Bern"], "zone": [1]}
+    assert len(model.predict(pd.DataFrame(good))) == 1
+    assert len(model.predict(pd.DataFrame(good).iloc[:0])) == 0
+    with pytest.raises(
+        ValueError, match=r"'area' needs a value.*row 0 has none.*'rooms' takes finite numbers; got 'b'"
+    ):
+        model.predict(pd.DataFrame({**good, "area": [None], "rooms": ["b"]}))
+    with pytest.raises(mlflow.MlflowException, match=r"missing inputs .'rooms'"):
+        model.predict(pd.DataFrame({k: v for k, v in good.items() if k != "rooms"}))
+
+
+def test_a_name_is_read_alike_in_training_and_later():
+    for value in ("a", 1, 1.0, 1.5, True, np.int64(3), np.float32(2), np.bool_(True)):
+        assert as_text(value) == serving.as_text(value)
+    assert [as_text(value) for value in (2.0, 2, "2", True)] == ["2", "2", "2", "True"]
+
+
+def test_a_network_that_needs_the_users_code_is_no_model(tmp_path):
+    cell = cell_of("dataset=circles")
+    prepared = PreparedCell(cell)
+    network = prepared.structure.network
+    for own in (network.replace("keras.layers", "gates"), network.replace('"Dense"', '"Lambda"')):
+        assert model_contents(cell, prepared.dataset, own)["problem"].startswith(
+            "it has a layer that is not Keras's own"
+        )
+    assert model_contents(cell, prepared.dataset, "")["problem"] == "it has a layer that Keras cannot write down"
+    found = trained(cell, tmp_path)
+    (tmp_path / NAME).unlink()
+    with pytest.raises(NoModelError, match="of an earlier version"):
+        write_model(found, tmp_path / "model")
+
+
+# ---- In MLflow.
+
+USE = """
+import os, sys
+sys.modules["lossbench"] = None
+import mlflow, pandas
+mlflow.set_tracking_uri(sys.argv[1])
+rows = pandas.read_csv("house.csv").iloc[160:]
+answer = mlflow.pyfunc.load_model(sys.argv[2]).predict(rows)
+print(float(((answer.price - rows.price) ** 2).mean() ** 0.5))
+"""
+
+
+def kept(home: Path) -> list[tuple[str, str, str]]:
+    """Return the id, the run and the stage of each model in the store."""
+    with sqlite3.connect(home / "mlruns" / "mlflow.db") as db:
+        return db.execute("SELECT model_id, source_run_id, lifecycle_stage FROM logged_models").fetchall()
+
+
+def sweep_of_houses(home: Path, *more: str) -> Done:
+    house(home / "house.csv")
+    options = ["dataset=csv", "dataset.path=house.csv", "dataset.target=price", "dataset.missing=impute", "name=house"]
+    options += [
+        "dataset.split.train=160",
+        "dataset.split.test=80",
+        "dataset.split.seed=null",
+        "loss=mse,mae",
+        "seeds=3",
+    ]
+    done = run(home, "-m", *options, "epochs=30", *more)
+    assert done.status == 0, done.err
+    return done
+
+
+def test_the_best_model_is_in_mlflow_and_answers_without_this_package_or_pickle(tmp_path):
+    sweep_of_houses(tmp_path)
+    ((model, source, _),) = kept(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", USE, f"sqlite:///{tmp_path}/mlruns/mlflow.db", f"models:/{model}"],
+        cwd=tmp_path,
+        env={**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    with sqlite3.connect(tmp_path / "mlruns" / "mlflow.db") as db:
+        tags = dict(db.execute("SELECT key, value FROM tags WHERE run_uuid = ?", (source,)).fetchall())
+    with open(tmp_path / "multirun" / "house" / "results.csv") as file:
+        rows = {(row["cell"], row["seed"]): float(row["test/rmse"]) for row in csv.DictReader(file)}
+    assert float(done.stdout) == pytest.approx(rows[tags["cell"], tags["seed"]], rel=1e-5)
+
+
+@pytest.mark.slow
+def test_a_model_is_kept_once_and_stays_deleted(tmp_path):
+    sweep_of_houses(tmp_path)
+    first = kept(tmp_path)
+    sweep_of_houses(tmp_path, "tracking.models=all")
+    assert len(kept(tmp_path)) == 2
+    assert set(first) < set(kept(tmp_path))
+    with sqlite3.connect(tmp_path / "mlruns" / "mlflow.db") as db:
+        db.execute("UPDATE logged_models SET lifecycle_stage = 'deleted'")
+    deleted = kept(tmp_path)
+    sweep_of_houses(tmp_path)
+    assert kept(tmp_path) == deleted
+
+
+def test_an_exported_model_is_a_folder_that_is_replaced(smoke: Sweep, tmp_path):
+    def export(*arguments):
+        return run(tmp_path, "model", "smoke", *arguments, command="lossbench-export", LOSSBENCH_HOME=str(smoke.home))
+
+    done = export("circles/hinge/tanh")
+    assert done.status == 0, done.err
+    (folder,) = tmp_path.iterdir()
+    assert (folder / "MLmodel").exists()
+    assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
+    assert export("circles/hinge/tanh").status == 0
+    assert list(tmp_path.iterdir()) == [folder]
+    (folder / "MLmodel").unlink()
+    refused = export("circles/hinge/tanh")
+    assert refused.status == 2
+    assert "is there and is no model" in refused.err
