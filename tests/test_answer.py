@@ -20,7 +20,11 @@ def cell(
     loss: str, *, dataset: str = "circles", head: str = "sigmoid", swept: dict | None = None, outside=False
 ) -> Cell:
     unscaled = {"x": "none", "y": "none", "fitted_on": "train", "metrics": "original"}
-    settings = {"dataset": {"name": dataset, "standardize": unscaled}, "head": {"name": head}, "loss": {"name": loss}}
+    settings = {
+        "dataset": {"name": dataset, "standardize": unscaled},
+        "head": {"name": head, "encoding": "auto"},
+        "loss": {"name": loss},
+    }
     name = "/".join([dataset, loss, head, *(f"{key}={value}" for key, value in (swept or {}).items())])
     return Cell(name, f"key of {name}", settings, swept or {}, [], outside)
 

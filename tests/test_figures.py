@@ -13,6 +13,8 @@ from lossbench.factcheck import CHECKS, Evidence, check_claims, roughness
 from lossbench.plan import Plan
 from lossbench.report import ink
 from lossbench.report.content import Content
+from lossbench.report.figures.confusions import confusions
+from lossbench.report.figures.frame import Frame
 from lossbench.report.overall import overall_figures, rankings
 from lossbench.results import CellResults, write_arrays
 from lossbench.samples import main_table, tables
@@ -100,6 +102,23 @@ def test_the_learning_rates_tried_are_drawn_from_the_studys_files(home):
     (figure,) = (f for f in content.figures if f.name == "circles-learning-rates")
     assert figure.panels[0].description == "Learning rates tried for hinge: the best learning rate is 0.1 with 0.900."
     assert not any("All losses were trained with the same learning rate" in text for text in content.limits)
+
+
+# ---- Classes taken for others.
+
+
+def test_confusions_are_of_working_runs_and_say_the_worst(home):
+    results = cell_results(cell("binary_crossentropy"), [0.75, 0.5, 0.75], stuck=[1])
+    # Of four samples of class 1 one is missed by one run; the stuck run, which misses all, does not count.
+    for run, raw in zip(results.runs, ([1, 1, 1, -1], [-1] * 4, [1, 1, 1, 1]), strict=True):
+        run.__dict__["arrays"] = {"raw/test": np.array([[-1], [-1], *([z] for z in raw)], np.float32)}
+    arrays = {"y/test": np.array([0, 0, 1, 1, 1, 1], np.int32)}
+    figure = confusions(Frame(main_table(sweep(results), [results]), arrays, {}, {}, np.nan))
+    assert figure.columns == ["cell", "true", "decided_0", "decided_1"]
+    assert [row[1:] for row in figure.rows] == [["0", 1.0, 0.0], ["1", 0.125, 0.875]]
+    assert "most often 1 is taken for 0, in 12.5 % of its samples" in figure.panels[0].description
+    many = arrays | {"y/train": np.arange(13, dtype=np.int32)}
+    assert confusions(Frame(main_table(sweep(results), [results]), many, {}, {}, np.nan)) is None
 
 
 # ---- Drawings.

@@ -23,7 +23,7 @@ from lossbench.plan import Cell, Plan
 from lossbench.report.figures.all import all_figures
 from lossbench.report.figures.frame import Figure, Frame
 from lossbench.report.ink import MARKERS, Mark, mark
-from lossbench.report.measures import Confusion, confusion, diagnosis, mean_text, metrics_of, published
+from lossbench.report.measures import diagnosis, mean_text, metrics_of, published
 from lossbench.report.overall import Ranking, overall_figures, rankings
 from lossbench.report.wording import LEARNING_RATE, limits
 from lossbench.results import FAILED, CellResults
@@ -85,7 +85,6 @@ class Section:
     about: str
     metrics: list[str]
     other: list[tuple[Row, list[str]]]
-    confusions: list[Confusion]
     figures: list[Figure]
 
     @property
@@ -173,9 +172,6 @@ class Content:
             other=[
                 (row, [mean_text(r, f"test/{m}") for m in metrics]) for row, r in zip(rows, table.results, strict=True)
             ],
-            confusions=[
-                c for row, r in zip(rows, table.results, strict=True) if (c := confusion(row.label, r, arrays))
-            ],
             figures=all_figures(drawn),
         )
 
@@ -240,16 +236,8 @@ class Content:
 
     @property
     def numbers(self) -> dict[str, tuple[list[str], list[list[Any]]]]:
-        """What all figures and confusions are made of: the name of each table, its columns and its rows."""
-        tables = {figure.name: (figure.columns, figure.rows) for figure in self.figures}
-        for section in self.sections:
-            if section.confusions:
-                rows: list[list[Any]] = [
-                    [one.label, true, *shares] for one in section.confusions for true, shares in enumerate(one.shares)
-                ]
-                classes = [f"decided_{k}" for k in range(len(section.confusions[0].shares))]
-                tables[f"{section.slug}-confusion"] = (["loss", "true", *classes], rows)
-        return tables
+        """What all figures are made of: the name of each table, its columns and its rows."""
+        return {figure.name: (figure.columns, figure.rows) for figure in self.figures}
 
     @cached_property
     def published(self) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
-"""Numbers of single cells: means, confusions, what their curves say, and what others published for them."""
+"""Numbers of single cells: means, what their curves say, and what others published for them."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,20 +8,11 @@ import numpy as np
 from lossbench.answer import number
 from lossbench.comparison import mean_interval
 from lossbench.comparison.diagnosis import Diagnosis, diagnose
-from lossbench.heads import decide
 from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.plan import Plan
 from lossbench.plots import curve_matrix
 from lossbench.results import DIVERGED, FINISHED, CellResults
 from lossbench.samples import Table
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """How a cell's runs decide, by true class: shares of each row, the mean over runs."""
-
-    label: str
-    shares: list[list[float]]
 
 
 def metrics_of(table: Table) -> list[str]:
@@ -50,23 +40,6 @@ def diagnosis(results: CellResults) -> Diagnosis:
     share = mean / naive if lower else (1 - mean) / (1 - naive) if naive < 1 else math.nan
     n = max(1, len(results.runs))
     return diagnose(epochs, train, test, share_diverged=results.count(DIVERGED) / n, error_share=share)
-
-
-def confusion(label: str, results: CellResults, arrays: dict[str, np.ndarray]) -> Confusion | None:
-    """Return the mean confusion of a cell's working runs; classes only."""
-    if results.cell.task not in ("binary", "multiclass") or "y/test" not in arrays:
-        return None
-    y, pair = arrays["y/test"], results.cell.pair
-    n_classes = int(max(values.max() for name, values in arrays.items() if name.startswith("y/"))) + 1
-    runs = [r for r in results.runs if r.info.status == FINISHED and not r.info.stuck and "raw/test" in r.arrays]
-    if not runs or n_classes > 12:
-        return None
-    counts = np.zeros((n_classes, n_classes))
-    for run in runs:
-        decided = decide(run.arrays["raw/test"], pair.head, pair.encoding, pair.task).astype(int)
-        np.add.at(counts, (y, decided), 1)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return Confusion(label, shares.tolist())
 
 
 def published(plan: Plan, results: list[CellResults]) -> list[dict[str, Any]]:

@@ -1,0 +1,94 @@
+"""Which classes are taken for which."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from lossbench.heads import decide
+from lossbench.metrics.classes import confusion_matrix
+from lossbench.report import ink
+from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
+from lossbench.results import CellResults
+
+# More classes than this are too many to read, and up to so many there is room for a decimal.
+MOST_CLASSES, FEW_CLASSES = 12, 4
+# Of a share of 1; letters stay readable on it.
+DARKEST = 0.5
+LONGEST_NAME = 9
+
+
+def confusions(frame: Frame) -> Figure | None:
+    """Draw of each true class the shares that are decided for each class."""
+    if frame.table.results[0].cell.task not in ("binary", "multiclass") or "y/test" not in frame.arrays:
+        return None
+    if frame.n_classes > MOST_CLASSES:
+        return None
+    names = _class_names(frame)
+    figure = Figure(
+        f"{frame.slug}-confusion",
+        "Confusion",
+        "Of each true class (row), the share that is decided for each class, in percent; mean over the working runs, "
+        "test split.",
+        ["cell", "true", *(f"decided_{name}" for name in names)],
+    )
+    for result, mark, _ in frame.marks():
+        shares = _shares(frame, result)
+        if shares is None or len(figure.panels) == MOST_PANELS:
+            continue
+        figure.rows += [[result.cell.name, name, *np.round(row, 6)] for name, row in zip(names, shares, strict=True)]
+        figure.panels.append(_panel(frame, figure, result, mark, names, shares))
+    return figure if figure.panels else None
+
+
+def _class_names(frame: Frame) -> list[str]:
+    file = frame.table.results[0].cell.settings["dataset"].get("file")
+    return file["labels"] if file else [str(k) for k in range(frame.n_classes)]
+
+
+def _shares(frame: Frame, result: CellResults) -> np.ndarray | None:
+    """Return the rows of the mean confusion of a cell's working runs, each summing to 1; None without such runs."""
+    pair, runs = result.cell.pair, [run for run in frame.working(result).runs if "raw/test" in run.arrays]
+    if not runs:
+        return None
+    n_classes = len(_class_names(frame))
+    counts = np.zeros((n_classes, n_classes))
+    for run in runs:
+        decided = decide(run.arrays["raw/test"], pair.head, pair.encoding, pair.task).astype(int)
+        counts += confusion_matrix(frame.arrays["y/test"], decided, n_classes)
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+def _panel(
+    frame: Frame, figure: Figure, result: CellResults, mark: ink.Mark, names: list[str], shares: np.ndarray
+) -> Panel:
+    n_classes = len(names)
+    side = 2.4 if n_classes <= FEW_CLASSES else 3.4
+    short = [name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…" for name in names]
+    left = 0.5 + 0.075 * max(map(len, short))
+    # Wide enough for the names of losses above it.
+    drawn, axes = ink.panel(max(side, 3.2) + left - 0.5, side, left=left)
+    for i, j in np.ndindex(shares.shape):
+        axes.add_patch(Rectangle((j, i), 1, 1, facecolor=mark.colour, alpha=DARKEST * shares[i, j], linewidth=0))
+        text = f"{100 * shares[i, j]:.{1 if n_classes <= FEW_CLASSES else 0}f}"
+        axes.text(j + 0.5, i + 0.5, text, ha="center", va="center", color=ink.INK)
+    ink.finish(axes, frame.label(result), "decided", "true")
+    axes.grid(False)
+    _name_classes(axes, short)
+    off = shares - np.diag(shares.diagonal())
+    true, decided = np.unravel_index(off.argmax(), off.shape)
+    description = (
+        f"Confusion of {frame.label(result)} on {frame.table.data}; most often {names[int(true)]} is taken for "
+        f"{names[int(decided)]}, in {100 * off.max():.1f} % of its samples."
+    )
+    name = f"{figure.name}-{slug(frame.label(result))}"
+    return Panel(name, description, ink.to_svg(drawn, name))
+
+
+def _name_classes(axes: Axes, names: list[str]) -> None:
+    places = np.arange(len(names)) + 0.5
+    axes.set_xlim(0, len(names))
+    axes.set_ylim(len(names), 0)
+    # Long names stand at the side only: below they would run into each other.
+    below = names if max(map(len, names)) <= 2 or len(names) <= FEW_CLASSES else [name[:2] for name in names]
+    axes.set_xticks(places, below)
+    axes.set_yticks(places, names)
