@@ -11,6 +11,7 @@ from lossbench.config import GROUPS
 from lossbench.errors import MissingEnvironmentError, UsageError
 from lossbench.heads import HEADS
 from lossbench.losses.table import LOSSES
+from lossbench.plan import changes
 from lossbench.planning import make_plan
 from lossbench.seeds import parse_seeds
 from lossbench.validation import CORRUPTED_TASKS
@@ -345,3 +346,9 @@ def test_settings_of_the_report_make_no_other_sweep():
     said = message("experiment=smoke", "report.baseline=huber", "report.margin=-1")
     assert "report.baseline must be a loss of the sweep; got huber." in said
     assert "report.margin must be at least 0; got -1." in said
+
+
+def test_what_two_cells_differ_in_is_all_that_makes_their_numbers():
+    settings = [plan("dataset=circles", *more).cells[0].settings for more in ([], ["schedule=cosine", "seeds=3"])]
+    assert changes(*settings) == ["schedule.name constant -> cosine", "schedule.final None -> 0.0"]
+    assert changes(settings[0], settings[0]) == []

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lossbench.config import home, report_defaults
+from lossbench.config import home, key_settings, report_defaults
 from lossbench.datasets.table import described, n_outputs
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.table import Pair
@@ -156,3 +156,18 @@ def read_plan(folder: Path) -> Plan:
     content["skipped"] = [tuple(entry) for entry in content["skipped"]]
     content["report"] = content.get("report") or report_defaults()
     return Plan(**content)
+
+
+def changes(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    """Return what differs between two cells' settings, of what makes their numbers: ``key old -> new``."""
+    made = _flat(key_settings(first)) | _flat(key_settings(second))
+    # What does nothing is not among these, but it is what something else is changed from.
+    old, new = _flat(first), _flat(second)
+    return [f"{key} {old.get(key)} -> {new.get(key)}" for key in made if old.get(key) != new.get(key)]
+
+
+def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(settings, dict):
+        return {prefix: settings}
+    children = [_flat(value, f"{prefix}.{key}" if prefix else key) for key, value in settings.items()]
+    return {key: value for child in children for key, value in child.items()}

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lossbench.config import key_settings
 from lossbench.datasets.table import DATASETS
 from lossbench.errors import MissingEnvironmentError, Problem
 from lossbench.launch import launch
-from lossbench.plan import Plan
+from lossbench.plan import Plan, changes
 from lossbench.results import (
     FAILED,
     CellResults,
@@ -225,17 +224,7 @@ def _other_runs(plan: Plan) -> list[str]:
 
 def _changes(plan: Plan, other: dict[str, Any]) -> list[str]:
     same_name = [cell for cell in plan.cells if cell.name == other["name"]]
-    if not same_name:
-        return []
-    old, new = _flat(key_settings(other["settings"])), _flat(key_settings(same_name[0].settings))
-    return [f"{key} {old.get(key)} -> {new.get(key)}" for key in (old | new) if old.get(key) != new.get(key)]
-
-
-def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(settings, dict):
-        return {prefix: settings}
-    children = [_flat(value, f"{prefix}.{key}" if prefix else key) for key, value in settings.items()]
-    return {key: value for child in children for key, value in child.items()}
+    return changes(other["settings"], same_name[0].settings) if same_name else []
 
 
 def _open_seeds(plan: Plan, runs: dict[int, Run]) -> list[int]:

@@ -11,7 +11,7 @@ from lossbench.answer import number
 from lossbench.comparison import Comparison, Sample, compare_pairs, mean_interval
 from lossbench.errors import Problem, UsageError
 from lossbench.metrics.table import MAIN_METRICS, lower_is_better
-from lossbench.plan import Plan
+from lossbench.plan import Plan, changes
 from lossbench.report.page import p_value
 from lossbench.report.wording import difference_text
 from lossbench.results import CellResults, read_results
@@ -63,18 +63,6 @@ def _compared(plan: Plan, pairs: list[tuple[CellResults, CellResults]], seeds: l
         Shared(a.cell.name, a.cell.data, metric, *both, comparison, changes(a.cell.settings, b.cell.settings))
         for (a, b), both, comparison in zip(pairs, samples, comparisons, strict=True)
     ]
-
-
-def changes(first: dict, second: dict, prefix: str = "") -> list[str]:
-    """Return what differs between the settings of two cells, as ``key old -> new``."""
-    found = []
-    for key in dict.fromkeys([*first, *second]):
-        old, new, name = first.get(key), second.get(key), f"{prefix}{key}"
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += changes(old, new, f"{name}.")
-        elif old != new and name.split(".")[0] in ("dataset", "model", "optimizer", "loss", "epochs", "batch_size"):
-            found.append(f"{name} {old} -> {new}")
-    return found
 
 
 def against_lines(first: Plan, second: Plan, cells: list[Shared]) -> list[str]:
