@@ -112,9 +112,10 @@ class Tracker(Experiment):
     def _log_run(self, run_id: str, cell: Cell, run: Result) -> None:
         moment = milliseconds(run.info.ended)
         metrics = [
-            Metric(name, float(value), moment, int(epoch))
+            Metric(name, value, moment, epoch)
             for name, curve in run.curves.items()
-            for epoch, value in zip(run.arrays["epochs"], curve, strict=True)
+            # Backwards: the store then need not note for each point that it is the latest.
+            for epoch, value in zip(run.arrays["epochs"][::-1].tolist(), curve[::-1].tolist(), strict=True)
         ]
         metrics += [Metric(f"final/{name}", value, moment, 0) for name, value in run.info.scores.items()]
         metrics += [Metric(f"naive/{name}", value, moment, 0) for name, value in run.info.naive.items()]
