@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lossbench.arguments import read_overrides
-from lossbench.cell import PreparedCell
 from lossbench.models import initial_weights
 from lossbench.planning import make_plan
+from lossbench.prepared import PreparedCell
 from lossbench.seeds import batch_orders
 from lossbench.trainer.compiled import program_for
 

@@ -11,7 +11,7 @@ from lossbench.config import report_defaults
 from lossbench.plan import Cell, Plan
 from lossbench.results import DIVERGED, FINISHED, CellResults, Run, RunInfo
 from lossbench.samples import main_table
-from lossbench.terminal import summary_lines
+from lossbench.summary import summary_lines
 
 NOISE = np.random.default_rng(5).normal(0, 0.01, size=30)
 

@@ -18,7 +18,7 @@ from lossbench.comparison.diagnosis import diagnose
 from lossbench.comparison.paired import detectable_difference, failures_p, holm, seeds_needed, sign_flip_p
 from lossbench.comparison.ranks import rank_losses
 from lossbench.comparison.swept import crossings
-from lossbench.terminal import mean_and_interval
+from lossbench.text_table import mean_and_interval
 
 
 @pytest.mark.parametrize("n", [2, 5, 30])

@@ -9,9 +9,10 @@ from conftest import run
 from test_arguments import message, plan
 from test_trainer import assert_close, bits
 
-from lossbench.cell import PreparedCell, _is_stuck
 from lossbench.corruption import corrupted, kept_rows
 from lossbench.datasets.loading import Part
+from lossbench.judge import _is_stuck
+from lossbench.prepared import PreparedCell
 from lossbench.results import read_run
 from lossbench.trainer import train_compiled, train_with_fit
 

@@ -55,11 +55,24 @@ MODEL = (
 EDGES = (
     *("results", "samples", "answer", "advice", "factcheck", "studies", "plots", "report", "experiment", "tracking"),
     *("study_tracking", "model_tracking", "saved.packing", "saved.serving", "terminal"),
+    *("summary", "text_table", "published", "aggregates", "experiment_note"),
 )
 # Everything that a command does before it is known that something must be trained.
 LIGHT = (
     *PURE,
-    *("samples", "answer", "provenance", "arguments", "compose", "planning", "presets", "studies", "sweep", "watch"),
+    *(
+        "samples",
+        "answer",
+        "provenance",
+        "arguments",
+        "compose",
+        "drafts",
+        "planning",
+        "presets",
+        "studies",
+        "sweep",
+        "watch",
+    ),
     *("sync", "ui", "listing", "export", "cli", "launch", "factcheck", "report"),
 )
 
@@ -120,7 +133,13 @@ def test_layers(names, forbidden):
 @pytest.mark.parametrize(
     ("library", "allowed"),
     [
-        ("mlflow", {"experiment", "tracking", "study_tracking", "model_tracking", "saved.packing", "saved.serving"}),
+        (
+            "mlflow",
+            {
+                *("experiment", "experiment_note", "aggregates", "tracking", "study_tracking", "model_tracking"),
+                *("saved.packing", "saved.serving"),
+            },
+        ),
         ("optuna", {"tune"}),
     ],
 )

@@ -15,9 +15,10 @@ import pytest
 from conftest import Done, Sweep, run
 from test_export import cell_of, house
 
-from lossbench.cell import PreparedCell, run_cell
+from lossbench.cell import run_cell
 from lossbench.datasets.columns import as_text
 from lossbench.heads import HEADS, LEAST_VARIANCE, decide
+from lossbench.prepared import PreparedCell
 from lossbench.results import read_run
 from lossbench.saved import serving
 from lossbench.saved.contents import NAME, model_contents

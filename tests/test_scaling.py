@@ -6,12 +6,13 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error
 from test_datasets import settings_of
 
 from lossbench.arguments import read_overrides
-from lossbench.cell import PreparedCell, run_cell
+from lossbench.cell import run_cell
 from lossbench.datasets.loading import load
 from lossbench.datasets.table import DATASETS, SCALINGS, scaled_target_range
 from lossbench.heads import HEADS
 from lossbench.naive import ceiling_scores
 from lossbench.planning import make_plan
+from lossbench.prepared import PreparedCell
 from lossbench.results import read_run
 
 
@@ -109,7 +110,7 @@ def test_the_ceiling_is_in_the_targets_own_unit():
 
 
 def test_what_is_not_as_it_should_be_is_said_below_the_table():
-    from lossbench.terminal import _scaling_lines
+    from lossbench.summary import _scaling_lines
 
     regression = settings_of("regression")["standardize"]
     assert _scaling_lines(regression) == [

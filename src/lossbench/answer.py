@@ -71,7 +71,7 @@ def answer(table: Table) -> str:
     if len(table.seeds) < LEAST_SEEDS:
         most = max((c.seeds_needed or 0 for c in table.comparisons if c), default=0) or LEAST_SEEDS
         return (
-            f"On {table.data} {name_in(table, table.best)} has the best mean; {_count(n, 'seed')} are too few for a "
+            f"On {table.data} {name_in(table, table.best)} has the best mean; {counted(n, 'seed')} are too few for a "
             f"verdict ({most} would do)."
             if n != 1
             else f"On {table.data} {name_in(table, table.best)} is best with the one seed; that is no verdict."
@@ -103,7 +103,7 @@ def _others(table: Table) -> str:
     inside = [i for i, result in enumerate(table.results) if not result.cell.outside_domain]
     others = [i for i in inside if i not in table.group]
     named = [_behind(table, i) for i in others[:MOST_NAMED]]
-    more = f" and {_count(len(others) - MOST_NAMED, 'other')} still further behind" if len(others) > MOST_NAMED else ""
+    more = f" and {counted(len(others) - MOST_NAMED, 'other')} still further behind" if len(others) > MOST_NAMED else ""
     return ("; " + ", ".join(named) + more) if named else ""
 
 
@@ -121,7 +121,7 @@ def _behind(table: Table, place: int) -> str:
     text = f"{name_in(table, place)} is {size(table.metric, found.mean)} worse{unit}"
     if sign * found.mean <= 0:
         return f"{name_in(table, place)} fails more often ({failing} of {n_runs} runs)"
-    return f"{text} ({_count(found.n, 'seed')}, {ends(table.metric, low, high)})"
+    return f"{text} ({counted(found.n, 'seed')}, {ends(table.metric, low, high)})"
 
 
 def difference_to_best(table: Table, place: int) -> Interval:
@@ -137,8 +137,9 @@ def name_in(table: Table, place: int) -> str:
     return f"{cell.label} ({cell.head})" if len(same) > 1 else cell.label
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" + ("" if n == 1 else "s")
+def counted(n: int, noun: str) -> str:
+    """Return ``1 study``, ``3 studies``, ``30 seeds``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun[:-1]}ies" if noun.endswith("y") else f"{n} {noun}s"
 
 
 def what_went_wrong(results: CellResults, name: str = "") -> list[str]:

@@ -391,6 +391,11 @@ def home() -> Path:
     return Path(os.environ.get("LOSSBENCH_HOME") or ".").absolute()
 
 
+def shown(path: Path) -> str:
+    """Return a path as it is said: relative to the working directory where it lies in it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def default_store() -> str:
     """Return the address of this working directory's MLflow store."""
     return f"sqlite:///{home() / 'mlruns' / 'mlflow.db'}"

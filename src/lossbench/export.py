@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from lossbench.config import home
+from lossbench.config import home, shown
 from lossbench.errors import Problem, UsageError, unknown
 from lossbench.metrics.table import MAIN_METRICS
 from lossbench.plan import Plan, read_plan
@@ -48,7 +48,7 @@ def _export_tuned(plan: Plan) -> int:
         if cell.is_tuned and (cell.key not in found or not found[cell.key].parameters):
             reason = found[cell.key].problem if cell.key in found else "its study has not ended"
             print(f"left out: {cell.name}: {reason}")
-    print(f"written: {_shown(path)}\nuse it: lossbench -m dataset=… loss=… tuned={plan.name}")
+    print(f"written: {shown(path)}\nuse it: lossbench -m dataset=… loss=… tuned={plan.name}")
     return 0
 
 
@@ -59,7 +59,7 @@ def _export_keras(plan: Plan, results: CellResults, run: Run) -> int:
     text = keras_script(results.cell, results.tuned, run.info.seed, run.info.scores[f"test/{metric}"])
     path = Path(f"{results.cell.folder}.py").absolute()
     write_text(path, text)
-    print(f"written: {_shown(path)}, {_named(results, run)}")
+    print(f"written: {shown(path)}, {_named(results, run)}")
     return 0
 
 
@@ -68,7 +68,7 @@ def _export_model(plan: Plan, results: CellResults, run: Run) -> int:
 
     path = Path(f"{results.cell.folder}-model").absolute()
     if path.exists() and not (path / "MLmodel").exists():
-        raise UsageError(Problem(f"{_shown(path)} is there and is no model.", "move it away."))
+        raise UsageError(Problem(f"{shown(path)} is there and is no model.", "move it away."))
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
             write_model(run, Path(temporary) / "model")
@@ -77,8 +77,8 @@ def _export_model(plan: Plan, results: CellResults, run: Run) -> int:
             (Path(temporary) / "model").rename(path)
     except NoModelError as error:
         raise UsageError(Problem(f"no model can be written of {results.cell.name}: {error}.")) from None
-    print(f"written: {_shown(path)}, {_named(results, run)}")
-    print(f"use it in Python: mlflow.pyfunc.load_model({str(_shown(path))!r}).predict(rows)")
+    print(f"written: {shown(path)}, {_named(results, run)}")
+    print(f"use it in Python: mlflow.pyfunc.load_model({shown(path)!r}).predict(rows)")
     return 0
 
 
@@ -122,7 +122,3 @@ def _named(results: CellResults, run: Run) -> str:
     metric = MAIN_METRICS[results.cell.task]
     score = run.info.scores[f"test/{metric}"]
     return f"{results.cell.name} with seed {run.info.seed}: test {metric} {score:.4f}"
-
-
-def _shown(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -10,14 +10,14 @@ from omegaconf import OmegaConf
 from lossbench.arguments import choices_of, group_folders
 from lossbench.config import GROUPS, conf_folder, schema
 from lossbench.datasets.table import DATASETS, DatasetInfo
+from lossbench.drafts import why_left_out
 from lossbench.errors import UsageError, unknown
 from lossbench.heads import HEADS, TASKS
 from lossbench.losses.row import Loss
 from lossbench.losses.table import ALIASES, LOSSES, fitting_heads
 from lossbench.metrics.table import MAIN_METRICS, METRICS
-from lossbench.planning import why_left_out
 from lossbench.presets import read_preset
-from lossbench.terminal import WIDTH, table
+from lossbench.text_table import WIDTH, table
 
 # What can be listed: the groups that are chosen from, and what is measured.
 LISTED = (*GROUPS, "metric")

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lossbench.answer import counted
+from lossbench.config import shown
 from lossbench.datasets.table import DATASETS
 from lossbench.errors import MissingEnvironmentError, Problem
 from lossbench.launch import launch
@@ -29,7 +31,8 @@ from lossbench.results import (
 )
 from lossbench.studies import open_studies, read_outcome, read_trials
 from lossbench.sync import TrackingProcess, is_tracked
-from lossbench.terminal import WIDTH, Terminal
+from lossbench.terminal import Terminal
+from lossbench.text_table import WIDTH
 from lossbench.watch import Watcher
 
 # How many reasons for leaving cells out are shown before a sweep runs.
@@ -140,17 +143,15 @@ def _conclude(plan: Plan, results: list[CellResults], terminal: Terminal, path: 
     missing = plan.n_runs - sum(len(result.runs) for result in results)
     failed = sum(result.count(FAILED) for result in results)
     if missing:
-        terminal.line(
-            f"{missing} runs are missing (see the logs in {_shown(plan.folder)}); the same command runs them."
-        )
+        terminal.line(f"{missing} runs are missing (see the logs in {shown(plan.folder)}); the same command runs them.")
     if failed:
         terminal.line(f"{failed} runs failed; add rerun=failed to run them again.")
     if untracked:
         terminal.line(f"MLflow could not be written: {untracked}")
         terminal.line("  hint: nothing is lost; make sync (or lossbench-sync) sends it.")
-    terminal.line(f"results: {_shown(path)}")
+    terminal.line(f"results: {shown(path)}")
     if (plan.folder / "report.html").exists():
-        terminal.line(f"report: {_shown(plan.folder / 'report.html')}")
+        terminal.line(f"report: {shown(plan.folder / 'report.html')}")
     terminal.line("browse them in MLflow: make ui (or lossbench-ui)")
     return SOME_FAILED if missing or failed else SUCCESS
 
@@ -158,7 +159,7 @@ def _conclude(plan: Plan, results: list[CellResults], terminal: Terminal, path: 
 def first_lines(plan: Plan, before: dict[str, dict[int, Run]], open_seeds: dict[str, list[int]]) -> list[str]:
     """Return what is said first: the plan, what is there, what runs and why; then what is left out."""
     n_finished = sum(len(runs) for runs in before.values())
-    line = f"{plan.name}: {_count(len(plan.cells), 'cell')}, {_count(plan.n_runs, 'run')}, {n_finished} finished"
+    line = f"{plan.name}: {counted(len(plan.cells), 'cell')}, {counted(plan.n_runs, 'run')}, {n_finished} finished"
     n_open = sum(map(len, open_seeds.values()))
     reasons = []
     if n_finished and n_open:
@@ -204,7 +205,7 @@ def _studies(plan: Plan, open_seeds: dict[str, list[int]]) -> list[str]:
     n_trials = sum(cell.settings["tune"]["trials"] for cell in studies)
     n_there = sum(len(read_trials(cell, plan.folder / cell.folder)) for cell in studies)
     there = f" ({n_there} finished)" if n_there else ""
-    return [f"first {_count(len(studies), 'study')} of {_count(n_trials, 'trial')}{there}"]
+    return [f"first {counted(len(studies), 'study')} of {counted(n_trials, 'trial')}{there}"]
 
 
 def _other_runs(plan: Plan) -> list[str]:
@@ -212,13 +213,13 @@ def _other_runs(plan: Plan) -> list[str]:
     said = []
     more = sum(len(set(seeds_on_disk(plan.folder / cell.folder)) - set(plan.seeds)) for cell in plan.cells)
     if more:
-        said.append(f"{_count(more, 'run')} of other seeds on disk")
+        said.append(f"{counted(more, 'run')} of other seeds on disk")
     others = list(other_cells(plan))
     if others:
         n_runs = sum(len(seeds) for _, seeds in others)
         changes = dict.fromkeys(change for other, _ in others for change in _changes(plan, other))
         shown = ", ".join(list(changes)[:3]) + (", …" if len(changes) > 3 else "")
-        said.append(f"{_count(n_runs, 'run')} of other settings on disk" + (f" (changed: {shown})" if shown else ""))
+        said.append(f"{counted(n_runs, 'run')} of other settings on disk" + (f" (changed: {shown})" if shown else ""))
     return said
 
 
@@ -256,15 +257,6 @@ def _set_study_aside(plan: Plan, folder: Path) -> None:
         aside = folder / "earlier" / f"study-{int(outcome.ended * 1000)}"
         aside.parent.mkdir(exist_ok=True)
         (folder / "study").rename(aside)
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun[:-1]}ies" if noun.endswith("y") else f"{n} {noun}s"
-
-
-def _shown(path: Path) -> str:
-    """Return a path relative to the working directory where it lies in it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from lossbench.plan import Cell, Plan, read_plan
 from lossbench.report.marker import SUMMARY
 from lossbench.results import CellResults, read_results, read_runs, write_text
 from lossbench.studies import outcomes, read_outcome, read_trial, read_trials
-from lossbench.terminal import summary_lines
+from lossbench.summary import summary_lines
 
 POLL_SECONDS = 0.2
 # What a study says at its end, beside the numbers of its trials.

@@ -9,50 +9,23 @@ import time
 from contextlib import suppress
 from urllib.parse import quote, urlencode
 
-import numpy as np
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run
-from mlflow.entities import Experiment as Recorded
 
-from lossbench.comparison import mean_interval, mean_intervals
+from lossbench.aggregates import aggregates, counts, curve_metrics
 from lossbench.datasets.table import DATASETS
 from lossbench.experiment import Experiment, milliseconds, params
+from lossbench.experiment_note import description
 from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.model_tracking import keep_model
 from lossbench.plan import Cell, Plan
-from lossbench.plots import COLOURS, cell_figure, curve_matrix, dataset_figure
+from lossbench.plots import COLOURS, cell_figure, dataset_figure
 from lossbench.report.marker import FIGURES, PAGE, SUMMARY, TABLE
-from lossbench.results import DIVERGED, FAILED, CellResults, results_table
+from lossbench.results import FAILED, CellResults, results_table
 from lossbench.results import Run as Result
 from lossbench.studies import read_outcome
 from lossbench.study_tracking import StudyTracker
-from lossbench.terminal import mean_and_interval
-from lossbench.views import TRAINING, views
-
-EXPERIMENT_NOTE = """\
-{n_cells} cells, {n_seeds} seeds each: {links}
-
-`{command}`
-
-What is here (tag `kind`):
-
-- `kind=cell`, one run for each combination of data set, loss and head. `final/test/…` is the mean over seeds, with \
-`_std`, and `_low` and `_high` of the 95 % t interval; its curves are the mean, low and high over seeds. \
-`runs`, `diverged`, `stuck` count its runs.
-- `kind=run`, nested in its cell: one training, one seed, whole curves.
-- `kind=sweep`: the whole sweep. Its description has the tables; its artifacts have `results.csv` and a figure for \
-each data set with seed bands, which the chart page cannot draw.
-
-Where to look:
-
-- *Which loss is best on a data set?* Search `tags.kind = 'cell' and params.dataset = 'circles'`, and sort by \
-`final/test/accuracy` (classes) or `final/test/rmse` (numbers; lower is better).
-- *Compare curves:* the chart page with that search; `test/accuracy` is the mean, `test/accuracy_low` and `_high` \
-its interval.
-- *Use a trained network:* the page Models has one for each data set, that of the best loss, with its preprocessing; \
-`tracking.models=all` keeps one for each cell.
-- *Which seed failed, diverged or is stuck?* Search `tags.status = 'diverged'`, `tags.status = 'failed'` or \
-`tags.stuck = 'true'`.
-"""
+from lossbench.text_table import mean_and_interval
+from lossbench.views import TRAINING
 
 
 class Tracker(Experiment):
@@ -60,7 +33,7 @@ class Tracker(Experiment):
 
     def __init__(self, plan: Plan, uri: str):
         super().__init__(plan, plan.name, uri)
-        self.describe(_description(plan, self.experiment))
+        self.describe(description(plan, self.experiment))
         found = {kind: self.find(kind) for kind in ("sweep", "cell", "run")}
         self._seed_runs = {run.data.tags["run_key"]: run for run in found["run"]}
         self._cells: dict[str, list[Run]] = {}
@@ -135,10 +108,10 @@ class Tracker(Experiment):
         if run_id not in self.open:
             return
         moment = milliseconds(ended)
-        metrics = [Metric(name, value, moment, 0) for name, value in _aggregates(results).items()]
+        metrics = [Metric(name, value, moment, 0) for name, value in aggregates(results).items()]
         metrics += [Metric(f"naive/{name}", value, moment, 0) for name, value in results.naive.items()]
         metrics += [Metric(f"ceiling/{name}", value, moment, 0) for name, value in results.ceiling.items()]
-        metrics += _curve_metrics(results, moment)
+        metrics += curve_metrics(results, moment)
         metrics += [Metric(name, value, moment, 0) for name, value in self._tuned(cell).items()]
         self.log(run_id, metrics, params(cell, results.tuned))
         self._log_dataset(run_id, cell)
@@ -179,7 +152,7 @@ class Tracker(Experiment):
         if (self.plan.folder / FIGURES).is_dir():
             self.client.log_artifacts(self.sweep_run_id, str(self.plan.folder / FIGURES), FIGURES)
         self.client.set_tag(self.sweep_run_id, "mlflow.note.content", note)
-        self.log(self.sweep_run_id, _counts(results), {})
+        self.log(self.sweep_run_id, counts(results), {})
         self.terminate(self.sweep_run_id, "FINISHED", time.time())
 
     # ---- Finding and making runs.
@@ -274,65 +247,5 @@ class Tracker(Experiment):
         self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "train and test")])])
 
 
-def _description(plan: Plan, experiment: Recorded) -> dict[str, str]:
-    """Return an experiment's tags: what is in it, and its views; the menu has the newest on top."""
-    links = _links(plan, experiment.experiment_id)
-    note = EXPERIMENT_NOTE.format(n_cells=len(plan.cells), n_seeds=len(plan.seeds), command=plan.command, links=links)
-    shown = {view.tag: view.content(experiment.creation_time - i) for i, view in enumerate(views(plan))}
-    return {"mlflow.note.content": note} | shown
-
-
-def _links(plan: Plan, experiment_id: str) -> str:
-    """Return links to the views of a sweep, in Markdown; they lead to whatever server shows them."""
-    page = f"#/experiments/{experiment_id}/runs?{TRAINING}&viewStateShareKey="
-    found = views(plan)
-    names = [f"[{view.name}]({page}{view.key})" for view in found]
-    curves = f"[{found[0].name.replace('losses', 'curves')}]({page}{found[0].key}&compareRunsMode=CHART)"
-    return " · ".join([names[0], curves, *names[1:]])
-
-
 def _short_seeds(seeds: list[int]) -> str:
     return str(len(seeds)) if seeds == list(range(len(seeds))) else ",".join(map(str, seeds))[:4000]
-
-
-def _aggregates(results: CellResults) -> dict[str, float]:
-    values: dict[str, float] = {
-        "runs": len(results.runs),
-        "diverged": results.count(DIVERGED),
-        "failed": results.count(FAILED),
-        "stuck": results.n_stuck,
-    }
-    for name in dict.fromkeys(name for run in results.runs for name in run.info.scores):
-        scores = results.working_scores(name)
-        interval = mean_interval(scores)
-        finite = scores[np.isfinite(scores)]
-        values[f"final/{name}"] = interval.mean
-        if interval.n > 1:
-            values[f"final/{name}_std"] = float(finite.std(ddof=1))
-            values[f"final/{name}_low"], values[f"final/{name}_high"] = interval.low, interval.high
-    # The UI shows every digit that it is given; six are more than seeds determine.
-    return {name: float(f"{value:.6g}") for name, value in values.items() if np.isfinite(value)}
-
-
-def _counts(results: list[CellResults]) -> list[Metric]:
-    """Return what the sweep run says: how many cells and runs there are, and what became of them."""
-    runs = [run for result in results for run in result.runs]
-    moment = milliseconds(max((run.info.ended for run in runs), default=0.0))
-    counts = {status: sum(run.info.status == status for run in runs) for status in (DIVERGED, FAILED)}
-    counts |= {"cells": len(results), "runs": len(runs), "stuck": sum(run.info.stuck for run in runs)}
-    return [Metric(name, count, moment, len(runs)) for name, count in counts.items()]
-
-
-def _curve_metrics(results: CellResults, moment: int) -> list[Metric]:
-    metrics = []
-    names = dict.fromkeys(name for run in results.runs for name in run.curves)
-    for name in names:
-        epochs, matrix = curve_matrix(results, name)
-        mean, low, high, _ = mean_intervals(matrix)
-        for suffix, values in (("", mean), ("_low", low), ("_high", high)):
-            metrics += [
-                Metric(name + suffix, float(value), moment, int(epoch))
-                for epoch, value in zip(epochs, values, strict=True)
-                if np.isfinite(value)
-            ]
-    return metrics

@@ -16,7 +16,7 @@ from lossbench.report.page import p_value
 from lossbench.report.wording import difference_text
 from lossbench.results import CellResults, read_results
 from lossbench.samples import margin, sample
-from lossbench.terminal import WIDTH, table
+from lossbench.text_table import WIDTH, table
 
 
 @dataclass(frozen=True)

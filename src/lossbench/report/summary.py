@@ -46,9 +46,9 @@ def summary(content: Content) -> str:
             "|---|---|---|--:|--:|--:|--:|---|",
         ]
         lines += [
-            f"| {_cell(row['label'])} | {row['data']} {row['metric']} | {row['split']} | {row['published']:.3f} | "
-            f"{row['mean']:.3f} | {row['low']:.3f} to {row['high']:.3f} | {100 * row['below']:.0f} % | "
-            f"{'yes' if row['inside'] else 'no'} |"
+            f"| {_cell(row.label)} | {row.data} {row.metric} | {row.split} | {row.value:.3f} | "
+            f"{row.mean:.3f} | {row.low:.3f} to {row.high:.3f} | {100 * row.below:.0f} % | "
+            f"{'yes' if row.inside else 'no'} |"
             for row in content.published
         ]
     if content.findings:

@@ -25,11 +25,10 @@ def write_report(plan: Plan, results: list[CellResults]) -> Path:
         content = Content(plan, results)
         texts = {PAGE: page(content), SUMMARY: summary(content), TABLE: comparison_csv(plan, results)}
         figures = content.figures
-        numbers = content.numbers
     folder = plan.folder / FIGURES
     folder.mkdir(exist_ok=True)
     files = {f"{panel.name}.svg": ink.for_file(panel.svg) for figure in figures for panel in figure.panels}
-    files |= {f"{name}.csv": _csv(columns, rows) for name, (columns, rows) in numbers.items()}
+    files |= {f"{figure.name}.csv": _csv(figure.columns, figure.rows) for figure in figures}
     for path in folder.iterdir():
         if path.name not in files:
             path.unlink()

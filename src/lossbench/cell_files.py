@@ -1,0 +1,58 @@
+"""What a cell's folder says of all its runs, written before the first one: what it is, its targets, its model."""
+
+import json
+import logging
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossbench.config import KEY_SETTINGS
+from lossbench.prepared import PreparedCell
+from lossbench.provenance import commit
+from lossbench.results import write_arrays, write_text
+from lossbench.saved.contents import NAME as MODEL
+from lossbench.saved.contents import model_contents
+from lossbench.shape import loss_shape
+
+log = logging.getLogger(__name__)
+
+
+def write_cell(prepared: PreparedCell, folder: Path) -> None:
+    """Write a cell's own files to its folder."""
+    cell, dataset = prepared.cell, prepared.dataset
+    content: dict[str, Any] = {
+        "name": cell.name,
+        "key": cell.key,
+        "settings": {name: cell.settings[name] for name in KEY_SETTINGS},
+        "task": cell.task,
+        "digest": dataset.digest,
+        "target_scaling": dataset.target_scaling and dataset.target_scaling.to_json(),
+        "naive": prepared.naive,
+        "naive_loss": prepared.naive_loss,
+        "ceiling": prepared.ceiling,
+        "source": commit(),
+        "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy", "scikit-learn")},
+    }
+    if prepared.outcome is not None:
+        content["study"] = asdict(prepared.outcome)
+    write_text(folder / "cell.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
+    model = model_contents(cell, dataset, prepared.structure.network)
+    write_text(folder / MODEL, json.dumps(model, sort_keys=True) + "\n")
+    targets = {f"y/{name}": split.y for name, split in dataset.splits.items()}
+    if prepared.grid is not None:
+        targets |= {f"x/{name}": split.x for name, split in dataset.splits.items()}
+    write_arrays(folder / "data.npz", targets)
+    write_arrays(folder / "shape.npz", _shape(prepared))
+
+
+def _shape(prepared: PreparedCell) -> dict[str, np.ndarray]:
+    try:
+        n_targets = prepared.data.y["train"].shape[1]
+        return loss_shape(prepared.cell.pair, n_targets, prepared.hyperparameters.loss)
+    except Exception:
+        # A user's own function may take other shapes than its training has; it is only drawn with this.
+        log.debug("%s has no shape", prepared.cell.name, exc_info=True)
+        return {}
