@@ -117,6 +117,10 @@ def test_confusions_are_of_working_runs_and_say_the_worst(home):
     assert figure.columns == ["cell", "true", "decided_0", "decided_1"]
     assert [row[1:] for row in figure.rows] == [["0", 1.0, 0.0], ["1", 0.125, 0.875]]
     assert "most often 1 is taken for 0, in 12.5 % of its samples" in figure.panels[0].description
+    for run in results.runs:
+        run.__dict__["arrays"] = {"raw/test": np.array([[-1], [-1], [1], [1], [1], [1]], np.float32)}
+    right = confusions(Frame(main_table(sweep(results), [results]), arrays, {}, {}, np.nan))
+    assert right.panels[0].description.endswith("every sample is right.")
     many = arrays | {"y/train": np.arange(13, dtype=np.int32)}
     assert confusions(Frame(main_table(sweep(results), [results]), many, {}, {}, np.nan)) is None
 
@@ -126,7 +130,7 @@ def test_confusions_are_of_working_runs_and_say_the_worst(home):
 
 def test_a_drawing_has_both_themes_and_no_name_twice():
     figure, axes = ink.panel()
-    axes.plot([0, 1], [0, 1], "o-", color=ink.mark("hinge").colour, label="<b>&")
+    axes.plot([0, 1], [0, 1], "o-", color=ink.mark("hinge").colour, label="<b>& $1_$ 中")
     axes.legend()
     ink.finish(axes, "<script>", "x", "y")
     svg = ink.to_svg(figure, "name")

@@ -9,8 +9,9 @@ from lossbench.answer import ends, listed, name_in
 from lossbench.comparison.verdict import LEAST_SEEDS
 from lossbench.metrics.table import MAIN_METRICS
 from lossbench.plan import Cell, Plan
-from lossbench.results import FINISHED, CellResults, Run
+from lossbench.results import CellResults, Run
 from lossbench.samples import Table, tables
+from lossbench.saved.reading import has_model
 from lossbench.studies import Outcome, read_outcome
 
 
@@ -63,13 +64,14 @@ def advice_lines(plan: Plan, table: Table) -> list[str]:
         return [f"No recommendation for {table.data}: with {LEAST_SEEDS} seeds or more, all there, there is one."]
     cell = found.results.cell
     alone = len({other.data for other in plan.cells}) == 1
+    kept = has_model(plan.folder / cell.folder)
     exported = shlex.join([plan.name] if alone else [plan.name, cell.name])
     outcome = read_outcome(plan.folder / cell.folder) if cell.is_tuned else None
     return [
         f"Recommendation for {table.data}: train with {cell.loss}; {found.reason}.",
         f"  it is trained by: {training_command(found.results, outcome)}",
         f"  and by plain Keras: lossbench-export keras {exported}",
-        f"  trained already, for new rows: lossbench-export model {exported}",
+        *([f"  trained already, for new rows: lossbench-export model {exported}"] if kept else []),
     ]
 
 
@@ -88,7 +90,7 @@ def _written(value: object) -> str:
 
 def typical_run(results: CellResults) -> Run | None:
     """Return the run in the middle by the main metric, on the validation split if there is one; None if none works."""
-    runs = [run for run in results.runs if run.info.status == FINISHED and not run.info.stuck]
+    runs = results.working.runs
     if not runs:
         return None
     name = judged_by(runs[0], results.cell)
@@ -116,8 +118,14 @@ def saved_runs(plan: Plan, results: list[CellResults]) -> list[tuple[CellResults
 
 
 def winner(table: Table) -> CellResults | None:
-    """Return the cell of a data set that is recommended, or else has the best mean; None if no run works."""
+    """Return the cell of a data set that is recommended, or else has the best mean; None if no run works.
+
+    A loss outside its domain is taken only if all are.
+    """
     found = advice(table)
     if found is not None:
         return found.results
-    return table.results[table.best] if table.best is not None else None
+    # Best first.
+    working = [result for result in table.results if result.working.runs]
+    inside = [result for result in working if not result.cell.outside_domain]
+    return next(iter(inside or working), None)

@@ -13,8 +13,8 @@ from lossbench.config import KEY_SETTINGS
 from lossbench.prepared import PreparedCell
 from lossbench.provenance import commit
 from lossbench.results import write_arrays, write_text
-from lossbench.saved.contents import NAME as MODEL
 from lossbench.saved.contents import model_contents
+from lossbench.saved.reading import NAME as MODEL
 from lossbench.shape import loss_shape
 
 log = logging.getLogger(__name__)
@@ -39,13 +39,21 @@ def write_cell(prepared: PreparedCell, folder: Path) -> None:
     if prepared.outcome is not None:
         content["study"] = asdict(prepared.outcome)
     write_text(folder / "cell.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
-    model = model_contents(cell, dataset, prepared.structure.network)
-    write_text(folder / MODEL, json.dumps(model, sort_keys=True) + "\n")
+    write_text(folder / MODEL, json.dumps(_model(prepared), sort_keys=True) + "\n")
     targets = {f"y/{name}": split.y for name, split in dataset.splits.items()}
     if prepared.grid is not None:
         targets |= {f"x/{name}": split.x for name, split in dataset.splits.items()}
     write_arrays(folder / "data.npz", targets)
     write_arrays(folder / "shape.npz", _shape(prepared))
+
+
+def _model(prepared: PreparedCell) -> dict[str, Any]:
+    try:
+        return model_contents(prepared.cell, prepared.dataset, prepared.structure.network)
+    except Exception as error:
+        # No run fails because its network cannot be kept.
+        log.exception("%s can have no model", prepared.cell.name)
+        return {"problem": f"it cannot be described ({type(error).__name__}: {error})"}
 
 
 def _shape(prepared: PreparedCell) -> dict[str, np.ndarray]:

@@ -25,17 +25,28 @@ Where to look:
 `final/test/accuracy` (classes) or `final/test/rmse` (numbers; lower is better).
 - *Compare curves:* the chart page with that search; `test/accuracy` is the mean, `test/accuracy_low` and `_high` \
 its interval.
-- *Use a trained network:* the page Models has one for each data set, that of the best loss, with its preprocessing; \
-`tracking.models=all` keeps one for each cell.
-- *Which seed failed, diverged or is stuck?* Search `tags.status = 'diverged'`, `tags.status = 'failed'` or \
+{models}- *Which seed failed, diverged or is stuck?* Search `tags.status = 'diverged'`, `tags.status = 'failed'` or \
 `tags.stuck = 'true'`.
 """
+MODELS_NOTE = {
+    "none": "",
+    "best": """\
+- *Use a trained network:* the page Models has that of the best cell of each data set, with its preprocessing \
+(tag `current = true`); `tracking.models=all` keeps one for each cell.
+""",
+    "all": """\
+- *Use a trained network:* the page Models has one of each cell, with its preprocessing (tag `current = true`).
+""",
+}
 
 
 def description(plan: Plan, experiment: Recorded) -> dict[str, str]:
     """Return an experiment's tags: what is in it, and its views; the menu has the newest on top."""
     links = _links(plan, experiment.experiment_id)
-    note = EXPERIMENT_NOTE.format(n_cells=len(plan.cells), n_seeds=len(plan.seeds), command=plan.command, links=links)
+    models = MODELS_NOTE[plan.tracking.get("models", "none")]
+    note = EXPERIMENT_NOTE.format(
+        n_cells=len(plan.cells), n_seeds=len(plan.seeds), command=plan.command, links=links, models=models
+    )
     shown = {view.tag: view.content(experiment.creation_time - i) for i, view in enumerate(views(plan))}
     return {"mlflow.note.content": note} | shown
 

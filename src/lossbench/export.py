@@ -64,7 +64,8 @@ def _export_keras(plan: Plan, results: CellResults, run: Run) -> int:
 
 
 def _export_model(plan: Plan, results: CellResults, run: Run) -> int:
-    from lossbench.saved.packing import NoModelError, write_model
+    from lossbench.saved.packing import write_model
+    from lossbench.saved.reading import NoModelError
 
     path = Path(f"{results.cell.folder}-model").absolute()
     if path.exists() and not (path / "MLmodel").exists():

@@ -14,7 +14,7 @@ from lossbench.comparison import Interval, mean_interval
 from lossbench.heads import HEADS
 from lossbench.plan import Plan
 from lossbench.plots import curve_matrix
-from lossbench.results import FINISHED, CellResults
+from lossbench.results import CellResults
 from lossbench.samples import sample
 
 HOLDS, IN_PART, FAILS, ARTEFACT, OPEN = "holds", "in part", "does not hold", "mostly an artefact", "not in this sweep"
@@ -53,10 +53,8 @@ class Evidence:
     def cell(self, dataset: str, loss: str) -> CellResults:
         """Return a cell's results, working runs only."""
         for result in self.results:
-            if (result.cell.dataset, result.cell.loss) == (dataset, loss):
-                working = [r for r in result.runs if r.info.status == FINISHED and not r.info.stuck]
-                if len(working) > 1:
-                    return CellResults(result.cell, working)
+            if (result.cell.dataset, result.cell.loss) == (dataset, loss) and len(result.working.runs) > 1:
+                return result.working
         raise _NotThereError
 
     def difference(self, dataset: str, loss: str, baseline: str, metric: str) -> Interval:

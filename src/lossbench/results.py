@@ -63,6 +63,11 @@ class RunInfo:
     tuned: dict[str, Any] = field(default_factory=dict)
     study: str = ""
 
+    @property
+    def works(self) -> bool:
+        """Whether it neither failed nor diverged, and is not stuck."""
+        return self.status == FINISHED and not self.stuck
+
 
 @dataclass(frozen=True)
 class Run:
@@ -183,9 +188,14 @@ class CellResults:
         return np.array([info.scores[name] for info in finished if name in info.scores], np.float64)
 
     def working_scores(self, name: str) -> np.ndarray:
-        """Return a final metric of the working runs: those that are finished and not stuck."""
-        working = [run.info for run in self.runs if run.info.status == FINISHED and not run.info.stuck]
-        return np.array([info.scores[name] for info in working if name in info.scores], np.float64)
+        """Return a final metric of the working runs."""
+        infos = [run.info for run in self.working.runs]
+        return np.array([info.scores[name] for info in infos if name in info.scores], np.float64)
+
+    @property
+    def working(self) -> "CellResults":
+        """The same with the working runs only."""
+        return CellResults(self.cell, [run for run in self.runs if run.info.works])
 
     @property
     def tuned(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def sample(results: CellResults, name: str, seeds: list[int]) -> Sample:
     """Return a final metric (``test/accuracy``) of a cell over the plan's seeds."""
     infos = {run.info.seed: run.info for run in results.runs if run.info.status != FAILED}
     scores = [infos[seed].scores.get(name, math.nan) if seed in infos else math.nan for seed in seeds]
-    works = [seed in infos and infos[seed].status == FINISHED and not infos[seed].stuck for seed in seeds]
+    works = [seed in infos and infos[seed].works for seed in seeds]
     finished = [seed in infos and infos[seed].status == FINISHED for seed in seeds]
     missing = [seed not in infos for seed in seeds]
     values = np.where(finished, np.array(scores, np.float64), np.nan)

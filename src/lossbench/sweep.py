@@ -177,9 +177,9 @@ def first_lines(plan: Plan, before: dict[str, dict[int, Run]], open_seeds: dict[
     lines = [line + "".join(f"; {reason}" for reason in reasons)]
     lines += [line for note in plan.notes for line in textwrap.wrap(f"  {note}", WIDTH, subsequent_indent="    ")]
     left_out = _left_out(plan)
-    shown = left_out if plan.only_plan or len(left_out) <= LEFT_OUT_SHOWN else left_out[:LEFT_OUT_SHOWN]
-    lines += [line for text in shown for line in textwrap.wrap(text, WIDTH, subsequent_indent="    ")]
-    more = len(left_out) - len(shown)
+    first = left_out if plan.only_plan or len(left_out) <= LEFT_OUT_SHOWN else left_out[:LEFT_OUT_SHOWN]
+    lines += [line for text in first for line in textwrap.wrap(text, WIDTH, subsequent_indent="    ")]
+    more = len(left_out) - len(first)
     return lines + ([f"  left out: {more} more (plan=true shows all)"] if more else [])
 
 
@@ -217,9 +217,9 @@ def _other_runs(plan: Plan) -> list[str]:
     others = list(other_cells(plan))
     if others:
         n_runs = sum(len(seeds) for _, seeds in others)
-        changes = dict.fromkeys(change for other, _ in others for change in _changes(plan, other))
-        shown = ", ".join(list(changes)[:3]) + (", …" if len(changes) > 3 else "")
-        said.append(f"{counted(n_runs, 'run')} of other settings on disk" + (f" (changed: {shown})" if shown else ""))
+        changed = dict.fromkeys(change for other, _ in others for change in _changes(plan, other))
+        named = ", ".join(list(changed)[:3]) + (", …" if len(changed) > 3 else "")
+        said.append(f"{counted(n_runs, 'run')} of other settings on disk" + (f" (changed: {named})" if named else ""))
     return said
 
 

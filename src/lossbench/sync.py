@@ -113,7 +113,11 @@ def _write(plan: Plan, *, running: bool) -> str:
                 import traceback
 
                 traceback.print_exc()
-            return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            return _first_line(error)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
@@ -133,9 +137,11 @@ def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
     if message != "finish":
         return ""
     results = read_results(plan)
-    for result, run in saved_runs(plan, results):
-        tracker.add_model(result, run)
     tracker.finish(results, _note(plan, results))
+    try:
+        tracker.keep_models(saved_runs(plan, results))
+    except Exception as error:
+        return f"all but models: {_first_line(error)} (tracking.models=none leaves them out)"
     if not any(waiting.values()):
         write_text(_marker(plan), _state(plan, results))
     return ""
@@ -199,10 +205,10 @@ def _state(plan: Plan, results: list[CellResults]) -> str:
     runs = {result.cell.key: {run.info.key: run.info.started for run in result.runs} for result in results}
     store = tracking_uri(plan) or default_store()
     studies = {key: outcome.started for key, outcome in outcomes(plan).items()}
+    state: dict[str, Any] = {"store": store, "seeds": plan.seeds, "runs": runs}
+    state |= {"studies": studies} if studies else {}
     models = plan.tracking.get("models", "none")
-    state = {"store": store, "seeds": plan.seeds, "models": models, "runs": runs} | (
-        {"studies": studies} if studies else {}
-    )
+    state |= {"models": models} if models != "none" else {}
     return json.dumps(state, indent=1)
 
 

@@ -16,7 +16,7 @@ from lossbench.datasets.table import DATASETS
 from lossbench.experiment import Experiment, milliseconds, params
 from lossbench.experiment_note import description
 from lossbench.metrics.table import MAIN_METRICS, lower_is_better
-from lossbench.model_tracking import keep_model
+from lossbench.model_tracking import keep_models
 from lossbench.plan import Cell, Plan
 from lossbench.plots import COLOURS, cell_figure, dataset_figure
 from lossbench.report.marker import FIGURES, PAGE, SUMMARY, TABLE
@@ -130,10 +130,15 @@ class Tracker(Experiment):
                 self.client.set_tag(other.info.run_id, "replaced", "true")
                 self.delete(other)
 
-    def add_model(self, results: CellResults, run: Result) -> None:
-        """Keep the network of a run that was added."""
-        recorded, parent = self._seed_runs[run.info.key], self._cell_run(results.cell, run.info.started)
-        keep_model(self, results.cell, run, recorded, parent)
+    def keep_models(self, chosen: list[tuple[CellResults, Result]]) -> None:
+        """Keep the networks of runs that were added, and are on disk as they were then."""
+        found = []
+        for results, run in chosen:
+            recorded = self._seed_runs.get(run.info.key)
+            if recorded is not None and recorded.data.tags.get("started") == f"{run.info.started:.3f}":
+                cell_run = self.client.get_run(self._cell_run(results.cell, run.info.started))
+                found.append((results.cell, run, self.client.get_run(recorded.info.run_id), cell_run))
+        keep_models(self, found)
 
     def progress(self, n_finished: int) -> None:
         """Say on the sweep run how many runs are finished."""

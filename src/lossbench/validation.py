@@ -17,7 +17,6 @@ from lossbench.space import study_problems
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "gelu", "selu", "silu", "softplus", "leaky_relu", "linear")
 INITIALIZERS = ("he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "lecun_uniform", "lecun_normal")
 TRAINERS = ("compiled", "fit")
-SAVED_MODELS = ("none", "best", "all")
 RERUNS = ("none", "failed", "all")
 SAVED_MODELS = ("none", "best", "all")
 # What can be corrupted: targets of these tasks.

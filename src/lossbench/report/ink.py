@@ -6,6 +6,7 @@ in dark; in files they become the light theme's colours.
 
 import io
 import re
+import warnings
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -47,6 +48,8 @@ LINES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1.5, 2)))
 
 STYLE: Any = {
     "svg.fonttype": "none",
+    # Names of users may have dollar signs.
+    "text.parse_math": False,
     "font.size": SIZE,
     "axes.edgecolor": LINE,
     "axes.labelcolor": QUIET,
@@ -118,7 +121,9 @@ def to_svg(figure: Figure, name: str) -> str:
     """Return a figure as SVG in stand-in colours; the same figure gives the same text."""
     file = io.StringIO()
     # Names inside the drawing are hashes of what they name and this salt: unique in a page of many drawings.
-    with matplotlib.rc_context({"svg.hashsalt": name}):
+    with matplotlib.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
+        # Letters stay letters in the file: it does not matter that a font here lacks one.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = file.getvalue()
     text = text[text.index("<svg") :]

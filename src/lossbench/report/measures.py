@@ -6,7 +6,7 @@ from lossbench.comparison import mean_interval
 from lossbench.comparison.diagnosis import Diagnosis, diagnose
 from lossbench.metrics.table import MAIN_METRICS, lower_is_better
 from lossbench.plots import curve_matrix
-from lossbench.results import DIVERGED, FINISHED, CellResults
+from lossbench.results import DIVERGED, CellResults
 from lossbench.samples import Table
 
 
@@ -18,7 +18,7 @@ def metrics_of(table: Table) -> list[str]:
 
 def diagnosis(results: CellResults) -> Diagnosis:
     """Return what the curves of a cell say."""
-    working = CellResults(results.cell, [r for r in results.runs if r.info.status == FINISHED and not r.info.stuck])
+    working = results.working
     epochs, train = curve_matrix(working, "train/loss")
     _, test = curve_matrix(working, "test/loss")
     name = f"train/{MAIN_METRICS[results.cell.task]}"

@@ -1,14 +1,13 @@
 """What a saved model needs beside its weights, as plain data: written once a cell, the same for all its seeds."""
 
 import json
+import re
 from typing import Any
 
 from lossbench.datasets.loading import Dataset
 from lossbench.datasets.table import described
 from lossbench.heads import HEADS, NUMBER_TASKS, threshold
 from lossbench.plan import Cell
-
-NAME = "model.json"
 
 
 def model_contents(cell: Cell, dataset: Dataset, network: str) -> dict[str, Any]:
@@ -34,6 +33,7 @@ def model_contents(cell: Cell, dataset: Dataset, network: str) -> dict[str, Any]
             "names": file["numbers"] if file else None,
             "n_features": dataset.n_features,
             "texts": file["categories"] if file else [],
+            "missing_values": settings["missing_values"] if file else [],
             "fitted": {name: dataset.preprocessing[name] for name in ("numbers", "texts")},
         },
         "network": written,
@@ -60,33 +60,39 @@ def _outputs(cell: Cell, settings: dict[str, Any], file: dict[str, Any] | None, 
     n = cell.n_outputs
     columns = n if cell.task in (*NUMBER_TASKS, "multilabel") else 1
     names = settings["target"] if file else ["y"] if columns == 1 else [f"y{i}" for i in range(columns)]
-    labels: list[Any] = file["labels"] if file else [str(i) for i in range(n)]
-    if all(text.lstrip("-").isdigit() and str(int(text)) == text for text in labels):
-        labels = [int(text) for text in labels]
+    labels = file["labels"] if file else [str(i) for i in range(n)]
     return {
         "task": cell.task,
         "names": names,
-        "labels": labels if cell.task in ("binary", "multiclass") else [],
+        "labels": _as_they_were(labels) if cell.task in ("binary", "multiclass") else [],
         "scaling": dataset.preprocessing["targets"],
     }
 
 
+def _as_they_were(labels: list[str]) -> list[Any]:
+    """Return classes as the file has them: whole numbers, true and false, or names."""
+    if all(re.fullmatch("0|-?[1-9][0-9]{0,17}", text) for text in labels):
+        return [int(text) for text in labels]
+    return [text == "True" for text in labels] if set(labels) == {"False", "True"} else labels
+
+
 def _problem(network: str, written: dict[str, Any]) -> str:
     if not network:
-        return "it has a layer that Keras cannot write down"
+        return "its network has something that Keras cannot write down"
     own = sorted(set(_foreign(written)))
-    return f"it has a layer that is not Keras's own ({', '.join(own)})" if own else ""
+    return f"its network has something that is not Keras's own ({', '.join(own)})" if own else ""
 
 
 def _foreign(node: Any) -> list[str]:
-    """Return the classes in a network's JSON that Keras does not make without the user's code."""
+    """Return the classes and functions in a network's JSON that Keras does not make without the user's code."""
     if isinstance(node, list):
         return [name for child in node for name in _foreign(child)]
     if not isinstance(node, dict):
         return []
     found = [name for child in node.values() for name in _foreign(child)]
     if "class_name" in node and "module" in node:
-        own = str(node["module"] or "").split(".")[0] not in ("keras", "builtins")
-        # A function in a layer is kept as its bytes, which Keras does not load.
-        found += [str(node["class_name"])] if own or node["class_name"] == "Lambda" else []
+        # Keras's own functions are written as their names alone; one in a Lambda as bytes, which Keras does not load.
+        own = str(node["module"] or "").split(".")[0] != "keras" or node["class_name"] == "Lambda"
+        name = node["config"] if node["class_name"] == "function" else node["class_name"]
+        found += [str(name)] if own else []
     return found

@@ -19,28 +19,7 @@ from mlflow.types.schema import AnyType, ColSpec, Schema
 
 from lossbench.results import Run, write_arrays
 from lossbench.saved import serving
-from lossbench.saved.contents import NAME
-
-
-class NoModelError(Exception):
-    """A run of which no model can be saved: the reason."""
-
-
-def read_contents(run: Run) -> dict[str, Any]:
-    """Return what a run's model needs beside its weights.
-
-    Raises
-    ------
-    NoModelError
-        If that is not on disk, or not all of it can be written without the user's code.
-    """
-    try:
-        contents = json.loads((run.path.parents[1] / NAME).read_text())
-    except FileNotFoundError:
-        raise NoModelError("its sweep is of an earlier version; rerun=all trains it again") from None
-    if contents["problem"]:
-        raise NoModelError(contents["problem"])
-    return contents
+from lossbench.saved.reading import NAME, read_contents
 
 
 def write_model(run: Run, folder: Path, recorded: Model | None = None) -> None:
@@ -56,7 +35,7 @@ def write_model(run: Run, folder: Path, recorded: Model | None = None) -> None:
     NoModelError
         If there can be none.
     """
-    contents = read_contents(run)
+    contents = read_contents(run.path.parents[1])
     described = json.loads((run.path.parents[1] / "cell.json").read_text())
     with tempfile.TemporaryDirectory() as temporary:
         weights, model = Path(temporary) / "weights.npz", Path(temporary) / NAME

@@ -32,6 +32,7 @@ class Model(mlflow.pyfunc.PythonModel):
         self.network = keras.models.model_from_json(json.dumps(self.content["network"]))
         with np.load(context.artifacts["weights"], allow_pickle=False) as weights:
             self.network.set_weights([weights[str(i)] for i in range(len(weights.files))])
+        self._to_numpy = keras.ops.convert_to_numpy
         self.activation = keras.activations.get(self.content["head"]["activation"])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
@@ -58,12 +59,12 @@ class Model(mlflow.pyfunc.PythonModel):
         x = features(self.content["inputs"], model_input)
         index = model_input.index if isinstance(model_input, pd.DataFrame) else None
         raw = self._raw_predictions(x)
-        prediction = np.asarray(self.activation(raw), np.float64) if len(raw) else raw
+        prediction = self._to_numpy(self.activation(raw)).astype(np.float64) if len(raw) else raw
         return pd.DataFrame(answers(self.content["head"], self.content["outputs"], raw, prediction), index=index)
 
     def _raw_predictions(self, x: np.ndarray) -> np.ndarray:
         n_raw = self.network.output_shape[-1]
-        batches = [np.asarray(self.network(x[i : i + BATCH], training=False)) for i in range(0, len(x), BATCH)]
+        batches = [self._to_numpy(self.network(x[i : i + BATCH], training=False)) for i in range(0, len(x), BATCH)]
         return np.concatenate([np.empty((0, n_raw), np.float32), *batches])
 
 
@@ -76,6 +77,9 @@ def features(inputs: dict[str, Any], rows: Any) -> np.ndarray:
         values = np.asarray(rows, np.float64)
         if values.ndim != 2 or values.shape[1] != inputs["n_features"]:
             raise ValueError(f"this model takes rows of {inputs['n_features']} numbers; got shape {values.shape}")
+        bad = ~np.isfinite(values).all(axis=1)
+        if bad.any():
+            raise ValueError(f"this model takes finite numbers; row {bad.argmax()} has others")
         return scaled(values, inputs["fitted"]["numbers"]).astype(np.float32)
     columns = [*inputs["names"], *inputs["texts"]]
     if not isinstance(rows, pd.DataFrame):
@@ -100,8 +104,8 @@ def _numbers(inputs: dict[str, Any], rows: pd.DataFrame, problems: list[str]) ->
     values = np.empty((len(rows), len(inputs["names"])))
     for i, name in enumerate(inputs["names"]):
         column = rows[name]
-        found = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        missing, bad = column.isna().to_numpy(), ~np.isfinite(found)
+        found, missing = _as_numbers(column), _is_missing(inputs, column)
+        bad = ~np.isfinite(found)
         if (bad & ~missing).any():
             got = str(column.iloc[int((bad & ~missing).argmax())])
             problems.append(f"column {name!r} takes finite numbers; got {got!r}")
@@ -112,19 +116,43 @@ def _numbers(inputs: dict[str, Any], rows: pd.DataFrame, problems: list[str]) ->
     return values
 
 
+def _as_numbers(column: pd.Series) -> np.ndarray:
+    """Return a column as float64; NaN where a cell is no number."""
+    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+        return np.full(len(column), np.nan)
+    return pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+
+
+def _is_missing(inputs: dict[str, Any], column: pd.Series) -> np.ndarray:
+    """Say which cells miss a value: empty ones, and those that meant it in training."""
+    texts = inputs["missing_values"]
+    if not texts:
+        return column.isna().to_numpy()
+    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").dropna()
+    given = column.map(as_text, na_action="ignore").isin(texts).to_numpy() | np.isin(_as_numbers(column), numbers)
+    return column.isna().to_numpy() | given
+
+
 def _texts(inputs: dict[str, Any], rows: pd.DataFrame, problems: list[str]) -> list[np.ndarray]:
     """Return a column of 0 and 1 for each known text; a text that was not trained on is 0 in all."""
     encoded = []
     for i, name in enumerate(inputs["texts"]):
-        fitted = inputs["fitted"]["texts"]
-        missing = rows[name].isna().to_numpy()
+        fitted, missing = inputs["fitted"]["texts"], _is_missing(inputs, rows[name])
         if missing.any() and fitted["fill"] is None:
             problems.append(_no_value(name, missing))
         fill = fitted["fill"][i] if fitted["fill"] else ""
+        places = _places(fitted["levels"][i])
         texts = [fill if gone else as_text(cell) for cell, gone in zip(rows[name], missing, strict=True)]
-        codes = pd.Index(fitted["levels"][i]).get_indexer(pd.Index(texts, dtype=object))
+        codes = np.array([places.get(text, -1) for text in texts], np.int64)
         encoded.append((codes[:, None] == np.arange(len(fitted["levels"][i]))).astype(np.float32))
     return encoded
+
+
+def _places(levels: list[str]) -> dict[str, int]:
+    """Return the place of each known text; one that is written as a number (01) also under that number (1)."""
+    numbers = pd.to_numeric(pd.Series(levels, dtype=object), errors="coerce")
+    as_numbers = {as_text(number): i for i, number in enumerate(numbers) if np.isfinite(number)}
+    return as_numbers | {text: i for i, text in enumerate(levels)}
 
 
 def _no_value(name: str, missing: np.ndarray) -> str:

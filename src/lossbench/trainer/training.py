@@ -77,7 +77,7 @@ class Structure:
 
     @property
     def network(self) -> str:
-        """The network as Keras writes it in JSON, without weights; '' if it has a layer that cannot be written."""
+        """The network as Keras writes it in JSON, without weights; '' if it cannot be made again from that."""
         return _network(self.model, self.n_features, self.n_raw)[0]
 
     @property
@@ -213,16 +213,19 @@ def _work(model: str, n_features: int, n_raw: int) -> int:
 
 @functools.lru_cache(maxsize=64)
 def _network(model: str, n_features: int, n_raw: int) -> tuple[str, int]:
-    """Return the network in Keras's JSON ('' where a layer cannot be written), and its number of weights."""
+    """Return the network in Keras's JSON ('' if that cannot be read back), and its number of weights."""
     # How its weights begin is not part of it.
     settings = {key: value for key, value in json.loads(model).items() if not key.endswith("_scale")}
     with tracing_lock:
         built = build_model(settings, n_features, n_raw)
         try:
-            return built.to_json(), built.count_params()
+            written = built.to_json()
+            if settings["name"] == "custom":
+                keras.models.model_from_json(written)
         except Exception:
-            # A layer of the user's own need not say how it is made again.
-            return "", built.count_params()
+            # What is of the user's own need not say how it is made again.
+            written = ""
+        return written, built.count_params()
 
 
 def _in_shape(default: Any, given: Any) -> Any:

@@ -47,7 +47,7 @@ def _class_names(frame: Frame) -> list[str]:
 
 def _shares(frame: Frame, result: CellResults) -> np.ndarray | None:
     """Return the rows of the mean confusion of a cell's working runs, each summing to 1; None without such runs."""
-    pair, runs = result.cell.pair, [run for run in frame.working(result).runs if "raw/test" in run.arrays]
+    pair, runs = result.cell.pair, [run for run in result.working.runs if "raw/test" in run.arrays]
     if not runs:
         return None
     n_classes = len(_class_names(frame))
@@ -76,10 +76,11 @@ def _panel(
     _name_classes(axes, short)
     off = shares - np.diag(shares.diagonal())
     true, decided = np.unravel_index(off.argmax(), off.shape)
-    description = (
-        f"Confusion of {frame.label(result)} on {frame.table.data}; most often {names[int(true)]} is taken for "
-        f"{names[int(decided)]}, in {100 * off.max():.1f} % of its samples."
-    )
+    said = "every sample is right"
+    if off.max() > 0:
+        worst = f"{names[int(true)]} is taken for {names[int(decided)]}"
+        said = f"most often {worst}, in {100 * off.max():.1f} % of its samples"
+    description = f"Confusion of {frame.label(result)} on {frame.table.data}; {said}."
     name = f"{figure.name}-{slug(frame.label(result))}"
     return Panel(name, description, ink.to_svg(drawn, name))
 

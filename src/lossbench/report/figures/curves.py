@@ -16,7 +16,7 @@ MOST_POINTS = 240
 
 def curves(frame: Frame) -> Figure | None:
     """Draw the common metric over the epochs, one panel a loss, all on the same axes."""
-    cells = [r for r in frame.table.results if any("epochs" in run.arrays for run in frame.working(r).runs)]
+    cells = [r for r in frame.table.results if any("epochs" in run.arrays for run in r.working.runs)]
     cells = cells[:MOST_PANELS]
     if not cells:
         return None
@@ -57,7 +57,7 @@ def curves(frame: Frame) -> Figure | None:
 
 
 def _curve(frame: Frame, result: CellResults, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    epochs, matrix = curve_matrix(frame.working(result), name)
+    epochs, matrix = curve_matrix(result.working, name)
     kept = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), MOST_POINTS)).astype(int))
     low, high = np.quantile(matrix[:, kept], [0.05, 0.95], axis=0)
     return epochs[kept], matrix[:, kept].mean(axis=0), low, high
@@ -85,7 +85,7 @@ def _late(frame: Frame, curves: dict[str, dict[str, Any]]) -> tuple[float, float
 
 def own_losses(frame: Frame) -> Figure | None:
     """Draw each loss's own value over the epochs: for how it converges, not to compare."""
-    cells = [(r, m) for r, m, _ in frame.marks() if any("epochs" in run.arrays for run in frame.working(r).runs)]
+    cells = [(r, m) for r, m, _ in frame.marks() if any("epochs" in run.arrays for run in r.working.runs)]
     if not cells:
         return None
     figure = Figure(

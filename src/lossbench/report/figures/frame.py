@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from lossbench.answer import name_in
 from lossbench.report import ink
-from lossbench.results import FINISHED, CellResults, Run
+from lossbench.results import CellResults, Run
 from lossbench.samples import Table
 
 # With more cells than this a figure of one panel a cell would be a page of its own.
@@ -95,13 +95,9 @@ class Frame:
             seen[mark.number] = seen.get(mark.number, -1) + 1
             yield result, mark, ink.LINES[seen[mark.number] % len(ink.LINES)]
 
-    def working(self, result: CellResults) -> CellResults:
-        """Return a cell with the runs that work only."""
-        return CellResults(result.cell, [r for r in result.runs if r.info.status == FINISHED and not r.info.stuck])
-
     def typical(self, result: CellResults) -> Run | None:
         """Return the working run in the middle by the main metric."""
-        runs = self.working(result).runs
+        runs = result.working.runs
         ordered = sorted(runs, key=lambda run: (run.info.scores[f"test/{self.metric}"], run.info.seed))
         return ordered[(len(ordered) - 1) // 2] if ordered else None
 

@@ -17,7 +17,7 @@ def boundaries(frame: Frame) -> Figure | None:
     """Draw where the runs decide for which class, over the test samples; for two features."""
     if "x/test" not in frame.arrays or frame.table.results[0].cell.task not in ("binary", "multiclass"):
         return None
-    cells = [r for r in frame.table.results if any("grid/raw" in run.arrays for run in frame.working(r).runs)]
+    cells = [r for r in frame.table.results if any("grid/raw" in run.arrays for run in r.working.runs)]
     figure = Figure(
         f"{frame.slug}-boundaries",
         "Decision boundaries",
@@ -32,7 +32,7 @@ def boundaries(frame: Frame) -> Figure | None:
 
 
 def _boundary(frame: Frame, figure: Figure, result: CellResults) -> None:
-    runs = [run for run in frame.working(result).runs if "grid/raw" in run.arrays]
+    runs = [run for run in result.working.runs if "grid/raw" in run.arrays]
     pair = result.cell.pair
     decided = np.stack([decide(run.arrays["grid/raw"], pair.head, pair.encoding, pair.task) for run in runs]).astype(
         int
@@ -159,14 +159,14 @@ def calibration(frame: Frame) -> Figure | None:
 
 
 def _probabilities(frame: Frame, result: CellResults) -> bool:
-    runs = frame.working(result).runs
+    runs = result.working.runs
     has_classes = result.cell.task in ("binary", "multiclass") and "y/test" in frame.arrays
     return has_classes and any("test/log_loss" in r.info.scores and "raw/test" in r.arrays for r in runs)
 
 
 def _confidence(frame: Frame, result: CellResults) -> tuple[np.ndarray, np.ndarray]:
     """Return of all working runs' test samples the probability of the decision, and whether it is right."""
-    raw = np.stack([run.arrays["raw/test"] for run in frame.working(result).runs]).astype(np.float64)
+    raw = np.stack([run.arrays["raw/test"] for run in result.working.runs]).astype(np.float64)
     p = HEADS[result.cell.head].activate(raw)
     if p.shape[-1] == 1:
         p = np.concatenate([1 - p, p], axis=-1)

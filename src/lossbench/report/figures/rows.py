@@ -25,7 +25,7 @@ def runs(frame: Frame) -> Figure:
     drawn, axes = _strip(len(rows))
     for place, (result, mark, _) in enumerate(rows):
         height = len(rows) - 1 - place
-        values = frame.working(result).scores(f"test/{frame.metric}")
+        values = result.working.scores(f"test/{frame.metric}")
         figure.rows += [
             [result.cell.name, r.info.seed, r.info.scores.get(f"test/{frame.metric}"), r.info.status, r.info.stuck]
             for r in result.runs
@@ -44,7 +44,7 @@ def runs(frame: Frame) -> Figure:
             axes.plot([mean], [height], "D", color=ink.INK, markersize=4)
     _finish_strip(axes, len(rows), f"test {frame.metric} of every run", f"test {frame.metric}")
     frame.draw_references(axes, vertical=True)
-    text = "; ".join(f"{frame.label(r)}: {_range(frame.working(r).scores(f'test/{frame.metric}'))}" for r, _, _ in rows)
+    text = "; ".join(f"{frame.label(r)}: {_range(r.working.scores(f'test/{frame.metric}'))}" for r, _, _ in rows)
     figure.panels.append(
         Panel(
             figure.name,
