@@ -5,8 +5,9 @@ import sys
 
 import pytest
 from conftest import environment, run
+from omegaconf import OmegaConf
 
-from lossbench.arguments import choices_of, read_flags, read_overrides
+from lossbench.arguments import choices_of, encode, read_flags, read_overrides
 from lossbench.config import GROUPS
 from lossbench.errors import MissingEnvironmentError, UsageError
 from lossbench.heads import HEADS
@@ -352,3 +353,48 @@ def test_what_two_cells_differ_in_is_all_that_makes_their_numbers():
     settings = [plan("dataset=circles", *more).cells[0].settings for more in ([], ["schedule=cosine", "seeds=3"])]
     assert changes(*settings) == ["schedule.name constant -> cosine", "schedule.final None -> 0.0"]
     assert changes(settings[0], settings[0]) == []
+
+
+VALUES = [
+    *(
+        "plain",
+        "two words",
+        "price €",
+        "größe",
+        "it's",
+        'a"b',
+        "a\\b",
+        "a\\",
+        ";",
+        ",",
+        "=",
+        "a=b",
+        "5",
+        "0.5",
+        "true",
+        "null",
+    ),
+    *("", " ", "~/house.csv", "/tmp/my house (1).csv", "#N/A", "?", "1e3", "[x]", "{x}", "$x", "日本", "nan"),
+    *(5, 0.5, True, None, ["?", "#N/A", 5], {"a": [0.1, "b c"]}),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_what_a_job_is_told_is_what_was_meant(value):
+    read = read_overrides([encode("dataset.target", value).lstrip("+")], multirun=False)
+    assert read.values["dataset.target"] == [value]
+
+
+def test_what_would_be_looked_up_in_the_configuration_is_not():
+    written = encode("dataset.target", "${epochs}").partition("=")[2]
+    assert OmegaConf.create({"epochs": 3, "x": written[1:-1]}).x == "${epochs}"
+
+
+@pytest.mark.parametrize("value", ["price €", "größe", "a=b", "it's", "~/house.csv", "/tmp/my house (1).csv", ";"])
+def test_words_that_hydra_has_no_place_for_need_no_quotes(value):
+    assert read_overrides([f"dataset.target={value}"], multirun=False).values["dataset.target"] == [value]
+
+
+def test_nor_do_lists_of_them():
+    read = read_overrides(["dataset.leave_out=[größe, price €,a]"], multirun=False)
+    assert read.values["dataset.leave_out"] == [["größe", "price €", "a"]]

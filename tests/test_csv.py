@@ -619,7 +619,7 @@ def test_swept_files_are_named_apart():
     Path("one.csv").write_text(GOOD)
     Path("two.csv").write_text(rows(30))
     made = plan("dataset.path=one.csv,two.csv", "dataset.target=y", "loss=mse")
-    assert [cell.data for cell in made.cells] == ["csv/dataset.path=one.csv", "csv/dataset.path=two.csv"]
+    assert [cell.data for cell in made.cells] == ["one.csv", "two.csv"]
     assert [cell.settings["dataset"]["file"]["n_samples"] for cell in made.cells] == [20, 30]
 
 
@@ -658,7 +658,7 @@ def test_from_the_file_to_the_table_and_on_again(tmp_path):
     table = pd.read_csv("multirun/house/results.csv")
     # In the target's unit: far better than the mean, whose error is the prices' deviation.
     assert 9000 < table["test/rmse"].mean() < 40000
-    folder = next(Path("multirun/house").glob("csv-huber*"))
+    folder = next(Path("multirun/house").glob("house.csv-huber*"))
     described = json.loads((folder / "cell.json").read_text())
     assert described["naive"]["test/rmse"] > 100000
     assert described["settings"]["dataset"]["file"]["left_out"] == {"id": "identifiers", "sold": "dates"}
@@ -702,3 +702,30 @@ def test_a_broken_file_ends_the_command_before_anything_trains(tmp_path):
     assert done.status == 2
     assert done.err.startswith("error: data.csv, line 6: column 'b' has numbers but for '?'.\n  hint: ")
     assert not Path("multirun").exists()
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders():
+    for folder, content in (("a", GOOD), ("b", rows(30))):
+        Path(folder).mkdir()
+        Path(folder, "data.csv").write_text(content)
+    made = plan("dataset.path=a/data.csv,b/data.csv", "dataset.target=y", "loss=mse")
+    assert [cell.data for cell in made.cells] == [
+        "data.csv/dataset.path=a-data.csv",
+        "data.csv/dataset.path=b-data.csv",
+    ]
+
+
+def test_names_that_neither_hydra_nor_a_folder_expects(tmp_path):
+    home = tmp_path / "it's a;b ü"
+    home.mkdir()
+    lines = [f"{i % 7},5;{i};{'ab?'[i % 3]};{2 * i},5" for i in range(60)]
+    (home / "häuser (1).csv").write_text("\n".join(["weight;größe;zone=x;price €", *lines]))
+    done = run(
+        home,
+        *("-m", "dataset=csv", "dataset.path=häuser (1).csv", "dataset.target=price €", "dataset.sep=;"),
+        *("dataset.decimal=,", "dataset.leave_out=[größe]", "dataset.missing=impute", 'dataset.missing_values=["?"]'),
+        *("loss=mse,huber", "seeds=2", "epochs=2", "trainer=fit", "name=odd"),
+    )
+    assert done.status == 0, done.err
+    assert "häuser (1).csv: test rmse" in done.out
+    assert "price €: numbers (regression)" in " ".join(done.out.split())

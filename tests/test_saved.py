@@ -102,7 +102,9 @@ def test_a_model_answers_for_a_file_what_its_run_predicted(table, tmp_path, opti
     found = trained(cell, tmp_path)
     rows = pd.read_csv(table).iloc[TRAIN:]
     # In another order and with columns that it does not know, as files of users are.
-    answer = model_of(found, tmp_path).predict(rows[rows.columns[::-1]])
+    model = model_of(found, tmp_path)
+    with pytest.warns(UserWarning, match=r"column 'town': 5 cells have a text that no training row had .'Davos'"):
+        answer = model.predict(rows[rows.columns[::-1]])
     assert answer.index.equals(rows.index)
     raw = np.asarray(found.arrays["raw/test"], np.float64)
     prediction, dataset = HEADS[cell.head].activate(raw), PreparedCell(cell).dataset
@@ -156,8 +158,16 @@ def test_what_is_wrong_with_rows_is_said_at_once(table, tmp_path):
         ValueError, match=r"'area' needs a value.*row 0 has none.*'rooms' takes finite numbers; got 'b'"
     ):
         model.predict(pd.DataFrame({**good, "area": [None], "rooms": ["b"]}))
-    with pytest.raises(mlflow.MlflowException, match=r"missing inputs .'rooms'"):
-        model.predict(pd.DataFrame({k: v for k, v in good.items() if k != "rooms"}))
+    renamed = pd.DataFrame(good).rename(columns={"rooms": "Rooms", "town": " town "})
+    with pytest.raises(ValueError, match=r"there is no column 'rooms' .is it 'Rooms'"):
+        model.predict(renamed)
+    assert len(model.predict(renamed.rename(columns={"Rooms": "rooms"}))) == 1
+    twice = pd.concat([pd.DataFrame(good), pd.DataFrame(good)[["area"]]], axis=1)
+    with pytest.raises(ValueError, match="column 'area' is there 2 times"):
+        model.predict(twice)
+    for value in (pd.Timestamp("2000-01-01"), pd.Timedelta(days=1), 1j):
+        with pytest.raises(ValueError, match="column 'rooms' takes finite numbers"):
+            model.predict(pd.DataFrame(good).assign(rooms=[value]))
 
 
 def test_a_name_is_read_alike_in_training_and_later():
@@ -238,14 +248,23 @@ def test_what_meant_a_missing_value_in_training_does_so_later(table, tmp_path):
     marked = of_table(tmp_path / "marked.csv", "dataset.target=price", 'dataset.missing_values=["?",-999]')
     plain = of_table(table, "dataset.target=price")
     first, second = (model_of(trained(c, tmp_path / n), tmp_path / n) for c, n in ((marked, "a"), (plain, "b")))
-    np.testing.assert_allclose(first.predict(pd.read_csv(tmp_path / "marked.csv")), second.predict(pd.read_csv(table)))
+    with pytest.warns(UserWarning, match="Davos"):
+        answers = first.predict(pd.read_csv(tmp_path / "marked.csv")), second.predict(pd.read_csv(table))
+    np.testing.assert_allclose(*answers)
 
 
-def test_a_text_that_looks_like_a_number_is_known_under_it():
-    fitted = {"levels": [["01", "02", "A1"]], "fill": None}
+def test_texts_are_known_however_they_were_read():
+    fitted = {"levels": [["01", "02", "A1", "red", "7"]], "fill": None}
     inputs = {"names": [], "texts": ["zone"], "missing_values": [], "fitted": {"numbers": None, "texts": fitted}}
-    encoded = serving.features(inputs, pd.DataFrame({"zone": [1, 2, 3]}))
-    assert encoded.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+
+    def places(*cells):
+        encoded = serving.features(inputs, pd.DataFrame({"zone": cells}))
+        return [int(row.argmax()) if row.any() else None for row in encoded]
+
+    assert places(1, 2, 7) == [0, 1, 4]
+    assert places("01", " A1", " red", "007", "7.0") == [0, 2, 3, 4, 4]
+    with pytest.warns(UserWarning, match=r"column .zone.: 2 cells have a text that no training row had .'blue'"):
+        assert places("red", "blue", "nan") == [3, None, None]
 
 
 # ---- In MLflow.

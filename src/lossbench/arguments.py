@@ -1,6 +1,7 @@
 """The command line, read once with Hydra's own parser: aliases resolved, names checked."""
 
 import argparse
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,13 +10,16 @@ from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType, Transformer
+from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString, Transformer
 from hydra.errors import HydraException
 
 from lossbench.config import GROUPS, conf_folder
 from lossbench.errors import Problem, UsageError, unknown
 from lossbench.losses.table import ALIASES
 
+# What Hydra reads as it stands; and words that it takes for something else.
+PLAIN_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
+OTHER_WORDS = ("null", "true", "false", "nan", "inf")
 # `loss=all` is every loss that fits the data set's task.
 ALL = "all"
 
@@ -71,7 +75,19 @@ def encode(key: str, value: Any) -> str:
 
     A mapping brings names of its own, which Hydra must be told to add.
     """
-    return f"{'++' if isinstance(value, dict) else ''}{key}={Transformer.str(value)}"
+    return f"{'++' if isinstance(value, dict) else ''}{key}={_written(value)}"
+
+
+def _written(value: Any) -> str:
+    """Return a value as Hydra's grammar has it: what may be read as something else, or not at all, in quotes."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{name}:{_written(child)}" for name, child in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    if not isinstance(value, str) or (PLAIN_WORD.fullmatch(value) and value.lower() not in OTHER_WORDS):
+        return Transformer.str(value)
+    # A dollar and a brace would be looked up in the configuration.
+    return QuotedString(value.replace("${", r"\${"), Quote.double).with_quotes()
 
 
 def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:
@@ -86,9 +102,10 @@ def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:
     problems: list[Problem] = []
     for text in overrides:
         try:
-            override = _parser().parse_override(text)
+            override = _parsed(text)
         except HydraException:
-            problems.append(Problem(f"{text!r} is not of the form key=value.", "see lossbench --help"))
+            hint = "brackets and quotes must be closed; see lossbench --help"
+            problems.append(Problem(f"{text!r} is not of the form key=value.", hint))
             continue
         problem = _read(override, text, arguments)
         if problem:
@@ -96,6 +113,19 @@ def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:
     if problems:
         raise UsageError(*problems)
     return arguments
+
+
+def _parsed(text: str) -> Override:
+    """Return what a text says; a value that Hydra's grammar has no place for (price €) is taken as it stands."""
+    try:
+        return _parser().parse_override(text)
+    except HydraException:
+        key, _, value = text.partition("=")
+        names = re.fullmatch(r"\[([^][{}\"']*)\]", value)
+        if not names and (not value or value[0] in "[{(\"'"):
+            raise
+        meant = [name.strip() for name in names[1].split(",")] if names else value
+        return _parser().parse_override(encode(key, meant))
 
 
 def _read(override: Override, text: str, arguments: Arguments) -> Problem | None:

@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lossbench.arguments import group_folders
+from lossbench.arguments import encode, group_folders
 from lossbench.config import CELL_GROUPS, GROUPS, CellConfig, conf_folder, schema
 from lossbench.errors import MissingEnvironmentError, Problem, UsageError, unknown
 from lossbench.losses.choice import COMPOSITE
@@ -39,7 +39,7 @@ def _compose(*choices: tuple[str, str]) -> DictConfig:
 def search_path_override() -> list[str]:
     """Return the override that adds the working directory's own choices to Hydra's."""
     own = group_folders()[1:]
-    return [f"hydra.searchpath=[file://{own[0]}]"] if own else []
+    return [encode("hydra.searchpath", [f"file://{own[0]}"])] if own else []
 
 
 def check_launcher(overrides: list[str]) -> None:

@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,18 @@ class Draft:
     settings: dict[str, Any]
     notes: list[str]
 
+    # Keys in which it differs from a cell of the same name.
+    apart: list[str] = field(default_factory=list)
+
+    @property
+    def dataset(self) -> str:
+        """What its data set is called."""
+        return dataset_name(self.choices["dataset"], self.settings["dataset"])
+
     @property
     def name(self) -> str:
         """The cell's; the head's name in it is the resolved one."""
-        parts = [self.choices["dataset"], self.choices["loss"], self.settings["head"]["name"]]
+        parts = [self.dataset, self.choices["loss"], self.settings["head"]["name"]]
         return "/".join(parts + [f"{key}={_short(key, value)}" for key, value in self.swept_settings.items()])
 
     @property
@@ -48,15 +56,22 @@ class Draft:
         said = ["tune"] if is_tuned(self.settings) else []
         if is_corrupted(self.settings) and not any(key.startswith("corruption.") for key in self.swept):
             said.append("corruption")
-        swept = [*said, *(key for key in self.swept if key not in said)]
+        # The name of a file is that of its data set.
+        swept = [*said, *(key for key in self.swept if key not in (*said, "dataset.path")), *self.apart]
         # Settings of a study are not those of the untuned cells beside it.
         return {key: both[key] for key in swept if key in both and (key, both[key]) != ("tune", "none")}
+
+
+def dataset_name(choice: str, settings: dict[str, Any]) -> str:
+    """Return what a data set is called: as it was chosen; a file given on the command line by its own name."""
+    path = settings.get("path")
+    return Path(path).name if choice == "csv" and path else choice
 
 
 def _short(key: str, value: Any) -> str:
     if key == "dataset.path":
         # The parts of a cell's name are divided by slashes.
-        return Path(str(value)).name
+        return "-".join(Path(str(value)).parts[-2:])
     return re.sub(r"[\s'\"]", "", str(value)) if isinstance(value, list | dict) else str(value)
 
 
@@ -144,9 +159,10 @@ def _with_losses(
     info = described(dataset)
     if choices["loss"] == "auto":
         return [{**choices, "loss": BASELINES[info.task]}], []
+    named = dataset_name(choices["dataset"], dataset)
     reasons = why_left_out(info, dataset, choices.get("head", "auto"))
     kept = [{**choices, "loss": name} for name, reason in reasons.items() if not reason]
-    return kept, [(f"{choices['dataset']}/{name}", reason) for name, reason in reasons.items() if reason]
+    return kept, [(f"{named}/{name}", reason) for name, reason in reasons.items() if reason]
 
 
 def _dataset_of(choices: dict[str, str], values: dict[str, Any], experiment: str | None) -> dict[str, Any]:

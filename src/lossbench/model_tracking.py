@@ -121,7 +121,7 @@ def _describe(
         sweep=experiment.plan.name,
         what="rows as they are in the file" if columns else "features as the data set gives them",
         model_id=model_id,
-        rows="a DataFrame with the columns of the signature" if columns else f"shape (n, {inputs['n_features']})",
+        rows=f"a DataFrame with the columns {', '.join(columns)}" if columns else f"shape (n, {inputs['n_features']})",
         metric=judged_by(run, cell),
     )
     experiment.client.set_logged_model_tags(model_id, {"mlflow.note.content": note})

@@ -46,7 +46,7 @@ class Cell:
 
     @property
     def dataset(self) -> str:
-        """The data set's name, as chosen."""
+        """What its data set is called: as it was chosen; a file given on the command line by its own name."""
         return self.name.split("/")[0]
 
     @property

@@ -136,7 +136,7 @@ def _resolve(drafts: list[Draft], problems: list[Problem]) -> tuple[list[Cell], 
 def _apply_preset(draft: Draft, name: str) -> list[Problem]:
     """Give a cell the learning rate, and what else was tuned, that a preset has for it; return what is wrong."""
     try:
-        found = preset_values(read_preset(name), draft.choices["dataset"], draft.settings)
+        found = preset_values(read_preset(name), draft.dataset, draft.settings)
     except ValueError as error:
         return [Problem(f"tuned={name} {error}", "tune them: tune=learning_rate.")]
     twice = [key for key in found if key in draft.values]
@@ -162,7 +162,7 @@ def _unfair(drafts: list[Draft]) -> list[Problem]:
     studies: dict[str, dict[str, set[str]]] = {}
     for draft in tuned:
         told = json.dumps(draft.settings["tune"], sort_keys=True)
-        studies.setdefault(draft.choices["dataset"], {}).setdefault(draft.choices["loss"], set()).add(told)
+        studies.setdefault(draft.dataset, {}).setdefault(draft.choices["loss"], set()).add(told)
     for dataset, by_loss in studies.items():
         if len(unique(by_loss.values())) > 1:
             message = f"all losses on dataset={dataset} must have the same tune settings; those of this sweep differ."
@@ -178,7 +178,7 @@ def _name_apart(drafts: list[Draft]) -> None:
         keys = unique(key for draft in group for key in {**draft.choices, **draft.values})
         differing = [k for k in keys if len(unique({**d.choices, **d.values}.get(k) for d in group)) > 1]
         for draft in group:
-            draft.swept = [*draft.swept, *(k for k in differing if k in {**draft.choices, **draft.values})]
+            draft.apart = [*draft.apart, *(k for k in differing if k in {**draft.choices, **draft.values})]
 
 
 def _cell(draft: Draft, key: str, outside: bool) -> Cell:

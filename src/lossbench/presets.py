@@ -70,7 +70,7 @@ def preset_values(cells: list[dict[str, Any]], dataset: str, settings: dict[str,
     cells : list of dict
         The preset's.
     dataset : str
-        The data set's name, as chosen.
+        What the data set is called.
     settings : dict
         The cell's, with its head resolved.
 

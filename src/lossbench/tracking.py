@@ -25,7 +25,7 @@ from lossbench.results import Run as Result
 from lossbench.studies import read_outcome
 from lossbench.study_tracking import StudyTracker
 from lossbench.text_table import mean_and_interval
-from lossbench.views import TRAINING
+from lossbench.views import TRAINING, quoted
 
 
 class Tracker(Experiment):
@@ -225,7 +225,7 @@ class Tracker(Experiment):
         value = mean_and_interval(results, f"test/{metric}")
         order = "desc" if lower_is_better(metric) else "asc"
         query = {
-            "searchFilter": f"tags.kind = 'run' and tags.cell = '{cell.name}'",
+            "searchFilter": f"tags.kind = 'run' and tags.cell = {quoted(cell.name)}",
             "orderByKey": f"metrics.`final/test/{metric}`",
             "orderByAsc": str(order == "asc").lower(),
         }

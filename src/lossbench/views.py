@@ -5,6 +5,7 @@ A saved view is a tag of the experiment, in the UI's own format (MLflow 3.17); t
 
 import base64
 import json
+import re
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -107,11 +108,16 @@ def _cells_view(plan: Plan, datasets: list[str]) -> View:
         return View("cells", "losses on all data sets", "cell", search, order, True, columns, metrics, longest, True)
     final, dataset = finals[0], datasets[0]
     names = (final, f"{final}_std", "stuck", "diverged", "failed", f"{final}_low", f"{final}_high", "runs")
-    search = f"tags.kind = 'cell' and params.dataset = '{dataset}'"
+    search = f"tags.kind = 'cell' and params.dataset = {quoted(dataset)}"
     ascending = lower_is_better(metrics[0])
     columns = [f"metrics.`{name}`" for name in names] + swept
-    key = f"cells-{dataset}"
+    key = "cells-" + re.sub(r"[^A-Za-z0-9_.-]", "-", dataset)
     return View(key, f"losses on {dataset}", "cell", search, f"metrics.`{final}`", ascending, columns, metrics, longest)
+
+
+def quoted(text: str) -> str:
+    """Return a text as MLflow's searches have it."""
+    return f'"{text}"' if "'" in text else f"'{text}'"
 
 
 def _charts(metrics: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -1,21 +1,20 @@
 """A run's network as a model of MLflow, put together from the results on disk: no TensorFlow, no pickle."""
 
 import json
+import logging
 import os
 import tempfile
 import warnings
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 # Before mlflow is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
-from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import AnyType, ColSpec, Schema
+from mlflow.models import Model
 
 from lossbench.results import Run, write_arrays
 from lossbench.saved import serving
@@ -48,7 +47,6 @@ def write_model(run: Run, folder: Path, recorded: Model | None = None) -> None:
                 python_model=serving.__file__,
                 artifacts={"model": str(model), "weights": str(weights)},
                 pip_requirements=_requirements(described["versions"]),
-                signature=_signature(contents),
                 metadata={"cell": contents["cell"], "seed": run.info.seed, "digest": described["digest"]},
                 mlflow_model=recorded or Model(),
             )
@@ -60,20 +58,19 @@ def _requirements(trained_with: dict[str, str]) -> list[str]:
     return [f"{name}=={number}" for name, number in sorted(kept.items())]
 
 
-def _signature(contents: dict[str, Any]) -> ModelSignature | None:
-    """Return the columns that a row must have; of any type, for MLflow would refuse whole numbers where it saw others.
-
-    What was trained on an array takes arrays of any kind of number: no signature says that.
-    """
-    inputs = contents["inputs"]
-    if inputs["names"] is None:
-        return None
-    return ModelSignature(Schema([ColSpec(AnyType(), name) for name in (*inputs["names"], *inputs["texts"])]))
-
-
 @contextmanager
 def _silent():
-    """Keep MLflow from advising against what is meant: no example of rows, no types of columns."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
-        yield
+    """Keep MLflow from advising against what is meant: no example of rows, no types of columns.
+
+    It would refuse whole numbers in a column that had fractions, and texts for all columns of any type over HTTP; what
+    rows must have is checked by the model, which says more.
+    """
+    logger = logging.getLogger("mlflow.pyfunc")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
+            yield
+    finally:
+        logger.setLevel(level)

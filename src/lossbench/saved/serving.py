@@ -4,8 +4,10 @@ It reads ``model.json`` (how a row becomes the network's input, the network, how
 ``weights.npz``; there is no pickle in it.
 """
 
+import difflib
 import json
 import os
+import warnings
 from typing import Any
 
 import mlflow
@@ -55,7 +57,14 @@ class Model(mlflow.pyfunc.PythonModel):
         ------
         ValueError
             With all that is wrong with the rows.
+
+        Warns
+        -----
+        UserWarning
+            For texts that no training row had.
         """
+        if isinstance(model_input, pd.DataFrame):
+            model_input = model_input.rename(columns=lambda name: str(name).strip())
         x = features(self.content["inputs"], model_input)
         index = model_input.index if isinstance(model_input, pd.DataFrame) else None
         raw = self._raw_predictions(x)
@@ -84,7 +93,7 @@ def features(inputs: dict[str, Any], rows: Any) -> np.ndarray:
     columns = [*inputs["names"], *inputs["texts"]]
     if not isinstance(rows, pd.DataFrame):
         raise ValueError(f"this model takes a table (a DataFrame) with the columns {', '.join(columns)}")
-    problems = [f"there is no column {name!r}" for name in columns if name not in rows.columns]
+    problems = [_not_there(name, rows) for name in columns if list(rows.columns).count(name) != 1]
     if problems:
         raise ValueError("; ".join(problems))
     numbers = _numbers(inputs, rows, problems)
@@ -93,6 +102,15 @@ def features(inputs: dict[str, Any], rows: Any) -> np.ndarray:
         raise ValueError("; ".join(problems))
     parts = [scaled(numbers, inputs["fitted"]["numbers"])] if inputs["names"] else []
     return np.hstack([np.asarray(part, np.float32) for part in (*parts, *texts)])
+
+
+def _not_there(name: str, rows: pd.DataFrame) -> str:
+    there = list(rows.columns)
+    if name in there:
+        return f"column {name!r} is there {there.count(name)} times"
+    near = difflib.get_close_matches(name.lower(), [str(other).lower() for other in there], n=1)
+    named = [str(other) for other in there if str(other).lower() in near]
+    return f"there is no column {name!r}" + (f" (is it {named[0]!r}?)" if named else "")
 
 
 def scaled(values: np.ndarray, fitted: dict[str, Any]) -> np.ndarray:
@@ -118,7 +136,7 @@ def _numbers(inputs: dict[str, Any], rows: pd.DataFrame, problems: list[str]) ->
 
 def _as_numbers(column: pd.Series) -> np.ndarray:
     """Return a column as float64; NaN where a cell is no number."""
-    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+    if column.dtype.kind in "mMc" or isinstance(column.dtype, pd.DatetimeTZDtype):
         return np.full(len(column), np.nan)
     return pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
 
@@ -141,18 +159,30 @@ def _texts(inputs: dict[str, Any], rows: pd.DataFrame, problems: list[str]) -> l
         if missing.any() and fitted["fill"] is None:
             problems.append(_no_value(name, missing))
         fill = fitted["fill"][i] if fitted["fill"] else ""
-        places = _places(fitted["levels"][i])
         texts = [fill if gone else as_text(cell) for cell, gone in zip(rows[name], missing, strict=True)]
-        codes = np.array([places.get(text, -1) for text in texts], np.int64)
+        codes = _codes(fitted["levels"][i], texts)
+        unknown = (codes < 0) & ~missing
+        if unknown.any():
+            first = texts[int(unknown.argmax())]
+            told = f"column {name!r}: {unknown.sum()} cells have a text that no training row had ({first!r}, …)"
+            warnings.warn(f"{told}; it counts as none of those", UserWarning, stacklevel=2)
         encoded.append((codes[:, None] == np.arange(len(fitted["levels"][i]))).astype(np.float32))
     return encoded
 
 
-def _places(levels: list[str]) -> dict[str, int]:
-    """Return the place of each known text; one that is written as a number (01) also under that number (1)."""
-    numbers = pd.to_numeric(pd.Series(levels, dtype=object), errors="coerce")
-    as_numbers = {as_text(number): i for i, number in enumerate(numbers) if np.isfinite(number)}
-    return as_numbers | {text: i for i, text in enumerate(levels)}
+def _codes(levels: list[str], texts: list[str]) -> np.ndarray:
+    """Return the place of each text among the known ones, -1 for none.
+
+    Blanks before it do not count, and a text that is written as a number (01) is the same as that number (1): what a
+    reader of files makes of these depends on its settings, and on the column's other cells.
+    """
+    places = {_read_otherwise(text): i for i, text in enumerate(levels)} | {text: i for i, text in enumerate(levels)}
+    return np.array([places.get(text, places.get(_read_otherwise(text), -1)) for text in texts], np.int64)
+
+
+def _read_otherwise(text: str) -> str:
+    number = pd.to_numeric(text, errors="coerce")
+    return as_text(number) if np.isfinite(number) else text.lstrip()
 
 
 def _no_value(name: str, missing: np.ndarray) -> str:
