@@ -398,3 +398,18 @@ def test_words_that_hydra_has_no_place_for_need_no_quotes(value):
 def test_nor_do_lists_of_them():
     read = read_overrides(["dataset.leave_out=[größe, price €,a]"], multirun=False)
     assert read.values["dataset.leave_out"] == [["größe", "price €", "a"]]
+
+
+def test_a_path_is_a_files():
+    read = read_overrides(["dataset.path=house.csv", "dataset.target=price"], multirun=False)
+    assert read.choices == {"dataset": ["csv"]}
+    assert read.notes == ["dataset.path is a file's: dataset=csv"]
+
+
+def test_some_losses_can_be_advised_among():
+    cells = plan("-m", "experiment=advise", "dataset=friedman1", "loss=mse,huber").cells
+    assert [cell.loss for cell in cells] == ["mean_squared_error", "huber"]
+
+
+def test_what_has_no_cell_says_what_there_is():
+    assert "it has regression (mean_squared_error); circles (" in message("-m", "experiment=smoke", "loss=poisson")

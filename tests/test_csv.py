@@ -729,3 +729,9 @@ def test_names_that_neither_hydra_nor_a_folder_expects(tmp_path):
     assert done.status == 0, done.err
     assert "häuser (1).csv: test rmse" in done.out
     assert "price €: numbers (regression)" in " ".join(done.out.split())
+
+
+def test_a_loss_that_scaling_leaves_out_says_how_it_stays():
+    left_out = planned(rows(30), "dataset.target=b", "loss=all").skipped
+    reasons = {name.partition("/")[2]: reason for name, reason in left_out}
+    assert reasons["poisson"].endswith("which they are but for scaling: dataset.standardize.y=none")

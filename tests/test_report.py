@@ -97,13 +97,13 @@ def test_the_report_is_rebuilt_from_files_alone_byte_for_byte(copied: Path):
 def test_names_are_escaped(copied: Path, report):
     plan = json.loads((copied / "plan.json").read_text())
     plan["command"] = "lossbench name='<script>alert(1)</script>'"
-    plan["skipped"] = [["<img src=x onerror=alert(1)>", "a & b"]]
+    plan["skipped"] = [["circles/<img src=x onerror=alert(1)>", "a & b"]]
     (copied / "plan.json").write_text(json.dumps(plan))
     report(copied, "smoke")
     page = (copied / "report.html").read_text()
     assert "<script>alert" not in page
     assert "<img" not in page
-    assert "&lt;img src=x onerror=alert(1)&gt;: a &amp; b" in page
+    assert "&lt;img src=x onerror=alert(1)&gt; (a &amp; b)" in page
     assert "<img" not in (copied / "report.md").read_text()
 
 

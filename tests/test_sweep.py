@@ -49,7 +49,7 @@ def test_the_sweep_says_what_it_does(smoke: Sweep):
     assert "; ceiling 0.850)" in text
     assert lines[-3].startswith("results: ")
     assert lines[-2].startswith("report: ")
-    assert "make ui" in lines[-1]
+    assert lines[-1] == "browse them in MLflow: lossbench-ui"
 
 
 def test_results_csv_has_a_row_for_each_run(smoke: Sweep):

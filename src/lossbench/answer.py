@@ -24,6 +24,13 @@ def number(value: float) -> str:
     return f"{value:.3f}" if value == 0 or 5e-4 <= abs(value) < 1e3 else f"{value:.2e}"
 
 
+def spread(value: float, mean: float) -> str:
+    """Write a half width beside its mean, to the same decimal where that says something."""
+    if 1e3 <= abs(mean) < 1e7 and value >= 1:
+        return f"{value:.0f}"
+    return f"{value:.4f}" if 5e-5 <= value < 5e-4 else number(value)
+
+
 def size(metric: str, value: float) -> str:
     """Write a difference without its sign: accuracy in points, others in their unit."""
     return f"{100 * abs(value):.1f} points" if metric in IN_POINTS else number(abs(value))
@@ -39,8 +46,11 @@ def ends(metric: str, low: float, high: float) -> str:
 
 def decimals(low: float, high: float) -> int | None:
     """Return how many decimals the ends of an interval need, so that one that is not 0 does not read as 0."""
-    if max(abs(low), abs(high)) < 5e-4 or max(abs(low), abs(high)) >= 1e4:
+    most = max(abs(low), abs(high))
+    if most < 5e-4 or most >= 1e7:
         return None
+    if most >= 100:
+        return 0 if most >= 1e3 else 1
     return next((places for places in (3, 4) if min(abs(low), abs(high)) >= 0.5 * 10**-places or low == 0), 5)
 
 

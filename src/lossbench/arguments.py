@@ -112,6 +112,9 @@ def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:
             problems.append(problem)
     if problems:
         raise UsageError(*problems)
+    if "dataset.path" in arguments.values and not {"dataset", "experiment"} & set(arguments.choices):
+        arguments.choices["dataset"] = ["csv"]
+        arguments.notes.append("dataset.path is a file's: dataset=csv")
     return arguments
 
 

@@ -1,5 +1,6 @@
 """The commands. Nothing heavy is imported before it is known that it is needed."""
 
+import errno
 import shlex
 import signal
 import sys
@@ -8,7 +9,9 @@ from collections.abc import Callable
 from lossbench import __version__
 from lossbench.errors import Problem, UsageError
 
-INTERRUPTED = 130
+NOT_THERE, INTERRUPTED = 3, 130
+# A folder that is read-only or full is no fault of the program.
+NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 def _command(run: Callable[[list[str]], int]) -> None:
@@ -20,13 +23,20 @@ def _command(run: Callable[[list[str]], int]) -> None:
     except UsageError as error:
         print(error, file=sys.stderr)
         status = error.exit_status
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        status = INTERRUPTED
     except BrokenPipeError:
         # The reader went away (lossbench | head).
         sys.stderr.close()
         status = 0
+    except OSError as error:
+        if error.errno not in NO_PLACE:
+            raise
+        said = f"{error.filename or 'a file'} cannot be written: {error.strerror}."
+        hint = "results go to LOSSBENCH_HOME, exports to the working directory: choose others."
+        print(UsageError(Problem(said, hint)), file=sys.stderr)
+        status = NOT_THERE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = INTERRUPTED
     sys.exit(status)
 
 

@@ -398,7 +398,9 @@ def shown(path: Path) -> str:
 
 def default_store() -> str:
     """Return the address of this working directory's MLflow store."""
-    return f"sqlite:///{home() / 'mlruns' / 'mlflow.db'}"
+    path = str(home() / "mlruns" / "mlflow.db")
+    # In an address these two mean something.
+    return f"sqlite:///{path.replace('%', '%25').replace('?', '%3F')}"
 
 
 def schema(group: str, name: str) -> type:

@@ -88,10 +88,10 @@ def assignments_of(grids: list[dict[str, list]], arguments: Arguments) -> Iterat
         for group, names in arguments.choices.items():
             if group == "experiment":
                 continue
-            if group in grid and names != [ALL]:
-                axes[group] = [name for name in grid[group] if name in names]
-            elif group not in grid:
+            if group not in grid or grid[group] == [ALL]:
                 axes[group] = names
+            elif names != [ALL]:
+                axes[group] = [name for name in grid[group] if name in names]
         axes.update(arguments.values)
         swept = [key for key, values in axes.items() if len(values) > 1 and key not in ("dataset", "head", "loss")]
         for values in itertools.product(*axes.values()):
@@ -189,6 +189,16 @@ def _dataset_of(choices: dict[str, str], values: dict[str, Any], experiment: str
     return dataset
 
 
+def _why_outside(info: DatasetInfo, loss: Loss, target_range: tuple[float, float]) -> str:
+    """Say why targets lie outside a loss's domain, and whether they would as they are; '' if they do not."""
+    encoding = loss.encodings[info.task][0]
+    reason = outside_domain(loss, encoding, target_range, ordered=info.ordered)
+    if not reason or outside_domain(loss, encoding, info.target_range, ordered=info.ordered):
+        return reason
+    low, high = loss.y_true
+    return f"for targets from {low:g} to {high:g}, which they are but for scaling: dataset.standardize.y=none"
+
+
 def why_left_out(info: DatasetInfo, dataset: dict[str, Any], head: str) -> dict[str, str]:
     """Return for each loss why ``loss=all`` leaves it out on a data set; '' for those that it takes."""
     taken, target_range = losses_for(info.task, head), scaled_target_range(info, dataset)
@@ -202,6 +212,6 @@ def why_left_out(info: DatasetInfo, dataset: dict[str, Any], head: str) -> dict[
             return f"not for head={head}"
         if loss.least_targets > n_outputs(info, dataset):
             return f"for targets of at least {loss.least_targets} numbers"
-        return outside_domain(loss, loss.encodings[info.task][0], target_range, ordered=info.ordered)
+        return _why_outside(info, loss, target_range)
 
     return {name: reason(name, loss) for name, loss in LOSSES.items() if loss.heads}

@@ -73,9 +73,8 @@ def _export_model(plan: Plan, results: CellResults, run: Run) -> int:
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
             write_model(run, Path(temporary) / "model")
-            if path.exists():
-                shutil.rmtree(path)
-            (Path(temporary) / "model").rename(path)
+            # What the user put beside it stays.
+            shutil.copytree(Path(temporary) / "model", path, dirs_exist_ok=True)
     except NoModelError as error:
         raise UsageError(Problem(f"no model can be written of {results.cell.name}: {error}.")) from None
     print(f"written: {shown(path)}, {_named(results, run)}")
@@ -95,7 +94,7 @@ def _chosen(plan: Plan, arguments: argparse.Namespace) -> tuple[CellResults, Run
 
 
 def _chosen_cell(plan: Plan, kind: str, name: str | None) -> CellResults:
-    from lossbench.advice import advice
+    from lossbench.advice import advice, winner
     from lossbench.samples import tables
 
     results = read_results(plan)
@@ -112,11 +111,12 @@ def _chosen_cell(plan: Plan, kind: str, name: str | None) -> CellResults:
         cells = ", ".join(result.cell.name for result in results[:4])
         message = f"{plan.name} has {len(found)} data sets: which cell is meant?"
         raise UsageError(Problem(message, f"{command}; there is {cells}"))
-    recommended = advice(found[0])
-    if recommended is None:
-        message = f"{plan.name} has no recommendation: its runs do not say which loss is best."
-        raise UsageError(Problem(message, f"name a cell: {command}"))
-    return recommended.results
+    best = winner(found[0])
+    if best is None:
+        raise UsageError(Problem(f"no run of {plan.name} works: there is nothing to write."))
+    if advice(found[0]) is None:
+        print(f"{plan.name} has no recommendation; this is the cell with the best mean.")
+    return best
 
 
 def _named(results: CellResults, run: Run) -> str:

@@ -144,6 +144,15 @@ class Plan:
         """How many runs it has."""
         return len(self.cells) * len(self.seeds)
 
+    @property
+    def left_out(self) -> list[tuple[str, list[str], str]]:
+        """What cannot be: data set, the rest of the cells' names, and the reason that they share."""
+        together: dict[tuple[str, str], list[str]] = {}
+        for name, reason in self.skipped:
+            dataset, _, rest = name.partition("/")
+            together.setdefault((dataset, reason), []).append(rest)
+        return [(dataset, names, reason) for (dataset, reason), names in together.items()]
+
     def to_json(self) -> str:
         """Return the plan as it is written to ``plan.json``."""
         return json.dumps(asdict(self), indent=1) + "\n"

@@ -84,10 +84,8 @@ def _as_published(grids: list[dict[str, list]], arguments: Arguments) -> bool:
 def _nothing_matches(grids: list[dict[str, list]], arguments: Arguments, experiment: str | None) -> Problem:
     asked = " ".join(f"{g}={','.join(n)}" for g, n in arguments.choices.items() if g != "experiment")
     there = unique(f"{d} ({', '.join(grid.get('loss', ['auto']))})" for grid in grids for d in grid.get("dataset", []))
-    return Problem(
-        f"experiment={experiment} has no cell with {asked}.",
-        "it has " + "; ".join(there) + ". Without experiment=, any choice goes.",
-    )
+    has = f"it has {'; '.join(there)}. " if there else ""
+    return Problem(f"experiment={experiment} has no cell with {asked}.", f"{has}Without experiment=, any choice goes.")
 
 
 def _resolve(drafts: list[Draft], problems: list[Problem]) -> tuple[list[Cell], list[tuple[str, str]]]:

@@ -148,11 +148,12 @@ def _conclude(plan: Plan, results: list[CellResults], terminal: Terminal, path: 
         terminal.line(f"{failed} runs failed; add rerun=failed to run them again.")
     if untracked:
         terminal.line(f"MLflow could not be written: {untracked}")
-        terminal.line("  hint: nothing is lost; make sync (or lossbench-sync) sends it.")
+        terminal.line("  hint: nothing is lost; lossbench-sync sends it.")
     terminal.line(f"results: {shown(path)}")
     if (plan.folder / "report.html").exists():
         terminal.line(f"report: {shown(plan.folder / 'report.html')}")
-    terminal.line("browse them in MLflow: make ui (or lossbench-ui)")
+    if plan.tracking["enabled"] and not untracked:
+        terminal.line(f"browse them in MLflow: {'make ui' if Path('Makefile').exists() else 'lossbench-ui'}")
     return SOME_FAILED if missing or failed else SUCCESS
 
 
@@ -176,25 +177,14 @@ def first_lines(plan: Plan, before: dict[str, dict[int, Run]], open_seeds: dict[
         reasons.append(f"{failed} of them failed (rerun=failed runs these again)")
     lines = [line + "".join(f"; {reason}" for reason in reasons)]
     lines += [line for note in plan.notes for line in textwrap.wrap(f"  {note}", WIDTH, subsequent_indent="    ")]
-    left_out = _left_out(plan)
+    left_out = [
+        f"  left out: {dataset}/{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}"
+        for dataset, names, reason in plan.left_out
+    ]
     first = left_out if plan.only_plan or len(left_out) <= LEFT_OUT_SHOWN else left_out[:LEFT_OUT_SHOWN]
     lines += [line for text in first for line in textwrap.wrap(text, WIDTH, subsequent_indent="    ")]
     more = len(left_out) - len(first)
     return lines + ([f"  left out: {more} more (plan=true shows all)"] if more else [])
-
-
-def _left_out(plan: Plan) -> list[str]:
-    """Return what is left out and why, each reason once for a data set; ``plan.json`` has every name."""
-    together: dict[tuple[str, str], list[str]] = {}
-    for name, reason in plan.skipped:
-        dataset, _, rest = name.partition("/")
-        together.setdefault((dataset, reason), []).append(rest)
-    return [
-        f"  left out: {dataset}/{names[0]}: {reason}"
-        if len(names) == 1
-        else f"  left out: {dataset}/{names[0]} and {len(names) - 1} more: {reason}"
-        for (dataset, reason), names in together.items()
-    ]
 
 
 def _studies(plan: Plan, open_seeds: dict[str, list[int]]) -> list[str]:

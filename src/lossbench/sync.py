@@ -12,6 +12,7 @@ import os
 import select
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ def _write(plan: Plan, *, running: bool) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    return textwrap.shorten((str(error).strip().splitlines() or [type(error).__name__])[0], 300, placeholder=" …")
 
 
 def _send(plan: Plan, tracker: Any, *, running: bool) -> str:

@@ -1,6 +1,6 @@
 """Tables of plain text, 80 columns wide."""
 
-from lossbench.answer import number
+from lossbench.answer import number, spread
 from lossbench.comparison import mean_interval
 from lossbench.results import CellResults
 
@@ -14,7 +14,7 @@ def mean_and_interval(results: CellResults, name: str) -> str:
         return "-"
     # Equal runs differ by the rounding of their mean: no interval to speak of.
     half = interval.half_width if interval.half_width > 1e-12 * abs(interval.mean) else 0.0
-    return number(interval.mean) + (f" ± {number(half)}" if interval.n > 1 else "")
+    return number(interval.mean) + (f" ± {spread(half, interval.mean)}" if interval.n > 1 else "")
 
 
 def table(rows: list[list[str]], *, left: int, gap: str = "  ") -> list[str]:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from lossbench.config import default_store, home
 from lossbench.errors import MissingEnvironmentError, Problem
@@ -52,7 +53,7 @@ def run(argv: list[str]) -> int:
     print("starting the MLflow UI ...", flush=True)
     with suppress(KeyboardInterrupt), _server(uri, port) as server:
         client = _Client(f"http://{HOST}:{port}", local=True)
-        print(f"MLflow UI on {uri.removeprefix('sqlite:///')}: {client.address}")
+        print(f"MLflow UI on {unquote(uri.removeprefix('sqlite:///'))}: {client.address}")
         _show(client, open_browser=arguments.open)
         print('Where it shows pages for GenAI, click "Model training" at the top left: it keeps that.')
         print("Ctrl-C ends it.", flush=True)
@@ -72,7 +73,7 @@ def _absolute(uri: str) -> str:
 
 def _check_store(uri: str) -> None:
     """Raise if the store is a file that is not there: MLflow would make an empty one."""
-    path = uri.removeprefix("sqlite:///")
+    path = unquote(uri.removeprefix("sqlite:///"))
     if path == uri or Path(path).exists():
         return
     message = f"there are no tracked results here: {path} does not exist."

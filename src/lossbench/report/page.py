@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from lossbench.answer import IN_POINTS, number, size
+from lossbench.answer import IN_POINTS, number, size, spread
 from lossbench.report import ink
 from lossbench.report.content import Content
 from lossbench.report.figures.frame import Panel
@@ -35,6 +35,7 @@ def page(content: Content) -> str:
         nan=math.nan,
         difference=difference_text,
         size=size,
+        spread=spread,
         signed=_signed,
     )
 

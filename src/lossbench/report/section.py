@@ -4,14 +4,16 @@ import json
 import math
 import zipfile
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from lossbench.advice import advice_lines
-from lossbench.answer import answer, verdict_hint, what_went_wrong
+from lossbench.answer import answer, counted, listed, verdict_hint, what_went_wrong
 from lossbench.comparison import Comparison, mean_interval
 from lossbench.comparison.diagnosis import Diagnosis
 from lossbench.datasets.table import DATASETS
+from lossbench.heads import TASKS
 from lossbench.losses.table import LOSSES
 from lossbench.plan import Cell, Plan
 from lossbench.report.figures.all import all_figures
@@ -71,6 +73,8 @@ class Section:
     table: Table
     rows: list[Row]
     sentence: str
+    advice: list[str]
+    tuning: list[str]
     hints: list[str]
     naive: float
     ceiling: float
@@ -105,12 +109,12 @@ def section(plan: Plan, table: Table) -> Section:
         table=table,
         rows=rows,
         sentence=answer(table),
+        advice=[line.strip() for line in advice_lines(plan, table)] if plan.report["recommend"] else [],
         hints=[
             *verdict_hint(table),
             *(f"{label}: {n} runs missing or failed" for label, n in table.missing.items()),
-            *(text for result in table.results for text in _tuning_hints(plan, result)),
-            *(line.strip() for line in (advice_lines(plan, table) if plan.report["recommend"] else [])),
         ],
+        tuning=[text for result in table.results for text in _tuning_hints(plan, result)],
         naive=naive,
         ceiling=ceiling,
         about=_about(table.results[0].cell, arrays),
@@ -166,8 +170,20 @@ def _trials(plan: Plan, cell: Cell) -> list[tuple[float, float]]:
 def _about(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
     settings = cell.settings["dataset"]
     counts = [f"{len(arrays[f'y/{s}'])} {s}" for s in ("train", "validation", "test") if f"y/{s}" in arrays]
+    if DATASETS[settings["name"]].is_file:
+        return "; ".join(filter(None, [_about_file(settings), ", ".join(counts)]))
     own = [f"{key} {value}" for key, value in settings.items() if key not in ("name", "split", "standardize")]
     return "; ".join(filter(None, [DATASETS[settings["name"]].description, ", ".join(own), ", ".join(counts)]))
+
+
+def _about_file(settings: dict[str, Any]) -> str:
+    file = settings["file"]
+    kinds = {"numbers": "number", "categories": "text"}
+    features = listed([counted(len(file[key]), noun) for key, noun in kinds.items() if file[key]])
+    parts = [f"{settings['path']}: {', '.join(settings['target'])} ({TASKS[settings['task']]}) from {features} a row"]
+    parts += [f"missing values: {settings['missing']}"] if settings["missing"] != "error" else []
+    parts += [f"left out: {', '.join(file['left_out'])}"] if file["left_out"] else []
+    return "; ".join(parts)
 
 
 def _tuning_hints(plan: Plan, result: CellResults) -> list[str]:

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from lossbench.answer import number
+from lossbench.answer import number, spread
 from lossbench.comparison import mean_interval
 from lossbench.plan import Plan
 from lossbench.report.content import Content
@@ -24,6 +24,7 @@ def summary(content: Content) -> str:
     plan = content.plan
     lines = [f"# {plan.name}", "", f"`{plan.command}`", ""]
     lines += [f"- {section.sentence}" for section in content.sections if section.sentence]
+    lines += [f"- {line}" for section in content.sections for line in section.advice]
     for section in content.sections:
         metric = section.table.metric
         lines += ["", f"## {_cell(section.table.data)}", ""]
@@ -33,12 +34,12 @@ def summary(content: Content) -> str:
         lines += ["|---|---|---:|---:|---:|---:|---|---:|"]
         for row in section.rows:
             found = row.comparison
-            value = number(row.mean) + (f" ± {number(row.half_width)}" if row.n > 1 else "")
+            value = number(row.mean) + (f" ± {spread(row.half_width, row.mean)}" if row.n > 1 else "")
             cells = [row.label, row.cell.head, value, str(row.n)]
             cells += [difference_text(metric, found) if found else "", p_value(found.p_corrected) if found else ""]
             cells += [row.verdict, rate_text(row.n_not_working, row.n_runs) if row.n_not_working else "0"]
             lines.append("| " + " | ".join(map(_cell, cells)) + " |")
-        lines += [""] + [f"{hint}" for hint in section.hints]
+        lines += ["", *section.hints, *section.tuning]
     if content.published:
         lines += ["", "## Published, and over our seeds", ""]
         lines += [

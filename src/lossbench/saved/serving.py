@@ -13,10 +13,18 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
 BATCH = 1024
 # The least variance of a head that gives a mean and a variance.
 LEAST_VARIANCE = 1e-6
+
+
+class RowsError(mlflow.MlflowException, ValueError):
+    """Rows that a model cannot answer for: the reasons. MLflow's server passes its own kind of errors on."""
+
+    def __init__(self, message: str):
+        mlflow.MlflowException.__init__(self, message, BAD_REQUEST)
 
 
 class Model(mlflow.pyfunc.PythonModel):
@@ -55,7 +63,7 @@ class Model(mlflow.pyfunc.PythonModel):
 
         Raises
         ------
-        ValueError
+        RowsError
             With all that is wrong with the rows.
 
         Warns
@@ -85,21 +93,21 @@ def features(inputs: dict[str, Any], rows: Any) -> np.ndarray:
     if inputs["names"] is None:
         values = np.asarray(rows, np.float64)
         if values.ndim != 2 or values.shape[1] != inputs["n_features"]:
-            raise ValueError(f"this model takes rows of {inputs['n_features']} numbers; got shape {values.shape}")
+            raise RowsError(f"this model takes rows of {inputs['n_features']} numbers; got shape {values.shape}")
         bad = ~np.isfinite(values).all(axis=1)
         if bad.any():
-            raise ValueError(f"this model takes finite numbers; row {bad.argmax()} has others")
+            raise RowsError(f"this model takes finite numbers; row {bad.argmax()} has others")
         return scaled(values, inputs["fitted"]["numbers"]).astype(np.float32)
     columns = [*inputs["names"], *inputs["texts"]]
     if not isinstance(rows, pd.DataFrame):
-        raise ValueError(f"this model takes a table (a DataFrame) with the columns {', '.join(columns)}")
+        raise RowsError(f"this model takes a table (a DataFrame) with the columns {', '.join(columns)}")
     problems = [_not_there(name, rows) for name in columns if list(rows.columns).count(name) != 1]
     if problems:
-        raise ValueError("; ".join(problems))
+        raise RowsError("; ".join(problems))
     numbers = _numbers(inputs, rows, problems)
     texts = _texts(inputs, rows, problems)
     if problems:
-        raise ValueError("; ".join(problems))
+        raise RowsError("; ".join(problems))
     parts = [scaled(numbers, inputs["fitted"]["numbers"])] if inputs["names"] else []
     return np.hstack([np.asarray(part, np.float32) for part in (*parts, *texts)])
 

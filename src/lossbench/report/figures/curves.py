@@ -77,8 +77,10 @@ def _late(frame: Frame, curves: dict[str, dict[str, Any]]) -> tuple[float, float
     for own in curves.values():
         for epochs, mean, low, high in own.values():
             late = epochs >= epochs[0] + 0.03 * (epochs[-1] - epochs[0])
-            ends += [np.nanmin(mean[late]), np.nanmax(mean[late]), np.nanmin(low[-1:]), np.nanmax(high[-1:])]
-    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+            # Where runs stopped early, no band ends with the others.
+            ends += [*mean[late], *low[-1:], *high[-1:]]
+    there = np.array(ends)[np.isfinite(ends)]
+    low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 1.0)
     room = 0.05 * (high - low) or 0.01
     return low - room, high + room
 

@@ -13,6 +13,8 @@ from lossbench.report import ink
 from lossbench.results import CellResults, Run
 from lossbench.samples import Table
 
+# More lines than this leave no room for their names beside them.
+MOST_NAMED = 8
 # With more cells than this a figure of one panel a cell would be a page of its own.
 MOST_PANELS = 12
 
@@ -122,6 +124,16 @@ class Frame:
     def n_classes(self) -> int:
         """How many classes there are."""
         return int(max(y.max() for name, y in self.arrays.items() if name.startswith("y/"))) + 1
+
+
+def key_panel(figure: Figure, axes: Axes) -> Panel:
+    """Return a panel that says which line is which, for panels that have no room for it."""
+    handles, labels = axes.get_legend_handles_labels()
+    drawn, own = ink.panel(4.2, 0.9 + 0.22 * len(labels), left=0.2)
+    own.set_axis_off()
+    own.legend(handles, labels, loc="upper left")
+    name = f"{figure.name}-key"
+    return Panel(name, f"The lines are {', '.join(labels)}.", ink.to_svg(drawn, name))
 
 
 def slug(text: str) -> str:

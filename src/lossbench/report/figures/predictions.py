@@ -5,7 +5,7 @@ import numpy as np
 from lossbench.answer import number
 from lossbench.heads import HEADS, NUMBER_TASKS, decide
 from lossbench.report import ink
-from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
+from lossbench.report.figures.frame import MOST_NAMED, MOST_PANELS, Figure, Frame, Panel, key_panel, slug
 from lossbench.results import CellResults, Run
 
 N_BINS = 10
@@ -149,12 +149,14 @@ def calibration(frame: Frame) -> Figure | None:
     beside.set_ylim(bottom=0)
     ink.finish(axes, "how often they are right", "probability of the decision", "share right")
     ink.finish(beside, "how sure they are", "probability of the decision", "share of samples")
-    if len(cells) <= 8:
+    if len(cells) <= MOST_NAMED:
         axes.legend(loc="lower right" if low == 0 else "upper left", fontsize=ink.SIZE - 1)
     description = f"Calibration on {frame.table.data}. " + "; ".join(said) + "."
     figure.panels.append(Panel(figure.name, description, ink.to_svg(drawn, figure.name)))
     name = f"{figure.name}-confidence"
     figure.panels.append(Panel(name, "How sure the runs are of their decisions.", ink.to_svg(histogram, name)))
+    if len(cells) > MOST_NAMED:
+        figure.panels.append(key_panel(figure, axes))
     return figure
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lossbench.report import ink
-from lossbench.report.figures.frame import Figure, Frame, Panel
+from lossbench.report.figures.frame import MOST_NAMED, Figure, Frame, Panel, key_panel
 from lossbench.results import CellResults
 
 
@@ -34,15 +34,17 @@ def shape(frame: Frame) -> Figure | None:
             axes.plot(own["x"], y, markevery=20, label=_with_target(frame, result, own), **drawn_as)
         finite = np.concatenate([y[np.isfinite(y)] for y in values])
         low, high = np.quantile(finite, [0.01, 0.99])
-        above = 0.06 + (0.09 * len(cells) if name == "loss" and errors and len(cells) <= 8 else 0.0)
+        above = 0.06 + (0.09 * len(cells) if name == "loss" and errors and len(cells) <= MOST_NAMED else 0.0)
         axes.set_ylim(low - 0.06 * (high - low), high + above * (high - low))
         axes.axvline(0, color=ink.LINE, linewidth=1.4, zorder=1)
         ink.finish(axes, name, where, "")
-        if name == "loss" and len(cells) <= 8:
+        if name == "loss" and len(cells) <= MOST_NAMED:
             axes.legend(loc="upper center" if errors else "upper right", fontsize=ink.SIZE - 1.5)
         panel = f"{figure.name}-{name}"
         labels = ", ".join(frame.label(r) for r, *_ in cells)
         figure.panels.append(Panel(panel, f"The {name} of {labels} over the {where}.", ink.to_svg(drawn, panel)))
+    if len(cells) > MOST_NAMED:
+        figure.panels.append(key_panel(figure, axes))
     for (result, _, _, own), slope in zip(cells, slopes, strict=True):
         target = float(own["target"])
         figure.rows += [
