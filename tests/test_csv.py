@@ -735,3 +735,31 @@ def test_a_loss_that_scaling_leaves_out_says_how_it_stays():
     left_out = planned(rows(30), "dataset.target=b", "loss=all").skipped
     reasons = {name.partition("/")[2]: reason for name, reason in left_out}
     assert reasons["poisson"].endswith("which they are but for scaling: dataset.standardize.y=none")
+
+
+@pytest.mark.parametrize(
+    ("column", "argv", "said", "hint"),
+    [
+        (["2020-01-02", "2021-03-04"], [], "the target 't' has dates ('2020-01-02')", "make numbers of them"),
+        (["1,000.5", "2,300.0"], [], "numbers with commas between thousands ('1,000.5')", "take the commas out"),
+        (["0.5%", "12 %"], [], "percents as text ('0.5%')", "take the percent signs out"),
+        ([str(i / 7) for i in range(20)], ["dataset.task=binary"], "needs two classes", "dataset.task=regression"),
+    ],
+)
+def test_a_target_that_is_no_target_says_what_to_do(column, argv, said, hint):
+    lines = [f'{i},"{column[i % len(column)]}"' for i in range(40)]
+    with pytest.raises(UsageError) as error:
+        planned("\n".join(["a,t", *lines]), "dataset.target=t", *argv)
+    assert said in str(error.value)
+    assert hint in str(error.value)
+
+
+def test_classes_may_be_digits_as_text():
+    table = pd.DataFrame({"a": range(40), "t": [str(i % 3) for i in range(40)]})
+    table.to_parquet("data.parquet")
+    assert plan("dataset.path=data.parquet", "dataset.target=t").cells[0].task == "multiclass"
+
+
+def test_shares_that_are_too_much_say_which_would_do():
+    with pytest.raises(UsageError, match=r"shares of all samples, 1 in sum: dataset.split.train=0.5"):
+        planned(rows(40), "dataset.target=y", "dataset.split.validation=0.1")

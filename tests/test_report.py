@@ -137,7 +137,11 @@ def test_two_sweeps_are_compared_over_the_cells_they_share(copied: Path, report)
         pytest.param(["smok"], "unknown sweep 'smok'.\n  hint: did you mean 'smoke'?", id="name"),
         pytest.param(["smoke", "report.margin=-1"], "report.margin must be at least 0; got -1.", id="margin"),
         pytest.param(["smoke", "report.baseline=huber"], "report.baseline must be a loss of the sweep", id="baseline"),
-        pytest.param(["smoke", "report.colour=red"], "report.colour=red: ", id="key"),
+        pytest.param(
+            ["smoke", "report.margn=0.1"],
+            "unknown key 'report.margn'.\n  hint: did you mean 'report.margin'?",
+            id="key",
+        ),
         pytest.param(["smoke", "smoke", "smoke"], "takes one sweep, or two to compare; got 3.", id="three"),
     ],
 )

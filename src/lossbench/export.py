@@ -100,9 +100,11 @@ def _chosen_cell(plan: Plan, kind: str, name: str | None) -> CellResults:
     results = read_results(plan)
     if name is not None:
         named = {result.cell.name: result for result in results}
-        if name not in named:
-            raise UsageError(unknown("cell", name, named))
-        return named[name]
+        # What is swept or tuned stands behind the head; where that is clear it need not be written.
+        meant = [cell for cell in named if cell == name] or [cell for cell in named if cell.startswith(f"{name}/")]
+        if len(meant) != 1:
+            raise UsageError(unknown("cell", name, meant or named))
+        return named[meant[0]]
     if len(results) == 1:
         return results[0]
     found = tables(plan, results)

@@ -153,12 +153,21 @@ def _check_split(check: _Checker, n_samples: int) -> None:
             check.add(f"dataset.split.{name} must be at least one sample; got {split[name]!r} of {of}.")
     if sum(counts.values()) > n_samples:
         taken = ", ".join(f"{name} {count}" for name, count in counts.items())
-        hint = "take fewer." if "n_samples" not in check.settings["dataset"] else "raise dataset.n_samples."
+        shares = all(isinstance(split[name], float) for name in SPLITS if split[name])
+        hint = f"shares of all samples, 1 in sum: {_fitting(split)}" if shares else "take fewer."
+        if "n_samples" in check.settings["dataset"] and not shares:
+            hint = "raise dataset.n_samples."
         where = check.settings["dataset"].get("path") or "the data set"
         message = f"dataset.split takes {sum(counts.values())} samples ({taken}); {where} has {n_samples}."
         check.add(message, hint)
     if split["seed"] is not None:
         check.within("dataset.split.seed", 0, 2**32 - 1)
+
+
+def _fitting(split: dict[str, Any]) -> str:
+    """Return shares that leave the other splits what they have, and the training what remains."""
+    rest = 1.0 - split["validation"] - split["test"]
+    return f"dataset.split.train={rest:g}" if rest > 0.0 else "dataset.split.train=0.6 dataset.split.test=0.3"
 
 
 def _is_number(value: Any) -> bool:
@@ -295,7 +304,7 @@ def _check_optimizer(check: _Checker) -> None:
 def _check_schedule(check: _Checker) -> None:
     schedule, epochs = check.settings["schedule"], check.settings["epochs"]
     check.within("schedule.warmup_epochs", 0, 10**9)
-    if schedule["warmup_epochs"] > epochs:
+    if schedule["warmup_epochs"] > max(1, epochs):
         check.add(f"schedule.warmup_epochs must be at most epochs; got {schedule['warmup_epochs']} of {epochs}.")
     if "final" in schedule:
         low, high = (0.0, 1.0) if schedule["name"] == "cosine" else (1e-12, 1.0)

@@ -112,7 +112,7 @@ def _says_nothing(name: str, column: pd.Series, settings: dict[str, Any]) -> str
     if present.empty:
         return "empty"
     kind = kind_of(present)
-    if kind in DATES or (kind == "string" and _are_dates(present)):
+    if kind in DATES or (kind == "string" and are_dates(present)):
         return "dates"
     if kind not in (*NUMBERS, *TEXTS):
         return f"neither numbers nor text ({kind})"
@@ -130,7 +130,8 @@ def _says_nothing(name: str, column: pd.Series, settings: dict[str, Any]) -> str
     return f"more than {settings['max_levels']} levels" if n_levels > settings["max_levels"] else ""
 
 
-def _are_dates(present: pd.Series) -> bool:
+def are_dates(present: pd.Series) -> bool:
+    """Say whether all texts of a column are dates or times."""
     return all(DATE.fullmatch(str(text).strip()) for text in present.unique())
 
 

@@ -19,7 +19,7 @@ from lossbench.heads import TASKS
 from lossbench.results import write_text
 
 # Part of a kept description's name: raise it when the same file is described in another way than before.
-RULES_VERSION = 1
+RULES_VERSION = 2
 _kept: dict[str, dict[str, Any]] = {}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lossbench.datasets.columns import NUMBERS, as_numbers, as_text, bad_cell, kind_of
+from lossbench.datasets.columns import DATES, NUMBERS, are_dates, as_numbers, as_text, bad_cell, kind_of, told
 from lossbench.datasets.files import Table
 from lossbench.errors import Problem, UsageError
 
@@ -53,6 +53,8 @@ def find_target(table: Table, settings: dict[str, Any]) -> Target:
             raise table.reading.error(f"the target {name!r} is empty.")
         if not as_classes and (problem := bad_cell(table, name, as_text=False)):
             raise UsageError(problem)
+    if not as_classes:
+        _check_text(table, names[0])
     if len(names) > 1:
         return _several_targets(table, names, task)
     if task in ("multilabel", "shares"):
@@ -62,6 +64,26 @@ def find_target(table: Table, settings: dict[str, Any]) -> Target:
     if task == "regression" or (task == "auto" and not as_classes and not _are_classes(column)):
         return _numbers(table, names, "regression")
     return _classes(table, names[0], column, task)
+
+
+def _check_text(table: Table, name: str) -> None:
+    """Raise if a target's texts are nothing that can be predicted: dates, or numbers written otherwise."""
+    present = table.frame[name].dropna()
+    if kind_of(present) not in ("string", *DATES):
+        return
+    first = str(present.iloc[0])
+    if kind_of(present) in DATES or are_dates(present):
+        said = f"the target {name!r} has dates ({first!r}), which are neither numbers nor classes."
+        raise table.reading.error(said, f"make numbers of them; as classes: {told('categorical', name)}")
+    texts = present.astype(str).str.strip()
+    if texts.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?").all() and texts.str.contains(",").any():
+        raise table.reading.error(
+            f"the target {name!r} has numbers with commas between thousands ({first!r}).", "take the commas out."
+        )
+    if texts.str.fullmatch(r"[+-]?\d+([.,]\d+)?\s*%").all():
+        raise table.reading.error(
+            f"the target {name!r} has percents as text ({first!r}).", "take the percent signs out."
+        )
 
 
 def _are_classes(column: pd.Series) -> bool:
@@ -118,7 +140,8 @@ def _classes(table: Table, name: str, column: pd.Series, task: str) -> Target:
     labels = [as_text(value) for value in different]
     shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
     if task == "binary" and len(labels) > 2:
-        hint = "dataset.task=multiclass"
+        many = len(labels) > MOST_CLASSES and kind_of(column) in NUMBERS
+        hint = f"dataset.task={'regression' if many else 'multiclass'}"
         raise table.reading.error(f"dataset.task=binary needs two classes; {name!r} has {len(labels)}: {shown}.", hint)
     if task == "multiclass" and len(labels) == 2:
         said = f"dataset.task=multiclass needs more than two classes; {name!r} has {shown}."

@@ -58,13 +58,18 @@ def _folders(names: list[str]) -> list[Path]:
 
 def _with(plan: Plan, settings: list[str]) -> Plan:
     """Return the plan with other settings of its report (``report.margin=0.01``)."""
+    there = [f"report.{field.name}" for field in dataclasses.fields(ReportConfig)]
+    given = [f"report.{text.removeprefix('report.').partition('=')[0]}" for text in settings]
+    wrong = [unknown("key", key, there) for key in given if ".".join(key.split(".")[:2]) not in there]
+    if wrong:
+        raise UsageError(*wrong)
     try:
         config = OmegaConf.merge(OmegaConf.structured(ReportConfig), plan.report)
         changed = OmegaConf.from_dotlist([text.removeprefix("report.") for text in settings])
         report = OmegaConf.to_container(OmegaConf.merge(config, changed))
     except OmegaConfBaseException as error:
-        hint = "report.baseline, report.margin, report.margins.accuracy, report.margins.rmse, report.allow_missing"
-        raise UsageError(Problem(f"{' '.join(settings)}: {str(error).splitlines()[0]}", f"there is {hint}.")) from None
+        said = f"{' '.join(settings)}: {str(error).splitlines()[0]}"
+        raise UsageError(Problem(said, f"there is {', '.join(there)}.")) from None
     problems = report_problems(report, [cell.loss for cell in plan.cells])  # type: ignore[arg-type]
     if problems:
         raise UsageError(*problems)
