@@ -1,8 +1,10 @@
 """Runs' networks in MLflow: each kept once as a model, found from its run and from its cell's."""
 
 import re
+import shlex
 import tempfile
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
@@ -27,8 +29,7 @@ model.predict(rows)  # {rows}
 ```
 
 When it was kept it was the one in the middle by {metric} of the cell's working seeds; the tag `current` says \
-whether it still is. `lossbench-export model {sweep} {cell}` writes \
-the same as a folder.
+whether it still is. The same as a folder: `lossbench-export model {sweep} {named}`
 """
 # The tag of a run whose network was kept: the model's id, also when the user has deleted the model.
 KEPT = "model_id"
@@ -119,9 +120,12 @@ def _describe(
         seed=run.info.seed,
         cell=cell.name,
         sweep=experiment.plan.name,
+        named=shlex.quote(cell.name),
         what="rows as they are in the file" if columns else "features as the data set gives them",
         model_id=model_id,
-        rows=f"a DataFrame with the columns {', '.join(columns)}" if columns else f"shape (n, {inputs['n_features']})",
+        rows=f"a DataFrame with the columns {shorten(', '.join(columns), 2000)}"
+        if columns
+        else f"shape (n, {inputs['n_features']})",
         metric=judged_by(run, cell),
     )
     experiment.client.set_logged_model_tags(model_id, {"mlflow.note.content": note})

@@ -140,7 +140,9 @@ def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
     results = read_results(plan)
     tracker.finish(results, _note(plan, results))
     try:
-        tracker.keep_models(saved_runs(plan, results))
+        chosen = saved_runs(plan, results)
+        if chosen:
+            tracker.keep_models(chosen)
     except Exception as error:
         return f"all but models: {_first_line(error)} (tracking.models=none leaves them out)"
     if not any(waiting.values()):
