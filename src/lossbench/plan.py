@@ -170,6 +170,8 @@ def read_plan(folder: Path) -> Plan:
 def changes(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     """Return what differs between two cells' settings, of what makes their numbers: ``key old -> new``."""
     made = _flat(key_settings(first)) | _flat(key_settings(second))
+    # Of two files it is enough that they differ.
+    made = {key: value for key, value in made.items() if not key.startswith("dataset.file.") or key.endswith("digest")}
     # What does nothing is not among these, but it is what something else is changed from.
     old, new = _flat(first), _flat(second)
     return [f"{key} {old.get(key)} -> {new.get(key)}" for key in made if old.get(key) != new.get(key)]
