@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lossbench.answer import answer, verdict_hint, what_went_wrong
+from lossbench.answer import answer, ends, verdict_hint, what_went_wrong
 from lossbench.config import report_defaults
 from lossbench.plan import Cell, Plan
 from lossbench.results import DIVERGED, FINISHED, CellResults, Run, RunInfo
@@ -157,3 +157,19 @@ def test_margins():
     same = cell_results(cell("huber", dataset="regression", head="linear"), 0.5 + NOISE)
     (found,) = filter(None, main_table(sweep(base, same), [base, same]).comparisons)
     assert found.margin == pytest.approx(0.01 * (0.5 + NOISE.mean()))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (0.2, 1500.0, "0.2 to 1500.0"),
+        (454.178, 3199.274, "454 to 3199"),
+        (999.7, 1000.2, "999.7 to 1000.2"),
+        (-0.3, 1200.0, "-0.3 to 1200.0"),
+        (12.0, 150.0, "12.0 to 150.0"),
+        (0.0, 0.5, "0.000 to 0.500"),
+        (1.5, 1.5, "1.500 to 1.500"),
+    ],
+)
+def test_ends_of_an_interval_read_as_what_they_are(low, high, text):
+    assert ends("rmse", low, high) == text

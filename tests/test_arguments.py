@@ -1,5 +1,6 @@
 """The command line and the plan: what is asked for, how it is named, and what is wrong with it."""
 
+import shlex
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 from conftest import environment, run
 from omegaconf import OmegaConf
 
+from lossbench.advice import training_command
 from lossbench.arguments import choices_of, encode, read_flags, read_overrides
 from lossbench.config import GROUPS
 from lossbench.errors import MissingEnvironmentError, UsageError
@@ -14,6 +16,7 @@ from lossbench.heads import HEADS
 from lossbench.losses.table import LOSSES
 from lossbench.plan import changes
 from lossbench.planning import make_plan
+from lossbench.results import CellResults
 from lossbench.seeds import parse_seeds
 from lossbench.validation import CORRUPTED_TASKS
 
@@ -390,14 +393,35 @@ def test_what_would_be_looked_up_in_the_configuration_is_not():
     assert OmegaConf.create({"epochs": 3, "x": written[1:-1]}).x == "${epochs}"
 
 
-@pytest.mark.parametrize("value", ["price €", "größe", "a=b", "it's", "~/house.csv", "/tmp/my house (1).csv", ";"])
+@pytest.mark.parametrize(
+    "value", ["price €", "größe", "a=b", "it's", "/tmp/my house (1).csv", ";", "(kg) w", "[1] €", '"5" tv', ","]
+)
 def test_words_that_hydra_has_no_place_for_need_no_quotes(value):
     assert read_overrides([f"dataset.target={value}"], multirun=False).values["dataset.target"] == [value]
 
 
 def test_nor_do_lists_of_them():
-    read = read_overrides(["dataset.leave_out=[größe, price €,a]"], multirun=False)
-    assert read.values["dataset.leave_out"] == [["größe", "price €", "a"]]
+    read = read_overrides(["dataset.leave_out=[größe, price €,5]"], multirun=False)
+    assert read.values["dataset.leave_out"] == [["größe", "price €", 5]]
+
+
+def test_such_words_are_swept_like_others():
+    text = "dataset.path=häuser.csv,x.csv"
+    assert read_overrides([text], multirun=True).values["dataset.path"] == ["häuser.csv", "x.csv"]
+    with pytest.raises(UsageError, match="add -m"):
+        read_overrides([text], multirun=False)
+
+
+@pytest.mark.parametrize("text", ["seeds=[3,5,]", "optimizer.learning_rate=0.1,", "seeds=[3", 'name="a', "hydra.x=a€"])
+def test_what_is_not_closed_is_said(text):
+    with pytest.raises(UsageError, match="is not of the form key=value"):
+        read_overrides([text], multirun=True)
+
+
+def test_the_command_that_trains_a_mapping_can_be_given():
+    cell = plan("dataset=regression", "loss=composite", "loss.terms={huber: 0.7, mse: 0.3}").cells[0]
+    command = shlex.split(training_command(CellResults(cell, []), None))[1:]
+    assert plan(*command).cells[0].key == cell.key
 
 
 def test_a_path_is_a_files():

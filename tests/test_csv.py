@@ -664,6 +664,11 @@ def test_from_the_file_to_the_table_and_on_again(tmp_path):
     assert described["settings"]["dataset"]["file"]["left_out"] == {"id": "identifiers", "sold": "dates"}
     again = run(tmp_path, *argv)
     assert "house: 2 cells, 4 runs, 4 finished; nothing to run" in again.out
+    Path("house.csv").rename("home.csv")
+    renamed = run(tmp_path, *(text.replace("house.csv", "home.csv") for text in argv), "tracking.enabled=false")
+    assert "house: 2 cells, 4 runs, 4 finished; nothing to run" in renamed.out
+    assert "On home.csv" in renamed.out
+    Path("home.csv").unlink()
     realistic(380).to_csv("house.csv", index=False)
     changed_file = run(tmp_path, *argv)
     assert changed_file.status == 0, changed_file.err
@@ -705,13 +710,13 @@ def test_a_broken_file_ends_the_command_before_anything_trains(tmp_path):
 
 
 def test_files_of_one_name_are_told_apart_by_their_folders():
-    for folder, content in (("a", GOOD), ("b", rows(30))):
-        Path(folder).mkdir()
+    for folder, content in (("a/s", GOOD), ("b/s", rows(30))):
+        Path(folder).mkdir(parents=True)
         Path(folder, "data.csv").write_text(content)
-    made = plan("dataset.path=a/data.csv,b/data.csv", "dataset.target=y", "loss=mse")
+    made = plan("dataset.path=a/s/data.csv,b/s/data.csv", "dataset.target=y", "loss=mse")
     assert [cell.data for cell in made.cells] == [
-        "data.csv/dataset.path=a-data.csv",
-        "data.csv/dataset.path=b-data.csv",
+        "data.csv/dataset.path=a-s-data.csv",
+        "data.csv/dataset.path=b-s-data.csv",
     ]
 
 
@@ -741,6 +746,7 @@ def test_a_loss_that_scaling_leaves_out_says_how_it_stays():
     ("column", "argv", "said", "hint"),
     [
         (["2020-01-02", "2021-03-04"], [], "the target 't' has dates ('2020-01-02')", "make numbers of them"),
+        (["1,234", "2,500"], [], "numbers with commas between thousands ('1,234')", "take the commas out"),
         (["1,000.5", "2,300.0"], [], "numbers with commas between thousands ('1,000.5')", "take the commas out"),
         (["0.5%", "12 %"], [], "percents as text ('0.5%')", "take the percent signs out"),
         ([str(i / 7) for i in range(20)], ["dataset.task=binary"], "needs two classes", "dataset.task=regression"),

@@ -78,7 +78,9 @@ def advice_lines(plan: Plan, table: Table) -> list[str]:
 def training_command(results: CellResults, outcome: Outcome | None) -> str:
     """Return the command that trains a cell with what its study chose."""
     left_out = ("seeds=", "tune=", "tune.", "name=", "report.", "tracking.")
-    given = [text for text in results.cell.overrides if not text.startswith(left_out)]
+    # A user need not tell Hydra that a mapping is new.
+    overrides = [text.removeprefix("++") for text in results.cell.overrides]
+    given = [text for text in overrides if not text.startswith(left_out)]
     chosen = outcome.parameters if outcome else {}
     kept = [text for text in given if text.partition("=")[0] not in chosen]
     return shlex.join(["lossbench", *kept, *(f"{key}={_written(value)}" for key, value in chosen.items())])

@@ -49,9 +49,15 @@ def decimals(low: float, high: float) -> int | None:
     most = max(abs(low), abs(high))
     if most < 5e-4 or most >= 1e7:
         return None
-    if most >= 100:
-        return 0 if most >= 1e3 else 1
-    return next((places for places in (3, 4) if min(abs(low), abs(high)) >= 0.5 * 10**-places or low == 0), 5)
+    least = 0 if most >= 1e3 else 1 if most >= 100 else 3
+    if low == high:
+        return least
+
+    def reads(places: int) -> bool:
+        first, second = f"{low:.{places}f}", f"{high:.{places}f}"
+        return first != second and (low == 0 or float(first) != 0) and (high == 0 or float(second) != 0)
+
+    return next((places for places in range(least, 5) if reads(places)), 5)
 
 
 def _plain(value: float, decimals: int) -> str:

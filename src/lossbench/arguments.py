@@ -20,6 +20,8 @@ from lossbench.losses.table import ALIASES
 # What Hydra reads as it stands; and words that it takes for something else.
 PLAIN_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
 OTHER_WORDS = ("null", "true", "false", "nan", "inf")
+# What begins with one of these must be closed.
+CLOSED = "[{(\"'"
 # `loss=all` is every loss that fits the data set's task.
 ALL = "all"
 
@@ -87,7 +89,7 @@ def _written(value: Any) -> str:
     if not isinstance(value, str) or (PLAIN_WORD.fullmatch(value) and value.lower() not in OTHER_WORDS):
         return Transformer.str(value)
     # A dollar and a brace would be looked up in the configuration.
-    return QuotedString(value.replace("${", r"\${"), Quote.double).with_quotes()
+    return QuotedString(re.sub(r"(?<!\\)\$\{", r"\\${", value), Quote.double).with_quotes()
 
 
 def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:
@@ -119,16 +121,37 @@ def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:
 
 
 def _parsed(text: str) -> Override:
-    """Return what a text says; a value that Hydra's grammar has no place for (price €) is taken as it stands."""
+    """Return what a text says; words that Hydra's grammar has no place for (price €) are taken as they stand."""
     try:
         return _parser().parse_override(text)
     except HydraException:
         key, _, value = text.partition("=")
-        names = re.fullmatch(r"\[([^][{}\"']*)\]", value)
-        if not names and (not value or value[0] in "[{(\"'"):
+        if not value or key.startswith("hydra") or (value[0] in CLOSED and not _is_closed(value)):
             raise
-        meant = [name.strip() for name in names[1].split(",")] if names else value
-        return _parser().parse_override(encode(key, meant))
+        is_list = value[0] == "[" and value[-1] == "]"
+        inner = value[1:-1] if is_list else value
+        # A comma within quotes or brackets divides nothing.
+        parts = [inner] if set(inner) & set("[](){}\"'") else [part.strip() for part in inner.split(",")]
+        if not any(parts):
+            parts = [inner]
+        elif not all(parts):
+            raise
+        words = ",".join(map(_word, parts))
+        return _parser().parse_override(f"{key}=[{words}]" if is_list else f"{key}={words}")
+
+
+def _is_closed(text: str) -> bool:
+    pairs = all(text.count(first) == text.count(last) for first, last in ("[]", "{}", "()"))
+    return pairs and text.count('"') % 2 == 0 and text.count("'") % 2 == 0
+
+
+def _word(text: str) -> str:
+    """Return a text as Hydra reads it, in quotes only where it must be."""
+    try:
+        _parser().parse_override(f"key={text}")
+    except HydraException:
+        return _written(text)
+    return text
 
 
 def _read(override: Override, text: str, arguments: Arguments) -> Problem | None:

@@ -14,6 +14,7 @@ from lossbench.prepared import PreparedCell
 from lossbench.provenance import commit
 from lossbench.results import write_arrays, write_text
 from lossbench.saved.contents import model_contents
+from lossbench.saved.reading import FORMAT
 from lossbench.saved.reading import NAME as MODEL
 from lossbench.shape import loss_shape
 
@@ -53,7 +54,7 @@ def _model(prepared: PreparedCell) -> dict[str, Any]:
     except Exception as error:
         # No run fails because its network cannot be kept.
         log.exception("%s can have no model", prepared.cell.name)
-        return {"problem": f"it cannot be described ({type(error).__name__}: {error})"}
+        return {"format": FORMAT, "problem": f"it cannot be described ({type(error).__name__}: {error})"}
 
 
 def _shape(prepared: PreparedCell) -> dict[str, np.ndarray]:

@@ -153,8 +153,14 @@ def _typed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> _Typ
 def _checked(cell: DictConfig, key: str, value: Any) -> tuple[Problem | None, Any]:
     """Set a value; return what is wrong with it, and what it became."""
     problem = _set(cell, key, value)
-    found = None if problem else OmegaConf.select(cell, key)
-    return problem, plain(found) if OmegaConf.is_config(found) else found
+    if problem:
+        return problem, None
+    try:
+        found = OmegaConf.select(cell, key)
+        return None, plain(found) if OmegaConf.is_config(found) else found
+    except OmegaConfBaseException as error:
+        OmegaConf.update(cell, key, None, merge=False)
+        return Problem(f"{key}={value}: {str(error).splitlines()[0]}", "a dollar before a brace is written \\${"), None
 
 
 def _terms(given: Any) -> tuple[dict[str, dict[str, Any]], list[Problem]]:

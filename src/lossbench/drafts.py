@@ -71,7 +71,7 @@ def dataset_name(choice: str, settings: dict[str, Any]) -> str:
 def _short(key: str, value: Any) -> str:
     if key == "dataset.path":
         # The parts of a cell's name are divided by slashes.
-        return "-".join(Path(str(value)).parts[-2:])
+        return "-".join(part for part in Path(str(value)).parts if part != "/")
     return re.sub(r"[\s'\"]", "", str(value)) if isinstance(value, list | dict) else str(value)
 
 

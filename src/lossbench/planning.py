@@ -134,7 +134,7 @@ def _resolve(drafts: list[Draft], problems: list[Problem]) -> tuple[list[Cell], 
 def _apply_preset(draft: Draft, name: str) -> list[Problem]:
     """Give a cell the learning rate, and what else was tuned, that a preset has for it; return what is wrong."""
     try:
-        found = preset_values(read_preset(name), draft.dataset, draft.settings)
+        found = preset_values(read_preset(name), [draft.dataset, draft.choices["dataset"]], draft.settings)
     except ValueError as error:
         return [Problem(f"tuned={name} {error}", "tune them: tune=learning_rate.")]
     twice = [key for key in found if key in draft.values]

@@ -62,15 +62,15 @@ def read_preset(name: str) -> list[dict[str, Any]]:
     raise ValueError("is no preset: each of its cells needs dataset, head, loss, where and values.")
 
 
-def preset_values(cells: list[dict[str, Any]], dataset: str, settings: dict[str, Any]) -> dict[str, Any]:
+def preset_values(cells: list[dict[str, Any]], datasets: list[str], settings: dict[str, Any]) -> dict[str, Any]:
     """Return the values that a preset has for a cell.
 
     Parameters
     ----------
     cells : list of dict
         The preset's.
-    dataset : str
-        What the data set is called.
+    datasets : list of str
+        What the data set may be called: by its file's name, and as it was chosen.
     settings : dict
         The cell's, with its head resolved.
 
@@ -79,8 +79,8 @@ def preset_values(cells: list[dict[str, Any]], dataset: str, settings: dict[str,
     ValueError
         If it has none, or several that differ.
     """
-    asked = (dataset, settings["head"]["name"], settings["loss"]["name"])
-    of_loss = [cell for cell in cells if (cell["dataset"], cell["head"], cell["loss"]) == asked]
+    asked = (datasets[0], settings["head"]["name"], settings["loss"]["name"])
+    of_loss = [cell for cell in cells if cell["dataset"] in datasets and (cell["head"], cell["loss"]) == asked[1:]]
     fitting = [cell["values"] for cell in of_loss if _fits(cell["where"], settings)]
     if not fitting and of_loss:
         wanted = ", ".join(f"{key}={value}" for key, value in of_loss[0]["where"].items())

@@ -52,7 +52,17 @@ def run_sweep(plan: Plan) -> int:
             terminal.line(f"  {cell.name}: {len(open_seeds[cell.folder])} of {len(plan.seeds)} runs to do{first}")
         return SUCCESS
     with sweep_lock(plan):
+        _find_renamed(plan)
         return _run(plan, terminal, _begin(plan, terminal))
+
+
+def _find_renamed(plan: Plan) -> None:
+    """Give folders of cells that were called otherwise (a file that was renamed) the names that they have now."""
+    for cell in plan.cells:
+        path = plan.folder / cell.folder
+        earlier = sorted(plan.folder.glob(f"*-{cell.key[:8]}")) if not path.exists() else []
+        if len(earlier) == 1 and (earlier[0] / "cell.json").exists():
+            earlier[0].rename(path)
 
 
 def _begin(plan: Plan, terminal: Terminal) -> dict[str, list[int]]:

@@ -167,7 +167,9 @@ def _check_split(check: _Checker, n_samples: int) -> None:
 def _fitting(split: dict[str, Any]) -> str:
     """Return shares that leave the other splits what they have, and the training what remains."""
     rest = 1.0 - split["validation"] - split["test"]
-    return f"dataset.split.train={rest:g}" if rest > 0.0 else "dataset.split.train=0.6 dataset.split.test=0.3"
+    if rest > 0.0:
+        return f"dataset.split.train={rest:g}"
+    return "dataset.split.train=0.6 dataset.split.validation=0.1 dataset.split.test=0.3"
 
 
 def _is_number(value: Any) -> bool:

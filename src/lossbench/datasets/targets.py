@@ -51,10 +51,10 @@ def find_target(table: Table, settings: dict[str, Any]) -> Target:
     for name in names:
         if table.frame[name].isna().all():
             raise table.reading.error(f"the target {name!r} is empty.")
+        if not as_classes:
+            _check_text(table, name)
         if not as_classes and (problem := bad_cell(table, name, as_text=False)):
             raise UsageError(problem)
-    if not as_classes:
-        _check_text(table, names[0])
     if len(names) > 1:
         return _several_targets(table, names, task)
     if task in ("multilabel", "shares"):
@@ -77,9 +77,9 @@ def _check_text(table: Table, name: str) -> None:
         raise table.reading.error(said, f"make numbers of them; as classes: {told('categorical', name)}")
     texts = present.astype(str).str.strip()
     if texts.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?").all() and texts.str.contains(",").any():
-        raise table.reading.error(
-            f"the target {name!r} has numbers with commas between thousands ({first!r}).", "take the commas out."
-        )
+        decimal = "" if table.reading.sep == "," else "; if they are decimal commas: \"dataset.decimal=','\""
+        said = f"the target {name!r} has numbers with commas between thousands ({first!r})."
+        raise table.reading.error(said, f"take the commas out{decimal}.")
     if texts.str.fullmatch(r"[+-]?\d+([.,]\d+)?\s*%").all():
         raise table.reading.error(
             f"the target {name!r} has percents as text ({first!r}).", "take the percent signs out."

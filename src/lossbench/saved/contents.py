@@ -8,6 +8,7 @@ from lossbench.datasets.loading import Dataset
 from lossbench.datasets.table import described
 from lossbench.heads import HEADS, NUMBER_TASKS, threshold
 from lossbench.plan import Cell
+from lossbench.saved.reading import FORMAT
 
 
 def model_contents(cell: Cell, dataset: Dataset, network: str) -> dict[str, Any]:
@@ -28,6 +29,7 @@ def model_contents(cell: Cell, dataset: Dataset, network: str) -> dict[str, Any]
     file = settings["file"] if described(settings).is_file else None
     written = json.loads(network) if network else {}
     return {
+        "format": FORMAT,
         "cell": cell.name,
         "inputs": {
             "names": file["numbers"] if file else None,

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 NAME = "model.json"
+# Raise it when ``serving`` needs what earlier cells have not written.
+FORMAT = 1
 
 
 class NoModelError(Exception):
@@ -22,7 +24,9 @@ def read_contents(folder: Path) -> dict[str, Any]:
     try:
         contents = json.loads((folder / NAME).read_text())
     except FileNotFoundError:
-        raise NoModelError("its sweep is of an earlier version; rerun=all trains it again") from None
+        contents = {}
+    if contents.get("format") != FORMAT:
+        raise NoModelError("its sweep is of an earlier version; rerun=all trains it again")
     if contents["problem"]:
         raise NoModelError(contents["problem"])
     return contents
