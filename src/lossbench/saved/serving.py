@@ -185,7 +185,8 @@ def _codes(levels: list[str], texts: list[str]) -> np.ndarray:
     reader of files makes of these depends on its settings, and on the column's other cells.
     """
     places = {_read_otherwise(text): i for i, text in enumerate(levels)} | {text: i for i, text in enumerate(levels)}
-    return np.array([places.get(text, places.get(_read_otherwise(text), -1)) for text in texts], np.int64)
+    codes = {text: places.get(text, places.get(_read_otherwise(text), -1)) for text in set(texts)}
+    return np.array([codes[text] for text in texts], np.int64)
 
 
 def _read_otherwise(text: str) -> str:
