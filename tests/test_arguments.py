@@ -437,3 +437,10 @@ def test_some_losses_can_be_advised_among():
 
 def test_what_has_no_cell_says_what_there_is():
     assert "it has regression (mean_squared_error); circles (" in message("-m", "experiment=smoke", "loss=poisson")
+
+
+def test_a_value_refers_to_no_other_setting():
+    said = message("dataset=circles", "model.activation=${epochs}", "optimizer.learning_rate=${epochs}")
+    assert "model.activation must not refer to other settings; got '${epochs}'." in said
+    assert "optimizer.learning_rate must not refer" in said
+    assert plan("dataset=circles").cells[0].settings["optimizer"]["learning_rate"] > 0

@@ -21,15 +21,16 @@ from lossbench.sources import Source
 from lossbench.studies import Outcome
 
 
-def plain_python(script, folder) -> str:
+def plain_python(script, folder, *arguments: str, **more: str) -> str:
     """Run a script where this package cannot be imported, and return what it prints."""
     hidden = (
-        "import sys; sys.modules['lossbench'] = None; import runpy; runpy.run_path(sys.argv[1], run_name='__main__')"
+        "import sys; sys.modules['lossbench'] = None; del sys.argv[0]; "
+        "import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", hidden, str(script)],
+        [sys.executable, "-W", "ignore", "-c", hidden, str(script), *arguments],
         cwd=folder,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **more},
         capture_output=True,
         text=True,
         timeout=300,

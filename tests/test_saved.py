@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Done, Sweep, environment, run
-from test_export import cell_of, house
+from test_export import cell_of, house, plain_python
 
 from lossbench.cell import run_cell
 from lossbench.datasets.columns import as_text
@@ -270,8 +269,7 @@ def test_texts_are_known_however_they_were_read():
 # ---- In MLflow.
 
 USE = """
-import os, sys
-sys.modules["lossbench"] = None
+import sys
 import mlflow, pandas
 mlflow.set_tracking_uri(sys.argv[1])
 rows = pandas.read_csv("house.csv").iloc[160:]
@@ -304,21 +302,15 @@ def sweep_of_houses(home: Path, *more: str) -> Done:
 def test_the_best_model_is_in_mlflow_and_answers_without_this_package_or_pickle(tmp_path):
     sweep_of_houses(tmp_path)
     ((model, source, _),) = kept(tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", USE, f"sqlite:///{tmp_path}/mlruns/mlflow.db", f"models:/{model}"],
-        cwd=tmp_path,
-        env={**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    (tmp_path / "use.py").write_text(USE)
+    store = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    forbidden = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    said = plain_python(tmp_path / "use.py", tmp_path, store, f"models:/{model}", **forbidden)
     with sqlite3.connect(tmp_path / "mlruns" / "mlflow.db") as db:
         tags = dict(db.execute("SELECT key, value FROM tags WHERE run_uuid = ?", (source,)).fetchall())
     with open(tmp_path / "multirun" / "house" / "results.csv") as file:
         rows = {(row["cell"], row["seed"]): float(row["test/rmse"]) for row in csv.DictReader(file)}
-    assert float(done.stdout) == pytest.approx(rows[tags["cell"], tags["seed"]], rel=1e-5)
+    assert float(said) == pytest.approx(rows[tags["cell"], tags["seed"]], rel=1e-5)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import copy
 import functools
 import operator
+import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
@@ -153,14 +154,8 @@ def _typed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> _Typ
 def _checked(cell: DictConfig, key: str, value: Any) -> tuple[Problem | None, Any]:
     """Set a value; return what is wrong with it, and what it became."""
     problem = _set(cell, key, value)
-    if problem:
-        return problem, None
-    try:
-        found = OmegaConf.select(cell, key)
-        return None, plain(found) if OmegaConf.is_config(found) else found
-    except OmegaConfBaseException as error:
-        OmegaConf.update(cell, key, None, merge=False)
-        return Problem(f"{key}={value}: {str(error).splitlines()[0]}", "a dollar before a brace is written \\${"), None
+    found = None if problem else OmegaConf.select(cell, key)
+    return problem, plain(found) if OmegaConf.is_config(found) else found
 
 
 def _terms(given: Any) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
@@ -203,6 +198,8 @@ def _set(cell: DictConfig, key: str, value: Any) -> Problem | None:
         return Problem(message, near if near.startswith("did you") else "")
     if key.split(".")[-1] == "name" and key != "name":
         return Problem(f"{key} cannot be set alone.", f"choose {key.split('.')[0]}={value} instead.")
+    if re.search(r"(?<!\\)\$\{", str(value)):
+        return Problem(f"{key} must not refer to other settings; got {value!r}.", "a dollar before a brace is \\${")
     try:
         # A mapping is a value like any other: it replaces what stood there.
         OmegaConf.update(cell, key, value, merge=False)

@@ -34,7 +34,7 @@ def run(argv: list[str]) -> int:
     plan = read_plan(home() / "multirun" / name)
     if arguments.kind == "tuned":
         return _export_tuned(plan)
-    return (_export_keras if arguments.kind == "keras" else _export_model)(plan, *_chosen(plan, arguments))
+    return (_export_keras if arguments.kind == "keras" else _export_model)(*_chosen(plan, arguments))
 
 
 def _export_tuned(plan: Plan) -> int:
@@ -52,7 +52,7 @@ def _export_tuned(plan: Plan) -> int:
     return 0
 
 
-def _export_keras(plan: Plan, results: CellResults, run: Run) -> int:
+def _export_keras(results: CellResults, run: Run) -> int:
     from lossbench.keras_script import keras_script
 
     metric = MAIN_METRICS[results.cell.task]
@@ -63,7 +63,7 @@ def _export_keras(plan: Plan, results: CellResults, run: Run) -> int:
     return 0
 
 
-def _export_model(plan: Plan, results: CellResults, run: Run) -> int:
+def _export_model(results: CellResults, run: Run) -> int:
     from lossbench.saved.packing import write_model
     from lossbench.saved.reading import NoModelError
 

@@ -58,11 +58,12 @@ def run_sweep(plan: Plan) -> int:
 
 def _find_renamed(plan: Plan) -> None:
     """Give folders of cells that were called otherwise (a file that was renamed) the names that they have now."""
+    # A folder's name ends in digits of its cell's key.
+    there = {path.parent.name[-8:]: path.parent for path in plan.folder.glob("*/cell.json")}
     for cell in plan.cells:
-        path = plan.folder / cell.folder
-        earlier = sorted(plan.folder.glob(f"*-{cell.key[:8]}")) if not path.exists() else []
-        if len(earlier) == 1 and (earlier[0] / "cell.json").exists():
-            earlier[0].rename(path)
+        earlier = there.get(cell.key[:8])
+        if earlier is not None and not (plan.folder / cell.folder).exists():
+            earlier.rename(plan.folder / cell.folder)
 
 
 def _begin(plan: Plan, terminal: Terminal) -> dict[str, list[int]]:
