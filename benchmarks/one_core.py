@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lossbench.arguments import read_overrides
-from lossbench.models import initial_weights
-from lossbench.planning import make_plan
-from lossbench.prepared import PreparedCell
-from lossbench.seeds import batch_orders
-from lossbench.trainer.compiled import program_for
+from lossbench.ground.seeds import batch_orders
+from lossbench.jobs.prepared import PreparedCell
+from lossbench.planning.command_line import read_overrides
+from lossbench.planning.planner import make_plan
+from lossbench.training.compiled import program_for
+from lossbench.training.networks import initial_weights
 
 FLAGS = {"c": ["-O3", "-march=native"], "c_fast_math": ["-O3", "-march=native", "-ffast-math"]}
 LOSS_NAMES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lossbench import quiet_tensorflow  # noqa: F401
+from lossbench.ground import quiet_tensorflow  # noqa: F401
 
 BIN = Path(sys.executable).parent
 

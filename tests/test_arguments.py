@@ -8,17 +8,17 @@ import pytest
 from conftest import environment, run
 from omegaconf import OmegaConf
 
-from lossbench.advice import training_command
-from lossbench.arguments import choices_of, encode, read_flags, read_overrides
-from lossbench.config import GROUPS
-from lossbench.errors import MissingEnvironmentError, UsageError
-from lossbench.heads import HEADS
-from lossbench.losses.table import LOSSES
-from lossbench.plan import changes
-from lossbench.planning import make_plan
-from lossbench.results import CellResults
-from lossbench.seeds import parse_seeds
-from lossbench.validation import CORRUPTED_TASKS
+from lossbench.config.schema import GROUPS
+from lossbench.findings.recommendation import training_command
+from lossbench.ground.errors import MissingEnvironmentError, UsageError
+from lossbench.ground.seeds import parse_seeds
+from lossbench.losses.heads import HEADS
+from lossbench.losses.pairing import LOSSES
+from lossbench.planning.command_line import choices_of, encode, read_flags, read_overrides
+from lossbench.planning.plan import changes
+from lossbench.planning.planner import make_plan
+from lossbench.planning.validation import CORRUPTED_TASKS
+from lossbench.results.runs import CellResults
 
 
 def plan(*argv: str):
@@ -259,7 +259,7 @@ IMPORTED = f"import sys; print([name for name in {HEAVY} if name in sys.modules]
 )
 def test_nothing_heavy_is_imported_for_what_needs_no_training(tmp_path, argv):
     code = f"import sys, atexit\natexit.register(lambda: exec({IMPORTED!r}))\n"
-    code += f"sys.argv = ['lossbench', *{argv!r}]\nfrom lossbench.cli import main\nmain()"
+    code += f"sys.argv = ['lossbench', *{argv!r}]\nfrom lossbench.commands.main import main\nmain()"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -310,7 +310,8 @@ def test_every_choice_of_every_group_composes(group, tmp_path):
             task = "binary" if name == "auto" else next(iter(LOSSES[name].encodings), "regression")
             argv += [f"dataset={DATASET_OF[task]}", *NEEDED.get(name, [])]
         if group == "model":
-            argv += ["dataset=digits", *(["model.function=lossbench.models:keras"] if name == "custom" else [])]
+            function = "model.function=lossbench.training.networks:keras"
+            argv += ["dataset=digits", *([function] if name == "custom" else [])]
         assert len(plan(*argv).cells) == 1
 
 
@@ -322,7 +323,7 @@ EXPERIMENTS = [pytest.param(n, marks=pytest.mark.slow) if n == "all_losses" else
 def test_every_experiment_keeps_its_values_and_names_its_command(name):
     # What is asked of the user's own file can be asked of any data.
     assert plan(f"experiment={name}", *(["dataset=iris"] if name == "advise" else [])).cells
-    from lossbench.config import conf_folder
+    from lossbench.config.schema import conf_folder
 
     assert f"experiment={name}" in (conf_folder() / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from lossbench.heads import HEADS
-from lossbench.losses.table import LOSSES, pair
+from lossbench.losses.heads import HEADS
+from lossbench.losses.pairing import LOSSES, pair
 from lossbench.metrics.calibration import calibrated_scores, fit_calibration
-from lossbench.metrics.classes import of_probabilities
-from lossbench.metrics.evaluate import evaluate
-from lossbench.metrics.table import PROBABILITY_METRICS
-from lossbench.naive import naive_calibrated_scores
+from lossbench.metrics.catalogue import PROBABILITY_METRICS
+from lossbench.metrics.classification import of_probabilities
+from lossbench.metrics.evaluation import evaluate
+from lossbench.metrics.reference_predictors import naive_calibrated_scores
 
 SOFTMAX = pair(LOSSES["categorical_crossentropy"], HEADS["softmax"], "multiclass")
 HINGE = pair(LOSSES["hinge"], HEADS["tanh"], "binary")

@@ -5,20 +5,12 @@ import pytest
 from scipy import stats
 from simulation import most_allowed, share_of_false_tables
 
-from lossbench.comparison import (
-    Sample,
-    best_group,
-    compare,
-    mean_interval,
-    mean_intervals,
-    paired,
-    share_interval,
-)
+from lossbench.comparison import Sample, best_group, compare, mean_interval, mean_intervals, paired, share_interval
 from lossbench.comparison.diagnosis import diagnose
 from lossbench.comparison.paired import detectable_difference, failures_p, holm, seeds_needed, sign_flip_p
 from lossbench.comparison.ranks import rank_losses
 from lossbench.comparison.swept import crossings
-from lossbench.text_table import mean_and_interval
+from lossbench.console.text_tables import mean_and_interval
 
 
 @pytest.mark.parametrize("n", [2, 5, 30])

@@ -9,12 +9,12 @@ from conftest import run
 from test_arguments import message, plan
 from test_trainer import assert_close, bits
 
-from lossbench.corruption import corrupted, kept_rows
+from lossbench.datasets.corruption import corrupted, kept_rows
 from lossbench.datasets.loading import Part
-from lossbench.judge import _is_stuck
-from lossbench.prepared import PreparedCell
-from lossbench.results import read_run
-from lossbench.trainer import train_compiled, train_with_fit
+from lossbench.jobs.evaluation import _is_stuck
+from lossbench.jobs.prepared import PreparedCell
+from lossbench.results.runs import read_run
+from lossbench.training.trainers import train_compiled, train_with_fit
 
 N = 300
 LABEL_NOISE = {"name": "label_noise", "rate": 0.2}

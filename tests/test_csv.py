@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 from conftest import run
 
-from lossbench.arguments import read_overrides
-from lossbench.datasets import facts, files
 from lossbench.datasets.loading import load
-from lossbench.errors import UsageError
-from lossbench.planning import make_plan
+from lossbench.datasets.user_file import description as facts
+from lossbench.datasets.user_file import reading as files
+from lossbench.ground.errors import UsageError
+from lossbench.planning.command_line import read_overrides
+from lossbench.planning.planner import make_plan
 
 
 @pytest.fixture(autouse=True)

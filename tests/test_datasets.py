@@ -8,12 +8,12 @@ import pytest
 from conftest import run
 from omegaconf import OmegaConf
 
-from lossbench.config import conf_folder
+from lossbench.config.schema import conf_folder
+from lossbench.datasets.catalogue import DATASETS, n_outputs, split_counts
 from lossbench.datasets.loading import load
-from lossbench.datasets.table import DATASETS, n_outputs, split_counts
-from lossbench.heads import NUMBER_TASKS
-from lossbench.metrics.table import lower_is_better
-from lossbench.naive import ceiling_scores
+from lossbench.losses.heads import NUMBER_TASKS
+from lossbench.metrics.catalogue import lower_is_better
+from lossbench.metrics.reference_predictors import ceiling_scores
 
 HERE = [name for name, info in DATASETS.items() if not info.download and not info.is_file]
 

@@ -33,7 +33,7 @@ def test_a_loss_is_added_as_the_how_to_says(tmp_path):
         shutil.copytree(folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy("pyproject.toml", tmp_path)
     function, row, settings, test_row = blocks(section("add a loss"))
-    numbers = tmp_path / "src/lossbench/losses/numbers.py"
+    numbers = tmp_path / "src/lossbench/losses/regression.py"
     numbers.write_text(numbers.read_text() + "\n\n" + function)
     catalogue = tmp_path / "src/lossbench/losses/catalogue.py"
     content = catalogue.read_text()
@@ -57,14 +57,14 @@ def test_a_loss_is_added_as_the_how_to_says(tmp_path):
         "-m",
         "slow or not slow",
     ]
-    files = ["tests/test_losses.py", "tests/test_trainer.py", "src/lossbench/losses/numbers.py"]
+    files = ["tests/test_losses.py", "tests/test_trainer.py", "src/lossbench/losses/regression.py"]
     done = subprocess.run(
         [*command, *files], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stdout[-3000:]
     # Finite, perfect, gradient, best constant, by hand, doctest; compiled and plain training.
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 8, done.stdout
-    code = "from lossbench.cli import main; main()"
+    code = "from lossbench.commands.main import main; main()"
     options = ["-m", "dataset=diabetes", "loss=welsch", "loss.scale=0.5,2", "seeds=1", "epochs=1"]
     trained = subprocess.run(
         [sys.executable, "-c", code, *options, "tracking.enabled=false", "name=x"],

@@ -11,14 +11,14 @@ import pytest
 from conftest import Sweep, run
 from test_answer import cell, cell_results, sweep
 
-from lossbench.advice import advice, training_command, typical_run
-from lossbench.arguments import read_overrides
-from lossbench.keras_script import keras_script
-from lossbench.planning import make_plan
-from lossbench.results import CellResults
-from lossbench.samples import main_table
-from lossbench.sources import Source
-from lossbench.studies import Outcome
+from lossbench.export.function_source import Source
+from lossbench.export.keras_script import keras_script
+from lossbench.findings.recommendation import advice, training_command, typical_run
+from lossbench.findings.tables import main_table
+from lossbench.planning.command_line import read_overrides
+from lossbench.planning.planner import make_plan
+from lossbench.results.runs import CellResults
+from lossbench.tuning.study_files import Outcome
 
 
 def plain_python(script, folder, *arguments: str, **more: str) -> str:
@@ -86,7 +86,7 @@ def test_what_a_study_chose_is_in_the_script():
     "argv", [["model=rnn", "dataset=digits"], ["schedule=cosine"], ["corruption=label_noise", "corruption.rate=0.1"]]
 )
 def test_what_the_script_does_not_write_is_said(argv):
-    from lossbench.errors import UsageError
+    from lossbench.ground.errors import UsageError
 
     with pytest.raises(UsageError, match="the script is written for a plain training, without "):
         keras_script(cell_of(*argv), {}, 0, 0.5)
@@ -94,7 +94,7 @@ def test_what_the_script_does_not_write_is_said(argv):
 
 def test_a_source_brings_what_it_uses_in_order():
     source = Source()
-    source.add("lossbench.losses.classes:softmax_poly1_crossentropy")
+    source.add("lossbench.losses.classification:softmax_poly1_crossentropy")
     assert source.imports == ["import tensorflow as tf"]
     assert [text.split("(")[0] for text in source.definitions] == [
         "def _log_probabilities",

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from test_answer import NOISE, cell, cell_results, sweep
 
-from lossbench.factcheck import CHECKS, Evidence, check_claims, roughness
-from lossbench.plan import Plan
-from lossbench.report import ink
+from lossbench.findings.claims import CHECKS, Evidence, check_claims, roughness
+from lossbench.findings.tables import main_table, tables
+from lossbench.planning.plan import Plan
+from lossbench.report import drawing as ink
+from lossbench.report.across_datasets import overall_figures, rankings
 from lossbench.report.content import Content
 from lossbench.report.figures.confusions import confusions
 from lossbench.report.figures.frame import Frame
-from lossbench.report.overall import overall_figures, rankings
-from lossbench.results import CellResults, write_arrays
-from lossbench.samples import main_table, tables
+from lossbench.results.runs import CellResults, write_arrays
 
 EPOCHS = np.arange(1, 61)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lossbench.heads import EDGE, HEADS, LEAST_VARIANCE, decide
+from lossbench.losses.heads import EDGE, HEADS, LEAST_VARIANCE, decide
 
 each_head = pytest.mark.parametrize("head", HEADS.values(), ids=lambda head: head.name)
 

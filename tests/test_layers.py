@@ -1,4 +1,4 @@
-"""Which module may import what: read from the imports themselves."""
+"""Which module may import what, read from the tree: every module has a package, and packages import downwards only."""
 
 import ast
 from functools import cache
@@ -7,143 +7,161 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path("src/lossbench")
-PURE = (
-    "config",
-    "validation",
-    "plan",
-    "views",
-    "seeds",
-    "heads",
-    "errors",
-    "comparison",
-    "space",
-    "losses.table",
-    "losses.catalogue",
-    "losses.row",
-    "losses.choice",
-    "own_functions",
-    "datasets.table",
-    "datasets.splits",
-    "datasets.text",
-    "datasets.files",
-    "datasets.columns",
-    "datasets.targets",
-    "datasets.rows",
-    "datasets.facts",
-    "metrics.table",
+# From the bottom up: a package imports itself and those before it, inside functions too.
+ORDER = (
+    *("ground", "config", "losses", "datasets", "metrics", "comparison", "training", "planning", "results", "tuning"),
+    *("export", "findings", "jobs", "console", "report", "tracking", "sweep", "commands"),
 )
-MODEL = (
-    "datasets.loading",
-    "datasets.generators",
-    "datasets.images",
-    "datasets.optima",
-    "datasets.scaling",
-    "losses.functions",
-    "losses.numbers",
-    "losses.classes",
-    "models",
-    "metrics.evaluate",
-    "corruption",
-    "metrics.calibration",
-    "metrics.classes",
-    "metrics.numbers",
-    "naive",
-    "saved.contents",
-    "shape",
-    "trainer",
-)
-EDGES = (
-    *("results", "samples", "answer", "advice", "factcheck", "studies", "plots", "report", "experiment", "tracking"),
-    *("study_tracking", "model_tracking", "saved.packing", "saved.serving", "terminal"),
-    *("summary", "text_table", "published", "aggregates", "experiment_note"),
-)
-# Everything that a command does before it is known that something must be trained.
-LIGHT = (
-    *PURE,
-    *(
-        "samples",
-        "answer",
-        "provenance",
-        "arguments",
-        "compose",
-        "drafts",
-        "planning",
-        "presets",
-        "studies",
-        "sweep",
-        "watch",
-    ),
-    *("sync", "ui", "listing", "export", "cli", "launch", "factcheck", "report"),
-)
+MOST_AT_THE_TOP = 8
+HEAVY = {"tensorflow", "keras", "mlflow", "sklearn"}
+# What importing a module may not bring in, by the longest of these names that it begins with.
+FORBIDDEN = {
+    "__init__": {*HEAVY, "hydra", "optuna", "numpy", "pandas"},
+    "ground": {*HEAVY, "hydra", "optuna", "pandas"},
+    "ground.quiet_tensorflow": {"mlflow", "hydra", "optuna"},
+    "config": {*HEAVY, "hydra", "optuna"},
+    "losses": {*HEAVY, "hydra", "optuna"},
+    "losses.functions": {"mlflow", "hydra", "optuna"},
+    "losses.regression": {"mlflow", "hydra", "optuna"},
+    "losses.classification": {"mlflow", "hydra", "optuna"},
+    "losses.shape": {"mlflow", "hydra", "optuna"},
+    "datasets": {*HEAVY, "hydra", "optuna"},
+    "datasets.corruption": {"mlflow", "hydra", "optuna"},
+    "datasets.generators": {"mlflow", "hydra", "optuna"},
+    "datasets.images": {"mlflow", "hydra", "optuna"},
+    "datasets.loading": {"mlflow", "hydra", "optuna"},
+    "datasets.optima": {"mlflow", "hydra", "optuna"},
+    "datasets.scaling": {"mlflow", "hydra", "optuna"},
+    "metrics": {"tensorflow", "keras", "mlflow", "hydra", "optuna"},
+    "metrics.catalogue": {*HEAVY, "hydra", "optuna"},
+    "comparison": {*HEAVY, "hydra", "optuna", "pandas"},
+    "training": {"mlflow", "hydra", "optuna"},
+    "planning": {*HEAVY, "optuna"},
+    "planning.plan": {*HEAVY, "hydra", "optuna"},
+    "planning.validation": {*HEAVY, "hydra", "optuna"},
+    "results": {*HEAVY, "hydra", "optuna"},
+    "tuning.proposals": {*HEAVY, "hydra"},
+    "tuning.study": {"mlflow", "hydra", "optuna"},
+    "tuning": {*HEAVY, "hydra", "optuna"},
+    "export": {*HEAVY, "hydra", "optuna"},
+    "export.saved_model.contents": {"tensorflow", "keras", "mlflow", "hydra", "optuna"},
+    "export.saved_model.packing": {"tensorflow", "keras", "sklearn", "hydra", "optuna"},
+    "export.saved_model.serving": {"tensorflow", "keras", "sklearn", "hydra", "optuna", "lossbench"},
+    "findings": {*HEAVY, "hydra", "optuna"},
+    "jobs": {"mlflow", "optuna"},
+    "jobs.launch": {*HEAVY, "optuna"},
+    "console": {*HEAVY, "hydra", "optuna"},
+    "report": {*HEAVY, "hydra", "optuna"},
+    "tracking": {"tensorflow", "keras", "sklearn", "hydra", "optuna"},
+    "tracking.process": {*HEAVY, "hydra", "optuna"},
+    "tracking.saved_views": {*HEAVY, "hydra", "optuna"},
+    "sweep": {*HEAVY, "optuna"},
+    "commands": {*HEAVY, "optuna"},
+}
+# Pure: they compute. What they return is written by others.
+PURE = ("losses", "datasets", "metrics", "comparison", "config", "findings")
+WRITES = {"write_text", "write_bytes", "mkdir", "unlink", "rename", "replace_file", "savez", "to_csv", "to_json"}
 
 
-@cache
-def modules(prefix: str) -> list[str]:
-    names = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in SOURCE.rglob("*.py")]
-    return [name for name in names if name == prefix or name.startswith(f"{prefix}.")]
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+
+
+MODULES = {name_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
+
+
+def own(imported: str) -> str | None:
+    """Return the module of ours that an imported name is or lies in; None for other packages."""
+    parts = imported.split(".")
+    if parts[0] != "lossbench":
+        return None
+    for end in range(len(parts), 0, -1):
+        for name in (".".join(parts[1:end]), ".".join([*parts[1:end], "__init__"])):
+            if name in MODULES:
+                return name
+    return None
 
 
 @cache
 def imports(name: str, *, lazy: bool) -> set[str]:
-    """Return what a module imports when it is imported, or with ``lazy`` anywhere in it."""
-    tree = ast.parse((SOURCE / Path(*name.split("."))).with_suffix(".py").read_text())
-    nodes = ast.walk(tree) if lazy else tree.body
+    """Return what a module imports when it is imported, or with ``lazy`` anywhere in it; parents' ``__init__`` too."""
+    tree = ast.parse(MODULES[name].read_text())
     found = set()
-    for node in nodes:
+    for node in ast.walk(tree) if lazy else tree.body:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
+
+
+def parents(name: str) -> set[str]:
+    parts = name.split(".")[:-1]
+    return {".".join([*parts[:i], "__init__"]) for i in range(len(parts) + 1)} - {name}
 
 
 def reached(name: str, seen: set[str] | None = None) -> set[str]:
     """Return the packages that importing a module brings in, through our own modules too."""
     seen = set() if seen is None else seen
+    seen.add(name)
     packages = set()
     for imported in imports(name, lazy=False):
-        own = imported.removeprefix("lossbench.")
-        if imported.startswith("lossbench.") and modules(own):
-            own = own if (SOURCE / Path(*own.split("."))).with_suffix(".py").exists() else f"{own}.__init__"
-            if own not in seen:
-                seen.add(own)
-                packages |= reached(own, seen)
-        elif not imported.startswith("lossbench"):
+        module = own(imported)
+        if module is None:
             packages.add(imported.split(".")[0])
+            continue
+        for next_one in {module, *parents(module)} - seen:
+            packages |= reached(next_one, seen)
     return packages
 
 
-@pytest.mark.parametrize(
-    ("names", "forbidden"),
-    [
-        pytest.param(PURE, {"tensorflow", "keras", "mlflow", "sklearn", "hydra", "optuna"}, id="pure"),
-        pytest.param(MODEL, {"hydra", "mlflow", "optuna"}, id="model"),
-        pytest.param(EDGES, {"tensorflow", "keras", "hydra", "optuna"}, id="edges"),
-        pytest.param(LIGHT, {"tensorflow", "keras", "mlflow", "sklearn", "optuna"}, id="light"),
-        pytest.param(("tune",), {"tensorflow", "keras", "mlflow", "sklearn", "hydra"}, id="tune"),
-    ],
-)
-def test_layers(names, forbidden):
-    for prefix in names:
-        assert modules(prefix), prefix
-        for name in modules(prefix):
-            assert not reached(name) & forbidden, name
+def test_the_top_has_few_files_and_every_package_its_place():
+    assert len([path for path in SOURCE.iterdir() if path.is_file()]) <= MOST_AT_THE_TOP
+    assert {name.split(".")[0] for name in MODULES} - {"__init__"} == set(ORDER)
+
+
+def test_every_folder_says_what_it_is():
+    for folder in {path.parent for path in MODULES.values()}:
+        assert (ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or "").count("\n") >= 1 or (
+            folder in (SOURCE, SOURCE / "report/figures")
+        ), folder
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_go_downwards(name):
+    package = name.split(".")[0]
+    if package == "__init__":
+        assert not {own(i) for i in imports(name, lazy=True)} - {None}
+        return
+    above = set(ORDER[ORDER.index(package) + 1 :])
+    modules = {own(imported) for imported in imports(name, lazy=True)} - {None}
+    assert not {module for module in modules if module.split(".")[0] in above}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_brings_in_nothing_that_its_layer_forbids(name):
+    fitting = [prefix for prefix in FORBIDDEN if name == prefix or name.startswith(f"{prefix}.")]
+    assert fitting, f"{name} has no place in FORBIDDEN"
+    found = reached(name) | ({"lossbench"} if {own(i) for i in imports(name, lazy=True)} - {None} else set())
+    assert not found & FORBIDDEN[max(fitting, key=len)]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith(PURE)])
+def test_pure_modules_write_nothing(name):
+    calls = [node.func for node in ast.walk(ast.parse(MODULES[name].read_text())) if isinstance(node, ast.Call)]
+    called = {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+    assert not called & WRITES
 
 
 @pytest.mark.parametrize(
     ("library", "allowed"),
     [
-        (
-            "mlflow",
-            {
-                *("experiment", "experiment_note", "aggregates", "tracking", "study_tracking", "model_tracking"),
-                *("saved.packing", "saved.serving"),
-            },
-        ),
-        ("optuna", {"tune"}),
+        pytest.param("mlflow", ("tracking.", "export.saved_model."), id="mlflow"),
+        pytest.param("optuna", ("tuning.proposals",), id="optuna"),
+        pytest.param("hydra", ("planning.", "jobs.launch", "commands.main"), id="hydra"),
     ],
 )
 def test_a_library_is_imported_where_it_belongs(library, allowed):
-    everywhere = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in SOURCE.rglob("*.py")]
-    found = {name for name in everywhere if any(i.split(".")[0] == library for i in imports(name, lazy=True))}
-    assert found == allowed
+    found = {name for name in MODULES if any(i.split(".")[0] == library for i in imports(name, lazy=True))}
+    assert found
+    assert all(name.startswith(allowed) for name in found), found

@@ -7,13 +7,13 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from scipy.optimize import minimize_scalar
 
-from lossbench.config import conf_folder
-from lossbench.heads import ENCODINGS, HEADS
+from lossbench.config.schema import conf_folder
 from lossbench.losses.choice import COMPOSITE, CUSTOM, chosen_pair, parameter_values
 from lossbench.losses.functions import load, loss_parameters, per_sample_loss, term_losses
-from lossbench.losses.table import ALIASES, BASELINES, LOSSES, fitting_heads, losses_for, pair
-from lossbench.naive import STATISTICS, constant_raw_prediction
-from lossbench.trainer import training
+from lossbench.losses.heads import ENCODINGS, HEADS
+from lossbench.losses.pairing import ALIASES, BASELINES, LOSSES, fitting_heads, losses_for, pair
+from lossbench.metrics.reference_predictors import STATISTICS, constant_raw_prediction
+from lossbench.training import specification
 
 N_CLASSES = {"regression": 0, "binary": 2, "multiclass": 3, "multilabel": 2, "shares": 0}
 
@@ -178,7 +178,7 @@ def test_the_best_constant_is_the_statistic_that_the_table_names(name):
     row = LOSSES[name]
     y = np.random.default_rng(4).gamma(2.0, size=(101, 1))
     made = pair(row, HEADS["linear" if "linear" in fitting_heads(row, "regression") else "exponential"], "regression")
-    of_constant = training.mean_loss(made, y, 0, parameters_of(made))
+    of_constant = specification.mean_loss(made, y, 0, parameters_of(made))
     best = minimize_scalar(
         lambda p: of_constant(HEADS[made.head].invert(np.array([[p]]))),
         bounds=(0, 10),
@@ -199,7 +199,7 @@ def test_no_constant_beats_the_statistic(made):
     code = encoded(made, y)
     loss = loss_of(made)
     parameters = parameters_of(made)
-    of_constant = training.mean_loss(made, y, N_CLASSES[made.task], parameters)
+    of_constant = specification.mean_loss(made, y, N_CLASSES[made.task], parameters)
     best_raw = constant_raw_prediction(made, y, N_CLASSES[made.task], parameters, of_constant).astype(np.float32)
     best = float(np.mean(loss(code, np.repeat(best_raw, len(y), axis=0))))
     rng = np.random.default_rng(5)

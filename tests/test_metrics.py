@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from lossbench.heads import HEADS
-from lossbench.losses.table import LOSSES, pair
-from lossbench.metrics.classes import (
+from lossbench.losses.heads import HEADS
+from lossbench.losses.pairing import LOSSES, pair
+from lossbench.metrics.catalogue import METRICS, lower_is_better
+from lossbench.metrics.classification import (
     calibration_error,
     confusion_matrix,
     of_confusions,
@@ -14,10 +15,9 @@ from lossbench.metrics.classes import (
     of_order,
     of_probabilities,
 )
-from lossbench.metrics.evaluate import evaluate
-from lossbench.metrics.numbers import of_numbers, pinball
-from lossbench.metrics.table import METRICS, lower_is_better
-from lossbench.naive import constant_raw_prediction, is_stuck, naive_scores
+from lossbench.metrics.evaluation import evaluate
+from lossbench.metrics.reference_predictors import constant_raw_prediction, is_stuck, naive_scores
+from lossbench.metrics.regression import of_numbers, pinball
 
 
 def made(loss, head, task):

@@ -5,12 +5,13 @@ import pytest
 from omegaconf import OmegaConf
 from test_trainer import BCE, MLP, MSE, SGD, assert_close, bits, pair_of, setting
 
-from lossbench.arguments import choices_of
-from lossbench.config import conf_folder
+from lossbench.config.schema import conf_folder
 from lossbench.datasets.loading import Part
-from lossbench.schedules import step_rates
-from lossbench.trainer import predict_compiled, train_compiled, train_with_fit, training
-from lossbench.trainer.training import Hyperparameters, make_data, make_structure
+from lossbench.planning.command_line import choices_of
+from lossbench.training import specification
+from lossbench.training.schedules import step_rates
+from lossbench.training.specification import Hyperparameters, make_data, make_structure
+from lossbench.training.trainers import predict_compiled, train_compiled, train_with_fit
 
 EPOCHS = 5
 SELECT = {"select": "best", "early_stopping": {"patience": None, "min_delta": 0.0}}
@@ -86,7 +87,7 @@ def test_the_rates_of_a_schedule():
 def test_a_schedule_does_not_depend_on_how_an_epoch_is_cut_into_calls(monkeypatch):
     options = {"schedule": shipped("schedule", "cosine"), "epochs": 7}
     whole = train_compiled(*setting(MSE, **options), seed=1)
-    monkeypatch.setattr(training, "WORK_PER_CALL", 1)
+    monkeypatch.setattr(specification, "WORK_PER_CALL", 1)
     in_pieces = setting(MSE, **options)
     assert in_pieces[0].epochs_per_call == 1
     assert bits(train_compiled(*in_pieces, seed=1)) == bits(whole)
@@ -127,7 +128,7 @@ def test_the_weights_of_the_best_epoch_are_kept(made):
     best = curve.argmax() if made is BCE else curve.argmin()
     assert run.selected_epoch == run.epochs[best] < 30
     raw = predict_compiled(cell[0], run.weights, cell[1].x["validation"])
-    metric = training.main_metric(made, raw, cell[1].target["validation"])
+    metric = specification.main_metric(made, raw, cell[1].target["validation"])
     assert metric == pytest.approx(curve[best], rel=1e-5)
 
 
@@ -151,7 +152,7 @@ def test_a_difference_that_does_not_count_is_no_improvement():
 def test_early_stopping_does_not_depend_on_how_a_run_is_cut_into_calls(monkeypatch):
     patient = {"early_stopping": {"patience": 4, "min_delta": 0.0}}
     whole = train_compiled(*with_validation(BCE, **patient), seed=2)
-    monkeypatch.setattr(training, "WORK_PER_CALL", 1)
+    monkeypatch.setattr(specification, "WORK_PER_CALL", 1)
     in_pieces = train_compiled(*with_validation(BCE, **patient), seed=2)
     assert bits(in_pieces) == bits(whole)
     assert in_pieces.selected_epoch == whole.selected_epoch

@@ -13,10 +13,10 @@ import pytest
 from browser import Browser
 from conftest import BIN, Sweep, environment, run
 
-from lossbench.errors import UsageError
-from lossbench.losses.table import LOSSES
-from lossbench.report.command import run as report_command
-from lossbench.report.ink import mark
+from lossbench.commands.report import run as report_command
+from lossbench.ground.errors import UsageError
+from lossbench.losses.pairing import LOSSES
+from lossbench.report.drawing import mark
 
 WRITTEN = ("report.html", "report.md", "comparison.csv")
 
@@ -79,7 +79,7 @@ def test_the_report_is_rebuilt_from_files_alone_byte_for_byte(copied: Path):
         (copied / "figures" / name if (copied / "figures" / name).exists() else copied / name).unlink()
     probe = "import sys, atexit\n"
     probe += "atexit.register(lambda: print([m for m in ('tensorflow', 'mlflow', 'sklearn') if m in sys.modules]))\n"
-    probe += "sys.argv = ['lossbench-report', 'smoke']\nfrom lossbench.cli import report_main\nreport_main()"
+    probe += "sys.argv = ['lossbench-report', 'smoke']\nfrom lossbench.commands.main import report_main\nreport_main()"
     done = subprocess.run(
         [BIN / "python", "-c", probe],
         env=environment(copied.parents[1]),

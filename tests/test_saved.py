@@ -17,15 +17,15 @@ import pytest
 from conftest import Done, Sweep, environment, run
 from test_export import cell_of, house, plain_python
 
-from lossbench.cell import run_cell
-from lossbench.datasets.columns import as_text
-from lossbench.heads import HEADS, LEAST_VARIANCE, decide
-from lossbench.prepared import PreparedCell
-from lossbench.results import read_run
-from lossbench.saved import serving
-from lossbench.saved.contents import model_contents
-from lossbench.saved.packing import write_model
-from lossbench.saved.reading import NAME, NoModelError, read_contents
+from lossbench.datasets.user_file.columns import as_text
+from lossbench.export.saved_model import serving
+from lossbench.export.saved_model.contents import model_contents
+from lossbench.export.saved_model.packing import write_model
+from lossbench.export.saved_model.reading import NAME, NoModelError, read_contents
+from lossbench.jobs.prepared import PreparedCell
+from lossbench.jobs.run_cell import run_cell
+from lossbench.losses.heads import HEADS, LEAST_VARIANCE, decide
+from lossbench.results.runs import read_run
 
 ROWS, TRAIN = 120, 80
 TARGETS = ["price", "sold", "grade", "garden", "pool", "east", "west", "north"]

@@ -5,15 +5,15 @@ import pytest
 from sklearn.metrics import mean_absolute_error, mean_squared_error
 from test_datasets import settings_of
 
-from lossbench.arguments import read_overrides
-from lossbench.cell import run_cell
+from lossbench.datasets.catalogue import DATASETS, SCALINGS, scaled_target_range
 from lossbench.datasets.loading import load
-from lossbench.datasets.table import DATASETS, SCALINGS, scaled_target_range
-from lossbench.heads import HEADS
-from lossbench.naive import ceiling_scores
-from lossbench.planning import make_plan
-from lossbench.prepared import PreparedCell
-from lossbench.results import read_run
+from lossbench.jobs.prepared import PreparedCell
+from lossbench.jobs.run_cell import run_cell
+from lossbench.losses.heads import HEADS
+from lossbench.metrics.reference_predictors import ceiling_scores
+from lossbench.planning.command_line import read_overrides
+from lossbench.planning.planner import make_plan
+from lossbench.results.runs import read_run
 
 
 def cell_of(*argv: str):
@@ -110,7 +110,7 @@ def test_the_ceiling_is_in_the_targets_own_unit():
 
 
 def test_what_is_not_as_it_should_be_is_said_below_the_table():
-    from lossbench.summary import _scaling_lines
+    from lossbench.console.summary import _scaling_lines
 
     regression = settings_of("regression")["standardize"]
     assert _scaling_lines(regression) == [
@@ -120,7 +120,7 @@ def test_what_is_not_as_it_should_be_is_said_below_the_table():
 
 
 def test_impossible_scalings_are_said():
-    from lossbench.errors import UsageError
+    from lossbench.ground.errors import UsageError
 
     with pytest.raises(UsageError, match=r"dataset\.standardize\.x must be one of none, standard, minmax, robust"):
         cell_of("dataset=diabetes", "dataset.standardize.x=max")

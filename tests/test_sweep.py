@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import BIN, Sweep, environment, mlflow_metrics, mlflow_runs, run
 
-from lossbench.results import read_run
+from lossbench.results.runs import read_run
 
 # Small enough to be quick, long enough to be interrupted.
 QUICK = ["-m", "dataset=circles", "loss=bce,hinge", "epochs=3", "name=quick"]
@@ -149,7 +149,7 @@ def test_the_same_command_runs_nothing_and_changes_nothing(smoke: Sweep, tmp_pat
     probe += (
         "atexit.register(lambda: print([m for m in ('tensorflow', 'mlflow') if m in sys.modules], file=sys.stderr))\n"
     )
-    probe += "sys.argv = ['lossbench', 'experiment=smoke']\nfrom lossbench.cli import main\nmain()"
+    probe += "sys.argv = ['lossbench', 'experiment=smoke']\nfrom lossbench.commands.main import main\nmain()"
     done = subprocess.run(
         [BIN / "python", "-c", probe],
         cwd=tmp_path,
@@ -396,7 +396,7 @@ def test_the_wheel_contains_its_choices_and_works_in_any_folder(tmp_path):
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     subprocess.run([*pip, "install", "--quiet", "--no-deps", "--target", site, wheel], check=True)
     done = subprocess.run(
-        [BIN / "python", "-c", "from lossbench.cli import main; main()", "experiment=tutorial", "plan=true"],
+        [BIN / "python", "-c", "from lossbench.commands.main import main; main()", "experiment=tutorial", "plan=true"],
         env=environment(tmp_path, PYTHONPATH=str(site)),
         cwd=tmp_path,
         capture_output=True,

@@ -14,13 +14,14 @@ from conftest import environment
 from test_losses import KERAS_ARGUMENTS, N_CLASSES, PAIRS, named, parameters_of
 
 from lossbench.datasets.loading import Part
-from lossbench.heads import ENCODINGS, HEADS
+from lossbench.ground.seeds import batch_orders
 from lossbench.losses.choice import chosen_pair, parameter_values
-from lossbench.losses.table import LOSSES, pair
-from lossbench.models import build_model, build_optimizer, initial_weights
-from lossbench.seeds import batch_orders
-from lossbench.trainer import compiled, predict_compiled, predict_with_fit, train_compiled, train_with_fit, training
-from lossbench.trainer.training import Data, Hyperparameters, StoppedError, main_metric, make_data, make_structure
+from lossbench.losses.heads import ENCODINGS, HEADS
+from lossbench.losses.pairing import LOSSES, pair
+from lossbench.training import compiled, specification
+from lossbench.training.networks import build_model, build_optimizer, initial_weights
+from lossbench.training.specification import Data, Hyperparameters, StoppedError, main_metric, make_data, make_structure
+from lossbench.training.trainers import predict_compiled, predict_with_fit, train_compiled, train_with_fit
 
 # 100 = 3 * 32 + 4: the last batch is smaller.
 N_TRAIN, N_TEST, BATCH = 100, 60, 32
@@ -345,7 +346,7 @@ def test_another_seed_learning_rate_loss_parameter_or_data_of_the_shape_compiles
 
 def test_chunks_of_epochs_change_nothing_but_when_it_can_stop(monkeypatch):
     whole = setting(BCE, epochs=7)
-    monkeypatch.setattr(training, "WORK_PER_CALL", 3 * N_TRAIN * (5 * 8 + 9))
+    monkeypatch.setattr(specification, "WORK_PER_CALL", 3 * N_TRAIN * (5 * 8 + 9))
     parts = setting(BCE, epochs=7)
     assert parts[0].epochs_per_call == 3
     a, b = train_compiled(*whole, seed=0), train_compiled(*parts, seed=0)
@@ -375,7 +376,7 @@ def test_a_diverged_run_stops_and_names_its_epoch():
 def test_evaluation_in_batches_is_the_whole_splits(monkeypatch):
     whole = train_compiled(*setting(BCE, epochs=3), seed=0)
     # 100 and 60 samples in batches of 40: full ones and a rest. Another number of epochs makes another program.
-    monkeypatch.setattr(training, "EVALUATION_BATCH", 40)
+    monkeypatch.setattr(specification, "EVALUATION_BATCH", 40)
     monkeypatch.setattr(compiled, "_programs", {})
     batched = train_compiled(*setting(BCE, epochs=3), seed=0)
     assert_close(batched, whole.weights, whole.curves)

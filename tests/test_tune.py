@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from conftest import BIN, Sweep, environment, mlflow_metrics, mlflow_runs, run
 
-from lossbench.arguments import read_flags, read_overrides
-from lossbench.config import cell_key, key_settings, untuned
+from lossbench.config.schema import cell_key, key_settings, untuned
+from lossbench.config.search_space import LEARNING_RATE, applied, dimensions
 from lossbench.datasets.loading import Dataset, load
-from lossbench.errors import UsageError
-from lossbench.plan import Cell
-from lossbench.planning import make_plan
-from lossbench.space import LEARNING_RATE, applied, dimensions
-from lossbench.studies import Trial, best_trial, conclude, edge, read_outcome, read_trials, tolerance
+from lossbench.ground.errors import UsageError
+from lossbench.planning.command_line import read_flags, read_overrides
+from lossbench.planning.plan import Cell
+from lossbench.planning.planner import make_plan
+from lossbench.tuning.study_files import Trial, best_trial, conclude, edge, read_outcome, read_trials, tolerance
 
 # Two losses, tuned and untuned; small enough to be quick.
 GRID = ["tune.sampler=grid"]
@@ -202,7 +202,7 @@ def test_a_parameter_of_a_loss_is_searched_for_that_loss():
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "quasi_random"])
 def test_proposals_are_a_function_of_the_trials_before(sampler):
-    from lossbench.tune import n_trials, proposals
+    from lossbench.tuning.proposals import n_trials, proposals
 
     cell = tuned_cell("dataset=circles", f"tune.sampler={sampler}", "tune.trials=20")
     trials: list[Trial] = []
@@ -225,7 +225,7 @@ def test_proposals_are_a_function_of_the_trials_before(sampler):
 
 
 def test_a_grid_takes_what_the_trials_can_pay():
-    from lossbench.tune import n_trials, proposals
+    from lossbench.tuning.proposals import n_trials, proposals
 
     space = "tune.space={optimizer.momentum: [0.0,0.9], optimizer.nesterov: [true,false]}"
     cell = tuned_cell("dataset=circles", "tune.sampler=grid", "tune.trials=20", space)
@@ -260,7 +260,7 @@ def guarded(cell: Cell) -> Dataset:
 
 def searched(folder: Path, *argv: str):
     """Return a cell, what its study found without a test split at hand, and its trials."""
-    from lossbench.search import search
+    from lossbench.tuning.study import search
 
     cell = tuned_cell("epochs=2", "tune.trials=4", "tune.batch=2", "tune.seeds=[1000,1001]", *argv)
     return cell, search(cell, guarded(cell), folder, n_threads=2), read_trials(cell, folder)
@@ -276,7 +276,7 @@ def test_a_study_does_not_touch_the_test_split(tmp_path):
 
 
 def test_samples_are_held_out_of_each_class_and_alike_for_all_losses():
-    from lossbench.search import PreparedStudy
+    from lossbench.tuning.study import PreparedStudy
 
     splits = [
         PreparedStudy(cell, guarded(cell)).splits
@@ -428,7 +428,7 @@ def test_the_same_command_runs_nothing_and_imports_nothing_heavy(small: Sweep, t
     probe = "import sys, atexit\n"
     probe += "heavy = ('tensorflow', 'mlflow', 'optuna')\n"
     probe += "atexit.register(lambda: print([m for m in heavy if m in sys.modules], file=sys.stderr))\n"
-    probe += f"sys.argv = ['lossbench', *{[*SMALL, 'name=small']!r}]\nfrom lossbench.cli import main\nmain()"
+    probe += f"sys.argv = ['lossbench', *{[*SMALL, 'name=small']!r}]\nfrom lossbench.commands.main import main\nmain()"
     done = subprocess.run(
         [BIN / "python", "-c", probe],
         cwd=tmp_path,

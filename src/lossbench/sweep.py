@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lossbench.answer import counted
-from lossbench.config import shown
-from lossbench.datasets.table import DATASETS
-from lossbench.errors import MissingEnvironmentError, Problem
-from lossbench.launch import launch
-from lossbench.plan import Plan, changes
-from lossbench.results import (
+from lossbench.config.schema import shown
+from lossbench.console.progress import Terminal
+from lossbench.console.text_tables import WIDTH
+from lossbench.console.watcher import Watcher
+from lossbench.datasets.catalogue import DATASETS
+from lossbench.findings.sentences import counted
+from lossbench.ground.errors import MissingEnvironmentError, Problem
+from lossbench.jobs.launch import launch
+from lossbench.planning.plan import Plan, changes
+from lossbench.results.runs import (
     FAILED,
     CellResults,
     Run,
@@ -29,11 +32,8 @@ from lossbench.results import (
     write_results,
     write_text,
 )
-from lossbench.studies import open_studies, read_outcome, read_trials
-from lossbench.sync import TrackingProcess, is_tracked
-from lossbench.terminal import Terminal
-from lossbench.text_table import WIDTH
-from lossbench.watch import Watcher
+from lossbench.tracking.process import TrackingProcess, is_tracked
+from lossbench.tuning.study_files import open_studies, read_outcome, read_trials
 
 # How many reasons for leaving cells out are shown before a sweep runs.
 LEFT_OUT_SHOWN = 5
@@ -97,7 +97,7 @@ def _run(plan: Plan, terminal: Terminal, open_seeds: dict[str, list[int]]) -> in
         results = read_results(plan)
         path = write_results(plan, results)
         if has_studies:
-            from lossbench.tune import write_storage
+            from lossbench.tuning.proposals import write_storage
 
             write_storage(plan)
         unwritten = "" if interrupted else _write_report(plan, results)
@@ -133,7 +133,7 @@ def _download(plan: Plan, open_seeds: dict[str, list[int]], terminal: Terminal) 
 def _write_report(plan: Plan, results: list[CellResults]) -> str:
     """Write the report if it is not there yet, and return what went wrong: its results are safe whatever happens."""
     # 0.5 s, and only where there is something new to draw.
-    from lossbench.report.marker import PAGE, is_written
+    from lossbench.report.freshness import PAGE, is_written
 
     if is_written(plan, results):
         return ""

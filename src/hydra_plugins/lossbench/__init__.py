@@ -25,7 +25,7 @@ class PlanSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Launch all open cells in one batch; the arguments were read when the plan was made."""
-        from lossbench.launch import job_overrides
+        from lossbench.jobs.launch import job_overrides
 
         assert self.config is not None
         assert self.launcher is not None

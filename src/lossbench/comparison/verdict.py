@@ -5,14 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lossbench.comparison.intervals import Interval, mean_interval
-from lossbench.comparison.paired import (
-    detectable_difference,
-    failures_p,
-    holm,
-    least_seeds,
-    seeds_needed,
-    sign_flip_p,
-)
+from lossbench.comparison.paired import detectable_difference, failures_p, holm, least_seeds, seeds_needed, sign_flip_p
 
 BETTER, WORSE, EQUIVALENT, INCONCLUSIVE, NO_VERDICT = "better", "worse", "equivalent", "inconclusive", "too few seeds"
 LEVEL = 0.05

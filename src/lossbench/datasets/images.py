@@ -1,6 +1,6 @@
 """Pictures that Keras downloads at their first use: flattened, pixels from 0 to 1, the official test split last."""
 
-from lossbench import quiet_tensorflow  # noqa: F401  isort: skip
+from lossbench.ground import quiet_tensorflow  # noqa: F401  isort: skip
 import keras
 import numpy as np
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from lossbench.datasets.columns import Columns
-from lossbench.datasets.files import read_table, reading_of
-from lossbench.datasets.rows import feature_arrays, kept_rows
+from lossbench.datasets.catalogue import DatasetInfo, described, n_outputs
 from lossbench.datasets.scaling import TargetScaling, fit_targets, prepare_numbers, prepare_texts
 from lossbench.datasets.splits import ordered_rows, split_slices
-from lossbench.datasets.table import DatasetInfo, described, n_outputs
-from lossbench.datasets.targets import find_target
-from lossbench.heads import NUMBER_TASKS
+from lossbench.datasets.user_file.columns import Columns
+from lossbench.datasets.user_file.reading import read_table, reading_of
+from lossbench.datasets.user_file.rows import feature_arrays, kept_rows
+from lossbench.datasets.user_file.targets import find_target
+from lossbench.losses.heads import NUMBER_TASKS
 
 NOT_OF_GENERATORS = ("name", "split", "standardize")
 # Of the order in which training samples are held out for a study.

@@ -1,6 +1,6 @@
 """Features and targets brought to a common scale, fitted on given rows; and targets back to their own unit.
 
-What was fitted is also given as plain data, with which new rows can be treated alike (``saved.serving`` does it).
+What was fitted is also given as plain data, with which new rows can be treated alike (``saved_model.serving`` does it).
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 
-# Each name of ``table.SCALINGS`` to scikit-learn's scaler, and what it subtracts and divides by, from the fitted one.
+# Each name of ``catalogue.SCALINGS`` to scikit-learn's scaler, and what it subtracts and divides by, from the fitted one.
 SCALERS: dict[str, tuple[type, Any]] = {
     "standard": (StandardScaler, lambda fitted: (fitted.mean_, fitted.scale_)),
     "minmax": (MinMaxScaler, lambda fitted: (fitted.data_min_, 1.0 / fitted.scale_)),
@@ -71,7 +71,7 @@ def prepare_numbers(
     fit_rows : slice
         The rows that the scaling is fitted on.
     how : str
-        One of ``table.SCALINGS``.
+        One of ``catalogue.SCALINGS``.
 
     Returns
     -------

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from lossbench.datasets.table import SPLITS, split_counts
+from lossbench.datasets.catalogue import SPLITS, split_counts
 
 
 def ordered_rows(y: np.ndarray, seed: int | None, *, by_class: bool) -> np.ndarray:

@@ -5,8 +5,8 @@ Functions are named, and loaded by ``functions`` when they are needed.
 
 from typing import Any
 
-from lossbench.heads import INFINITY
-from lossbench.losses.row import Loss, Parameter
+from lossbench.losses.definition import Loss, Parameter
+from lossbench.losses.heads import INFINITY
 
 REALS = (-INFINITY, INFINITY)
 UNIT = (0.0, 1.0)
@@ -34,7 +34,7 @@ YES_OR_NO: dict[str, tuple[str, ...]] = {
 }
 SIGNED: dict[str, tuple[str, ...]] = {"binary": ("signed",), "multilabel": ("signed",)}
 # One kernel for all codings of cross-entropy, so that they share a program.
-SOFTMAX_CROSSENTROPY = "lossbench.losses.classes:softmax_crossentropy"
+SOFTMAX_CROSSENTROPY = "lossbench.losses.classification:softmax_crossentropy"
 SMOOTHING = Parameter("label_smoothing", 0.0, 1.0, "share of each target that is spread evenly over the classes")
 
 NUMBERS = {"regression": ("real",)}
@@ -58,7 +58,7 @@ def _number_loss(name: str, **row: Any) -> Loss:
         "y_true": REALS,
         "y_pred": REALS,
         "statistic": "between mean and median",
-        "function": f"lossbench.losses.numbers:{name}",
+        "function": f"lossbench.losses.regression:{name}",
     }
     return Loss(name=name, **(common | row))
 
@@ -72,7 +72,10 @@ def _class_loss(name: str, **row: Any) -> Loss:
         "y_pred": UNIT,
         "statistic": "more confident than the class shares",
         "stable": {
-            ("softmax", "one_hot"): (f"lossbench.losses.classes:softmax_{name.removeprefix('categorical_')}", "one_hot")
+            ("softmax", "one_hot"): (
+                f"lossbench.losses.classification:softmax_{name.removeprefix('categorical_')}",
+                "one_hot",
+            )
         },
     }
     return Loss(name=name, **(common | row))
@@ -132,8 +135,8 @@ ROWS = (
         y_pred=UNIT,
         sums_to_one=False,
         statistic="mean",
-        function="lossbench.losses.classes:binary_crossentropy",
-        stable=_stable("sigmoid", "lossbench.losses.classes:sigmoid_crossentropy", "zero_one", "one_hot"),
+        function="lossbench.losses.classification:binary_crossentropy",
+        stable=_stable("sigmoid", "lossbench.losses.classification:sigmoid_crossentropy", "zero_one", "one_hot"),
         probability=True,
         source="Good (1952), Rational Decisions, doi:10.1111/j.2517-6161.1952.tb00104.x",
         keras="BinaryCrossentropy",
@@ -149,7 +152,7 @@ ROWS = (
         y_true=(-1.0, 1.0),
         y_pred=REALS,
         statistic="majority",
-        function="lossbench.losses.classes:hinge",
+        function="lossbench.losses.classification:hinge",
         source="Cortes and Vapnik (1995), Support-Vector Networks, doi:10.1007/BF00994018",
         keras="Hinge",
     ),
@@ -162,7 +165,7 @@ ROWS = (
         y_true=(-1.0, 1.0),
         y_pred=REALS,
         statistic="mean",
-        function="lossbench.losses.classes:squared_hinge",
+        function="lossbench.losses.classification:squared_hinge",
         source="Rosasco et al. (2004), Are Loss Functions All the Same?, doi:10.1162/089976604773135104",
         keras="SquaredHinge",
     ),
@@ -176,7 +179,7 @@ ROWS = (
         y_pred=UNIT,
         sums_to_one=True,
         statistic="mean",
-        function="lossbench.losses.classes:categorical_crossentropy",
+        function="lossbench.losses.classification:categorical_crossentropy",
         stable=_stable("softmax", SOFTMAX_CROSSENTROPY, "one_hot", "real"),
         probability=True,
         source="Good (1952), Rational Decisions, doi:10.1111/j.2517-6161.1952.tb00104.x",
@@ -213,7 +216,7 @@ ROWS = (
         statistic="mean",
         function="keras.losses:kl_divergence",
         stable=_stable("softmax", SOFTMAX_CROSSENTROPY, "one_hot")
-        | _stable("softmax", "lossbench.losses.classes:softmax_kl_divergence", "real"),
+        | _stable("softmax", "lossbench.losses.classification:softmax_kl_divergence", "real"),
         probability=True,
         source="Kullback and Leibler (1951), On Information and Sufficiency, doi:10.1214/aoms/1177729694",
         keras="KLDivergence",
@@ -320,7 +323,7 @@ ROWS = (
         statistic="mean",
         function="keras.losses:poisson",
         keras="Poisson",
-        stable=_stable("exponential", "lossbench.losses.numbers:exponential_poisson", "real"),
+        stable=_stable("exponential", "lossbench.losses.regression:exponential_poisson", "real"),
         source="Nelder and Wedderburn (1972), Generalized Linear Models, doi:10.2307/2344614",
         aliases=("poisson_nll",),
     ),
@@ -331,7 +334,7 @@ ROWS = (
         heads={"regression": "gaussian"},
         statistic="mean_and_variance",
         function="",
-        stable=_stable("gaussian", "lossbench.losses.numbers:gaussian_nll", "real"),
+        stable=_stable("gaussian", "lossbench.losses.regression:gaussian_nll", "real"),
         head_statistics=("mean", "variance"),
         source="Nix and Weigend (1994), Estimating the Mean and Variance of the Target Probability Distribution, "
         "doi:10.1109/ICNN.1994.374138",
@@ -361,7 +364,7 @@ ROWS = (
         y_true=(-1.0, 1.0),
         y_pred=REALS,
         statistic="half the log-odds",
-        function="lossbench.losses.classes:exponential",
+        function="lossbench.losses.classification:exponential",
         source="Friedman et al. (2000), Additive Logistic Regression, doi:10.1214/aos/1016218223",
         aliases=("exponential_loss",),
     ),
@@ -375,7 +378,7 @@ ROWS = (
         y_pred=UNIT,
         sums_to_one=False,
         statistic="less confident than the class shares",
-        stable=_stable("sigmoid", "lossbench.losses.classes:sigmoid_focal_crossentropy", "zero_one", "one_hot"),
+        stable=_stable("sigmoid", "lossbench.losses.classification:sigmoid_focal_crossentropy", "zero_one", "one_hot"),
         keras="BinaryFocalCrossentropy",
         parameters=(FOCUS, Parameter("alpha", 1e-6, 1.0, "weight of class 1; class 0 has the rest")),
         source="Lin et al. (2017), Focal Loss for Dense Object Detection, arXiv:1708.02002",
@@ -390,7 +393,7 @@ ROWS = (
         y_true=UNIT,
         y_pred=UNIT,
         statistic="class 1 everywhere",
-        function="lossbench.losses.classes:dice",
+        function="lossbench.losses.classification:dice",
         keras="Dice",
         whole_batch=True,
         source="Milletari et al. (2016), V-Net, arXiv:1606.04797",
@@ -404,7 +407,7 @@ ROWS = (
         y_true=UNIT,
         y_pred=UNIT,
         statistic="class 1 everywhere",
-        function="lossbench.losses.classes:tversky",
+        function="lossbench.losses.classification:tversky",
         keras="Tversky",
         whole_batch=True,
         parameters=(
@@ -482,7 +485,7 @@ ROWS = (
         y_pred=UNIT,
         sums_to_one=True,
         statistic="mean",
-        function="lossbench.losses.classes:squared_earth_mover",
+        function="lossbench.losses.classification:squared_earth_mover",
         ordered=True,
         probability=True,
         source="Hou et al. (2016), Squared Earth Mover's Distance-based Loss, arXiv:1611.05916",
@@ -498,7 +501,7 @@ ROWS = (
         y_pred=UNIT,
         sums_to_one=True,
         statistic="the class of least cost",
-        function="lossbench.losses.classes:expected_cost",
+        function="lossbench.losses.classification:expected_cost",
         parameters=(
             Parameter("costs", 0.0, 1e12, "a row for each true class, a number for each decided one", matrix=True),
         ),

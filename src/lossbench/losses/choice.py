@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from lossbench.heads import HEADS
-from lossbench.losses.row import Loss
-from lossbench.losses.table import LOSSES, Pair, canonical_head, outside_domain, pair
+from lossbench.losses.definition import Loss
+from lossbench.losses.heads import HEADS
+from lossbench.losses.pairing import LOSSES, Pair, canonical_head, outside_domain, pair
 
 COMPOSITE, CUSTOM = "composite", "custom"
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lossbench.losses.table import Pair
+from lossbench.losses.pairing import Pair
 
 
 def load(name: str) -> Callable:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import expit, softmax
 
-from lossbench.losses.table import Pair
-from lossbench.metrics.classes import Scores, of_probabilities
-from lossbench.metrics.table import CALIBRATED
+from lossbench.losses.pairing import Pair
+from lossbench.metrics.catalogue import CALIBRATED
+from lossbench.metrics.classification import Scores, of_probabilities
 
 # How small a temperature's inverse may become: it stays above 0, so that no decision changes.
 LEAST_SLOPE = 1e-4

@@ -7,15 +7,15 @@ from functools import cached_property
 from typing import Any
 
 from lossbench import __version__
-from lossbench.factcheck import Finding, check_claims
-from lossbench.plan import Plan
-from lossbench.published import Published, published
+from lossbench.findings.claims import Finding, check_claims
+from lossbench.findings.published import Published, published
+from lossbench.findings.tables import tables
+from lossbench.planning.plan import Plan
+from lossbench.report.across_datasets import Ranking, overall_figures, rankings
+from lossbench.report.caveats import limits
+from lossbench.report.dataset_section import Section, section
 from lossbench.report.figures.frame import Figure
-from lossbench.report.overall import Ranking, overall_figures, rankings
-from lossbench.report.section import Section, section
-from lossbench.report.wording import limits
-from lossbench.results import FAILED, CellResults
-from lossbench.samples import tables
+from lossbench.results.runs import FAILED, CellResults
 
 # So many runs may be in memory together: about 100 kB each.
 MOST_HELD = 2000

@@ -7,11 +7,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from lossbench.answer import IN_POINTS, number, size, spread
-from lossbench.report import ink
+from lossbench.findings.sentences import IN_POINTS, number, size, spread
+from lossbench.report import drawing as ink
+from lossbench.report.caveats import difference_text
 from lossbench.report.content import Content
 from lossbench.report.figures.frame import Panel
-from lossbench.report.wording import difference_text
 
 
 def page(content: Content) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 
 import matplotlib
 
-from lossbench.plan import Plan
-from lossbench.report import ink
+from lossbench.planning.plan import Plan
+from lossbench.report import drawing as ink
 from lossbench.report.content import Content
-from lossbench.report.marker import FIGURES, MARKER, PAGE, SUMMARY, TABLE, report_state
+from lossbench.report.freshness import FIGURES, MARKER, PAGE, SUMMARY, TABLE, report_state
+from lossbench.report.markdown import comparison_csv, summary
 from lossbench.report.page import page
-from lossbench.report.summary import comparison_csv, summary
-from lossbench.results import CellResults, write_text
+from lossbench.results.runs import CellResults, write_text
 
 
 def write_report(plan: Plan, results: list[CellResults]) -> Path:

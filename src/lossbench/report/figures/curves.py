@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from lossbench.answer import number
-from lossbench.plots import curve_matrix
-from lossbench.report import ink
+from lossbench.findings.sentences import number
+from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
-from lossbench.results import CellResults
+from lossbench.results.runs import CellResults
+from lossbench.tracking.figures import curve_matrix
 
 # Points of a curve beyond these are not drawn: a panel has 300 pixels.
 MOST_POINTS = 240

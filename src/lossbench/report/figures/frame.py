@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from lossbench.answer import name_in
-from lossbench.report import ink
-from lossbench.results import CellResults, Run
-from lossbench.samples import Table
+from lossbench.findings.sentences import name_in
+from lossbench.findings.tables import Table
+from lossbench.report import drawing as ink
+from lossbench.results.runs import CellResults, Run
 
 # More lines than this leave no room for their names beside them.
 MOST_NAMED = 8

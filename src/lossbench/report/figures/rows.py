@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from lossbench.answer import IN_POINTS, number
 from lossbench.comparison import mean_intervals
-from lossbench.report import ink
+from lossbench.findings.sentences import IN_POINTS, number
+from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import Figure, Frame, Panel
-from lossbench.results import CellResults
+from lossbench.results.runs import CellResults
 
 
 def runs(frame: Frame) -> Figure:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from lossbench.report import ink
+from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import MOST_NAMED, Figure, Frame, Panel, key_panel
-from lossbench.results import CellResults
+from lossbench.results.runs import CellResults
 
 
 def shape(frame: Frame) -> Figure | None:

@@ -1,0 +1,231 @@
+"""``lossbench-list``: what there is to choose, a card for each, and what goes together."""
+
+import argparse
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from lossbench.config.schema import GROUPS, conf_folder, schema
+from lossbench.console.text_tables import WIDTH, table
+from lossbench.datasets.catalogue import DATASETS, DatasetInfo
+from lossbench.ground.errors import UsageError, unknown
+from lossbench.losses.definition import Loss
+from lossbench.losses.heads import HEADS, TASKS
+from lossbench.losses.pairing import ALIASES, LOSSES, fitting_heads
+from lossbench.metrics.catalogue import MAIN_METRICS, METRICS
+from lossbench.planning.candidates import why_left_out
+from lossbench.planning.command_line import choices_of, group_folders
+from lossbench.planning.presets import read_preset
+
+# What can be listed: the groups that are chosen from, and what is measured.
+LISTED = (*GROUPS, "metric")
+
+
+def run(argv: list[str]) -> int:
+    """Print what was asked for and return the exit status."""
+    parser = argparse.ArgumentParser(
+        "lossbench-list", description="Show what there is to choose, and what goes together."
+    )
+    parser.add_argument("group", nargs="?", help=f"one of {', '.join(LISTED)}")
+    parser.add_argument("name", nargs="?", help="a choice of the group: its card")
+    arguments = parser.parse_args(argv)
+    if arguments.group is None:
+        lines = _overview()
+    elif arguments.group not in LISTED:
+        raise UsageError(unknown("group", arguments.group, LISTED))
+    elif arguments.name is None:
+        lines = _group(arguments.group)
+    else:
+        lines = _card(arguments.group, arguments.name)
+    print("\n".join(lines))
+    return 0
+
+
+def _overview() -> list[str]:
+    lines = []
+    for group in filter(_names, LISTED):
+        lines += textwrap.wrap(f"{group}: {', '.join(_names(group))}", WIDTH, subsequent_indent="  ")
+    for task, words in TASKS.items():
+        names = [name for name, info in DATASETS.items() if info.task == task]
+        heading = f"{words} (data sets: {', '.join(names)}); the first head is the loss's own"
+        lines += ["", *textwrap.wrap(heading, WIDTH)]
+        rows = [
+            [f"  {name}", ", ".join(fitting_heads(loss, task))] for name, loss in LOSSES.items() if task in loss.heads
+        ]
+        lines += table([["  loss", "heads"], *rows], left=2)
+        others = [name for name, loss in LOSSES.items() if task in loss.encodings and task not in loss.heads]
+        if others:
+            text = f"made for other targets, by name with an output for each class: {', '.join(others)}"
+            lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return [*lines, "", "a card: lossbench-list loss hinge; what goes with a data set: lossbench-list dataset circles"]
+
+
+def _names(group: str) -> list[str]:
+    return list(METRICS) if group == "metric" else [name for name in choices_of(group) if name != "auto"]
+
+
+def _group(group: str) -> list[str]:
+    if group == "loss":
+        rows = [[loss.name, ", ".join(TASKS[task] for task in loss.heads)] for loss in LOSSES.values()]
+        return _wrapped_table([["loss", "for"], *rows])
+    if group == "dataset":
+        return _wrapped_table([[i.name, f"{_targets(i)}: {i.description}"] for i in DATASETS.values()])
+    if group == "head":
+        return table([[head.name, head.formula] for head in HEADS.values()], left=2)
+    if group == "metric":
+        return _wrapped_table([[metric.name, metric.description] for metric in METRICS.values()])
+    if group in ("model", "optimizer", "schedule", "corruption", "tune"):
+        return _wrapped_table([[name, _first_line(schema(group, name))] for name in choices_of(group)])
+    if group == "experiment":
+        return _wrapped_table([[name, _experiment_comment(name)] for name in choices_of(group)])
+    if not choices_of(group):
+        return [f"no choices of {group} yet: lossbench-export {group} <sweep> writes one"]
+    return choices_of(group)
+
+
+def _targets(info: DatasetInfo) -> str:
+    return TASKS.get(info.task, "what the file says")
+
+
+def _wrapped_table(rows: list[list[str]]) -> list[str]:
+    """Return rows of two columns, the second one wrapped."""
+    width = max(len(first) for first, _ in rows) + 2
+    lines = []
+    for first, second in rows:
+        lines += textwrap.wrap(first.ljust(width) + second, WIDTH, subsequent_indent=" " * width)
+    return lines
+
+
+def _first_line(documented: type) -> str:
+    return (documented.__doc__ or "").splitlines()[0]
+
+
+def _experiment_comment(name: str) -> str:
+    """Return what a named sweep's file says of it, below its command."""
+    path = next(folder / "experiment" / f"{name}.yaml" for folder in group_folders() if _has(folder, name))
+    comments = [line[1:].strip() for line in path.read_text().splitlines()[2:] if line.startswith("#")]
+    return " ".join(comments)
+
+
+def _has(folder: Path, experiment: str) -> bool:
+    return (folder / "experiment" / f"{experiment}.yaml").exists()
+
+
+def _card(group: str, name: str) -> list[str]:
+    name = ALIASES.get(name, name) if group == "loss" else name
+    tables: dict[str, dict[str, Any]] = {"loss": LOSSES, "head": HEADS, "dataset": DATASETS, "metric": METRICS}
+    known = list(tables[group]) if group in tables else choices_of(group)
+    if name not in known:
+        raise UsageError(unknown(group, name, known))
+    if group in ("model", "optimizer", "schedule", "corruption", "tune"):
+        rows = {"what it is": _first_line(schema(group, name)), "settings": _settings(group, name)}
+    elif group == "experiment":
+        rows = {"what it is": _experiment_comment(name), "command": f"lossbench experiment={name}"}
+    elif group == "tuned":
+        rows = {f"{c['dataset']}/{c['loss']}/{c['head']}": _short(c["values"]) for c in read_preset(name)}
+    else:
+        cards: dict[str, Any] = {
+            "loss": _loss_card,
+            "head": _head_card,
+            "dataset": _dataset_card,
+            "metric": _metric_card,
+        }
+        rows = cards[group](tables[group][name])
+    width = max(map(len, rows))
+    lines = [name]
+    for key, text in rows.items():
+        lines += textwrap.wrap(f"  {key.ljust(width)}  {text}", WIDTH, subsequent_indent=" " * (width + 4))
+    return lines + (_what_goes_with(name) if group == "dataset" else [])
+
+
+def _short(values: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()
+    )
+
+
+def _settings(group: str, name: str) -> str:
+    """Return the keys of a choice with the values that ``conf/`` gives them."""
+    settings = OmegaConf.load(conf_folder() / group / f"{name}.yaml")
+    plain: dict[str, Any] = OmegaConf.to_container(settings)  # type: ignore[assignment]
+    return ", ".join(f"{group}.{key}={value}" for key, value in plain.items() if key != "name").replace("'", "")
+
+
+def _what_goes_with(dataset: str) -> list[str]:
+    """Return which losses and heads go with a data set as it is configured, and why others do not."""
+    info = DATASETS[dataset]
+    if info.is_file:
+        return [
+            "",
+            f"  what goes with it: lossbench dataset={dataset} dataset.path=… dataset.target=… loss=all plan=true",
+        ]
+    settings: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "dataset" / f"{dataset}.yaml"))
+    reasons = why_left_out(info, settings, "auto")
+    taken = [name for name, reason in reasons.items() if not reason]
+    rows = [[f"  {name}", ", ".join(fitting_heads(LOSSES[name], info.task))] for name in taken]
+    lines = ["", *table([["  loss=all takes", "with head"], *rows], left=2)]
+    together: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        if reason:
+            together.setdefault(reason, []).append(name)
+    for reason, names in together.items():
+        text = f"not {', '.join(names)}: {reason}"
+        lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return lines
+
+
+def _interval(low: float, high: float) -> str:
+    return "any number" if (low, high) == (-float("inf"), float("inf")) else f"from {low:g} to {high:g}"
+
+
+def _loss_card(loss: Loss) -> dict[str, str]:
+    card = {"formula": loss.formula, "meaning": loss.meaning}
+    for task, encodings in loss.encodings.items():
+        own, *others = fitting_heads(loss, task)
+        also = f" (or {', '.join(others)})" if others else ""
+        card[f"for {TASKS[task]}"] = f"head {own}{also}; targets as {' or '.join(encodings)}"
+    card["targets"] = _interval(*loss.y_true)
+    card["predictions"] = _interval(*loss.y_pred)
+    card["best constant"] = loss.statistic.replace("_", " ")
+    for parameter in loss.parameters:
+        card[f"loss.{parameter.name}"] = f"{parameter.description}; from {parameter.low:g}, below {parameter.high:g}"
+    if loss.aliases:
+        card["also called"] = ", ".join(loss.aliases)
+    if loss.keras:
+        card["Keras"] = f"keras.losses.{loss.keras}"
+    card["source"] = loss.source
+    return card
+
+
+def _head_card(head) -> dict[str, str]:
+    targets = "; ".join(f"{TASKS[task]}: {' or '.join(names)}" for task, names in head.encodings.items())
+    return {
+        "prediction": f"{head.formula}, z the raw prediction",
+        "range": _interval(head.low, head.high),
+        "targets as": targets,
+        "class": head.class_rule,
+        "source": head.source,
+    }
+
+
+def _metric_card(metric) -> dict[str, str]:
+    main = [TASKS[task] for task, name in MAIN_METRICS.items() if name == metric.name]
+    return {
+        "what it is": metric.description,
+        "for": ", ".join(TASKS[task] for task in metric.tasks),
+        "better": "lower" if metric.lower_is_better else "higher",
+        **({"main metric of": ", ".join(main)} if main else {}),
+    }
+
+
+def _dataset_card(info: DatasetInfo) -> dict[str, str]:
+    return {
+        "task": _targets(info),
+        "what it is": info.description,
+        "targets": _interval(*info.target_range),
+        "settings": _settings("dataset", info.name),
+        "ceiling": "known, from the generator" if info.optimum else "not known",
+        "source": info.source,
+    }

@@ -1,0 +1,147 @@
+"""The commands. Nothing heavy is imported before it is known that it is needed."""
+
+import errno
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+
+from lossbench import __version__
+from lossbench.ground.errors import Problem, UsageError
+
+NOT_THERE, INTERRUPTED = 3, 130
+# A folder that is read-only or full is no fault of the program.
+NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+
+
+def _command(run: Callable[[list[str]], int]) -> None:
+    """Run a command as a process: say a user's mistake without a traceback, and exit with its status."""
+    # A terminated sweep ends as an interrupted one does: in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = run(sys.argv[1:])
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        status = error.exit_status
+    except BrokenPipeError:
+        # The reader went away (lossbench | head).
+        sys.stderr.close()
+        status = 0
+    except OSError as error:
+        if error.errno not in NO_PLACE:
+            raise
+        said = f"{error.filename or 'a file'} cannot be written: {error.strerror}."
+        hint = "results go to LOSSBENCH_HOME, exports to the working directory: choose others."
+        print(UsageError(Problem(said, hint)), file=sys.stderr)
+        status = NOT_THERE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def main() -> None:
+    """Run ``lossbench``: one cell, a sweep, or one of Hydra's own views of the configuration."""
+    _command(_lossbench)
+
+
+def report_main() -> None:
+    """Run ``lossbench-report``."""
+    _command(_report)
+
+
+def sync_main() -> None:
+    """Run ``lossbench-sync``."""
+    _command(_sync)
+
+
+def ui_main() -> None:
+    """Run ``lossbench-ui``."""
+    from lossbench.commands.ui import run
+
+    _command(run)
+
+
+def list_main() -> None:
+    """Run ``lossbench-list``."""
+    from lossbench.commands.list_choices import run
+
+    _command(run)
+
+
+def export_main() -> None:
+    """Run ``lossbench-export``."""
+    from lossbench.commands.export import run
+
+    _command(run)
+
+
+def _lossbench(argv: list[str]) -> int:
+    from lossbench.planning.command_line import read_flags, read_overrides
+
+    if "--version" in argv:
+        print(f"lossbench {__version__}")
+        return 0
+    flags = read_flags(argv)
+    if flags.shell_completion:
+        return _hydra(argv)
+    if flags.config_path or flags.config_name or flags.config_dir or flags.experimental_rerun:
+        raise UsageError(
+            Problem(
+                "--config-path, --config-name, --config-dir and --experimental-rerun do not work with lossbench.",
+                "put your own choices into ./conf/<group>/<name>.yaml: they are added to ours.",
+            )
+        )
+    if flags.hydra_help:
+        return _hydra(["--hydra-help"])
+    if flags.help or flags.cfg or flags.info is not None:
+        return _view(flags)
+    from lossbench.planning.planner import make_plan
+    from lossbench.sweep import run_sweep
+
+    arguments = read_overrides(flags.overrides, multirun=flags.multirun)
+    plan = make_plan(arguments, shlex.join(["lossbench", *argv]))
+    return run_sweep(plan)
+
+
+def _view(flags) -> int:
+    """Show the help, the configuration or Hydra's info, of the first cell if there are several."""
+    from lossbench.planning.command_line import encode, read_overrides
+
+    arguments = read_overrides(flags.overrides, multirun=flags.multirun)
+    chosen = {key: values[0] for key, values in (arguments.choices | arguments.values).items()}
+    overrides = [encode(key, value) for key, value in chosen.items()]
+    if flags.help:
+        return _hydra(["--help", *overrides])
+    options = [] if flags.cfg is None else ["--cfg", flags.cfg]
+    options += [] if flags.info is None else ["--info", flags.info]
+    options += ["--resolve"] if flags.resolve else []
+    options += ["--package", flags.package] if flags.package else []
+    return _hydra([*options, *overrides, *arguments.hydra])
+
+
+def _hydra(argv: list[str]) -> int:
+    """Hand over to Hydra itself."""
+    import hydra
+
+    from lossbench.config.schema import conf_folder
+    from lossbench.jobs.launch import job
+    from lossbench.planning.composition import search_path_override
+
+    # Completion rewrites its own command line: nothing may be added to it.
+    extra = [] if {"-sc", "--shell-completion", "--hydra-help"} & set(argv) else search_path_override()
+    sys.argv = [sys.argv[0], *argv, *extra]
+    hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")(job)()
+    return 0
+
+
+def _sync(argv: list[str]) -> int:
+    from lossbench.tracking.process import run
+
+    return run(argv)
+
+
+def _report(argv: list[str]) -> int:
+    from lossbench.commands.report import run
+
+    return run(argv)

@@ -1,0 +1,87 @@
+"""``lossbench-report``: a sweep's report again from its results alone, or two sweeps beside each other."""
+
+import argparse
+import dataclasses
+import textwrap
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lossbench.config.schema import ReportConfig, home
+from lossbench.ground.errors import Problem, UsageError, unknown
+from lossbench.planning.plan import Plan, read_plan
+from lossbench.planning.validation import report_problems
+from lossbench.results.runs import read_results, write_results, write_text
+
+DESCRIPTION = "Write a sweep's report again from its results, or with two names compare the cells that they share."
+
+
+def run(argv: list[str]) -> int:
+    """Write a report and say its answer; return the exit status."""
+    parser = argparse.ArgumentParser("lossbench-report", description=DESCRIPTION)
+    parser.add_argument("sweep", nargs="*", help="its name (else the newest), or two; and report.… settings")
+    words = parser.parse_args(argv).sweep
+    # A sweep's name may have a = in it as well.
+    settings = [w for w in words if "=" in w and not (home() / "multirun" / w).is_dir()]
+    names = [w for w in words if w not in settings]
+    plans = [_with(read_plan(folder), settings) for folder in _folders(names)]
+    if len(plans) == 2:
+        return _compare(*plans)
+    (plan,) = plans
+    from lossbench.findings.sentences import answer
+    from lossbench.findings.tables import tables
+    from lossbench.report.writing import write_report
+
+    results = read_results(plan)
+    write_results(plan, results)
+    path = write_report(plan, results)
+    for found in tables(plan, results):
+        print("\n".join(textwrap.wrap(answer(found), 80)))
+    print(f"report: {path}")
+    return 0
+
+
+def _folders(names: list[str]) -> list[Path]:
+    """Return the folders of the named sweeps, or of the newest one."""
+    known = {path.parent.name: path for path in sorted((home() / "multirun").glob("*/plan.json"))}
+    if not known:
+        raise UsageError(Problem(f"there is no sweep in {home() / 'multirun'}.", "is LOSSBENCH_HOME right?"))
+    problems = [unknown("sweep", name, known) for name in names if name not in known]
+    if problems:
+        raise UsageError(*problems)
+    if len(names) > 2:
+        raise UsageError(Problem(f"lossbench-report takes one sweep, or two to compare; got {len(names)}."))
+    newest = max(known, key=lambda name: known[name].stat().st_mtime)
+    return [known[name].parent for name in names or [newest]]
+
+
+def _with(plan: Plan, settings: list[str]) -> Plan:
+    """Return the plan with other settings of its report (``report.margin=0.01``)."""
+    there = [f"report.{field.name}" for field in dataclasses.fields(ReportConfig)]
+    given = [f"report.{text.removeprefix('report.').partition('=')[0]}" for text in settings]
+    wrong = [unknown("key", key, there) for key in given if ".".join(key.split(".")[:2]) not in there]
+    if wrong:
+        raise UsageError(*wrong)
+    try:
+        config = OmegaConf.merge(OmegaConf.structured(ReportConfig), plan.report)
+        changed = OmegaConf.from_dotlist([text.removeprefix("report.") for text in settings])
+        report = OmegaConf.to_container(OmegaConf.merge(config, changed))
+    except OmegaConfBaseException as error:
+        said = f"{' '.join(settings)}: {str(error).splitlines()[0]}"
+        raise UsageError(Problem(said, f"there is {', '.join(there)}.")) from None
+    problems = report_problems(report, [cell.loss for cell in plan.cells])  # type: ignore[arg-type]
+    if problems:
+        raise UsageError(*problems)
+    return dataclasses.replace(plan, report=report)  # type: ignore[arg-type]
+
+
+def _compare(first: Plan, second: Plan) -> int:
+    from lossbench.report.two_sweeps import against_csv, against_lines, shared_cells
+
+    cells = shared_cells(first, second)
+    print("\n".join(against_lines(first, second, cells)))
+    path = second.folder / f"against-{first.name}.csv"
+    write_text(path, against_csv(first, second, cells))
+    print(f"table: {path}")
+    return 0

@@ -1,0 +1,269 @@
+"""The MLflow UI on the results that lie here, with links that open it where the answers are.
+
+MLflow's server is a process of its own and is asked over HTTP, as the browser asks it: mlflow itself is not imported
+(2 s). What a link shows (search, order, columns, charts) is a view that was saved with the results (``saved_views``).
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from lossbench.config.schema import default_store, home
+from lossbench.ground.errors import MissingEnvironmentError, Problem
+from lossbench.planning.plan import Plan, read_plan
+from lossbench.tracking.saved_views import TRAINING, views
+
+HOST = "127.0.0.1"
+# Port 5000, MLflow's own, is taken on macOS. The same one if it can be: by it the browser keeps what a user set.
+PORT = 5050
+START_SECONDS = 60.0
+# The server itself ends in 0.2 s; the process that started it takes 3 s longer for nothing.
+STOP_SECONDS = 1.0
+POLL_SECONDS = 0.1
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(argv: list[str]) -> int:
+    """Show the MLflow UI until it is interrupted; return the exit status."""
+    parser = argparse.ArgumentParser("lossbench-ui", description="Browse the results in MLflow's UI, on this machine.")
+    parser.add_argument("--port", type=int, help=f"the port to listen on; without it {PORT}, or a free one")
+    parser.add_argument("--open", action="store_true", help="open the newest sweep in the browser")
+    arguments = parser.parse_args(argv)
+    uri = _absolute(os.environ.get("MLFLOW_TRACKING_URI") or default_store())
+    if uri.startswith(("http://", "https://")):
+        print(f"MLFLOW_TRACKING_URI is a server, which shows its own UI: {uri}")
+        _show(_Client(uri.rstrip("/"), local=False), open_browser=arguments.open)
+        return 0
+    _check_store(uri)
+    port = _port(arguments.port)
+    # A closed terminal ends the server, too.
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    print("starting the MLflow UI ...", flush=True)
+    with suppress(KeyboardInterrupt), _server(uri, port) as server:
+        client = _Client(f"http://{HOST}:{port}", local=True)
+        print(f"MLflow UI on {unquote(uri.removeprefix('sqlite:///'))}: {client.address}")
+        _show(client, open_browser=arguments.open)
+        print('Where it shows pages for GenAI, click "Model training" at the top left: it keeps that.')
+        print("Ctrl-C ends it.", flush=True)
+        server.wait()
+        raise _ended(server)
+    return 0
+
+
+# ---- The server.
+
+
+def _absolute(uri: str) -> str:
+    """Return the address of a store that does not depend on the working directory."""
+    path = uri.removeprefix("sqlite:///")
+    return uri if path == uri else f"sqlite:///{Path(path).absolute()}"
+
+
+def _check_store(uri: str) -> None:
+    """Raise if the store is a file that is not there: MLflow would make an empty one."""
+    path = unquote(uri.removeprefix("sqlite:///"))
+    if path == uri or Path(path).exists():
+        return
+    message = f"there are no tracked results here: {path} does not exist."
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        raise MissingEnvironmentError(Problem(message, "MLFLOW_TRACKING_URI names it; is it right?"))
+    hint = "run a sweep first (make sweep), or set LOSSBENCH_HOME to the folder that has your mlruns/."
+    raise MissingEnvironmentError(Problem(message, hint))
+
+
+def _port(chosen: int | None) -> int:
+    """Return the chosen port if it is free; without a choice the usual one, or any that is free."""
+    if chosen is None and _is_free(PORT):
+        return PORT
+    if not chosen:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            return probe.getsockname()[1]
+    if not _is_free(chosen):
+        message = f"--port must be free; {chosen} is taken, or not allowed."
+        raise MissingEnvironmentError(Problem(message, "leave it out, and a free one is found."))
+    return chosen
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # Connections that were closed a moment ago do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):
+            return False
+    return True
+
+
+@contextmanager
+def _server(uri: str, port: int) -> Iterator[subprocess.Popen]:
+    """Run MLflow's server on a store, from when it answers until the block is left."""
+    folder = home() / "mlruns"
+    folder.mkdir(parents=True, exist_ok=True)
+    # Not MLflow's own list of allowed hosts: its patterns for private addresses match 10.evil.com.
+    hosts = f"{HOST}:{port},localhost:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    command += ["--default-artifact-root", (folder / "artifacts").as_uri(), "--no-serve-artifacts"]
+    command += ["--host", HOST, "--port", str(port), "--allowed-hosts", hosts, "--uvicorn-opts", "--log-level warning"]
+    process = None
+    try:
+        with open(folder / "ui.log", "w") as log, _uninterrupted():
+            # In mlruns/: Python would find modules in the user's folder first. In a session of its own: Ctrl-C is for
+            # this process, which then ends all of the server's.
+            process = subprocess.Popen(
+                command,
+                env=_environment(),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        _wait_for_answer(process, port)
+        yield process
+    finally:
+        if process is not None:
+            _stop(process)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold an interrupt back until the block is left: one in the middle of a start would leave a process behind."""
+    came: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
+
+
+def _environment() -> dict[str, str]:
+    """Return this environment without settings for other MLflow servers (one switches the check of hosts off)."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "_MLFLOW_"))}
+    # Jobs for language models would be ten more processes.
+    own = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return kept | own | {"PYTHONWARNINGS": "ignore"}
+
+
+def _wait_for_answer(process: subprocess.Popen, port: int) -> None:
+    client = _Client(f"http://{HOST}:{port}", local=True)
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise _ended(process)
+        with suppress(OSError):
+            client.get("/health")
+            return
+        time.sleep(POLL_SECONDS)
+    raise _failure(f"the MLflow server does not answer after {START_SECONDS:.0f} s.")
+
+
+def _ended(process: subprocess.Popen) -> MissingEnvironmentError:
+    return _failure(f"the MLflow server ended, with status {process.returncode}.")
+
+
+def _failure(message: str) -> MissingEnvironmentError:
+    """Return an error with the last that the server said."""
+    log = home() / "mlruns" / "ui.log"
+    said = "".join(f"\n    {line}" for line in log.read_text(errors="replace").splitlines()[-8:])
+    return MissingEnvironmentError(Problem(message, f"{log} ends with:{said or ' nothing'}"))
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """End the server, with all of its processes."""
+    for number in INTERRUPTS:
+        # This takes a moment; a second Ctrl-C in it would leave processes behind.
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+# ---- What there is in it.
+
+
+class _Client:
+    """Asks an MLflow server."""
+
+    def __init__(self, address: str, *, local: bool):
+        self.address = address
+        # A proxy is for other machines.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({} if local else None))
+
+    def get(self, path: str) -> bytes:
+        with self._opener.open(f"{self.address}{path}", timeout=10) as answer:
+            return answer.read()
+
+    def ask(self, path: str, **content: Any) -> dict[str, Any]:
+        data, headers = json.dumps(content).encode(), {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.address}/api/2.0/mlflow/{path}", data, headers)
+        with self._opener.open(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def runs(self, experiment_id: str, search: str) -> list[dict[str, Any]]:
+        """Return the newest run that a search finds, if there is one."""
+        found = self.ask("runs/search", experiment_ids=[experiment_id], filter=search, max_results=1)
+        return found.get("runs", [])
+
+
+def _show(client: _Client, *, open_browser: bool) -> None:
+    """Print the links to the newest sweep, and open the first if asked to."""
+    links = []
+    try:
+        experiments = client.ask("experiments/search", max_results=1000).get("experiments", [])
+        newest = _newest_sweep({experiment["name"]: experiment for experiment in experiments})
+        if newest is not None:
+            print(f"{newest[0].name}:")
+            links = _links(client, *newest)
+    except (OSError, ValueError, KeyError) as error:
+        print(f"there are no links to the newest sweep: {error}")
+    links.append(("all sweeps", f"{client.address}/#/experiments"))
+    width = max(len(name) for name, _ in links)
+    for name, link in links:
+        print(f"  {name:{width}}  {link}", flush=True)
+    if open_browser:
+        webbrowser.open(links[0][1])
+
+
+def _newest_sweep(experiments: dict[str, dict[str, Any]]) -> tuple[Plan, dict[str, Any]] | None:
+    """Return the plan written last of those that have an experiment there, with that experiment."""
+    plans = [path for path in (home() / "multirun").glob("*/plan.json") if path.parent.name in experiments]
+    for path in sorted(plans, key=lambda path: path.stat().st_mtime, reverse=True):
+        # Another version's cannot always be read.
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            return read_plan(path.parent), experiments[path.parent.name]
+    return None
+
+
+def _links(client: _Client, plan: Plan, experiment: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the links to a sweep, each with what it shows."""
+    experiment_id = experiment["experiment_id"]
+    page = f"{client.address}/#/experiments/{experiment_id}/runs"
+    links = []
+    for view in views(plan):
+        if view.kind == "cell" or client.runs(experiment_id, view.search):
+            links.append((view.name, f"{page}?{TRAINING}&viewStateShareKey={view.key}"))
+    curves = links[0][0].replace("losses", "curves")
+    links.insert(1, (curves, f"{links[0][1]}&compareRunsMode=CHART"))
+    for run in client.runs(experiment_id, "tags.kind = 'sweep'"):
+        links.append(("tables and figures", f"{page}/{run['info']['run_id']}?{TRAINING}"))
+    return links

@@ -1,0 +1,171 @@
+"""What a sweep says at its end: a table for each data set, its answer, and what was asked for beside."""
+
+import math
+import textwrap
+
+from lossbench.comparison import mean_interval
+from lossbench.config.schema import cell_key, untuned
+from lossbench.console.text_tables import WIDTH, mean_and_interval, table
+from lossbench.findings.published import published
+from lossbench.findings.recommendation import advice_lines
+from lossbench.findings.sentences import answer, name_in, number, verdict_hint, what_went_wrong
+from lossbench.findings.tables import Table, tables
+from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, lower_is_better
+from lossbench.planning.plan import Plan
+from lossbench.results.runs import CellResults
+from lossbench.tuning.study_files import TOLERANCE, Outcome, outcomes
+
+
+def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
+    """Return the tables at the end of a sweep, each with its answer."""
+    lines: list[str] = []
+    for found in tables(plan, results):
+        lines += ["", *_data_table(found), *_further_tables(plan, found.results)]
+    lines += tuning_lines(plan, results)
+    if lines:
+        text = (
+            "verdict: on the difference to the baseline, paired by seed; n: runs that neither diverged nor are stuck."
+        )
+        lines += ["", *textwrap.wrap(text, WIDTH)]
+    if any(result.cell.outside_domain for result in results):
+        text = "† the targets lie outside the loss's domain: its formula does not mean there what it says."
+        lines += ["", *textwrap.wrap(text, WIDTH)]
+    if plan.published:
+        lines += ["", *_published_table(plan, results)]
+    return lines + (_advice_lines(plan, results) if plan.report["recommend"] else [])
+
+
+def _advice_lines(plan: Plan, results: list[CellResults]) -> list[str]:
+    lines = []
+    for data in tables(plan, results):
+        for text in advice_lines(plan, data):
+            # A command is not broken: it is copied.
+            lines += [text] if text.startswith("  ") else ["", *textwrap.wrap(text, WIDTH)]
+    return lines
+
+
+def tuning_lines(plan: Plan, results: list[CellResults]) -> list[str]:
+    """Return for each data set what its studies chose, with the untuned cells beside where the plan has them."""
+    found, by_key = outcomes(plan), {result.cell.key: result for result in results}
+    lines: list[str] = []
+    for data in dict.fromkeys(result.cell.data for result in results if result.cell.key in found):
+        tuned = [result for result in results if result.cell.data == data and result.cell.key in found]
+        lines += ["", *_tuned_table(tuned, found, by_key)]
+    return lines
+
+
+def _tuned_table(tuned: list[CellResults], found: dict[str, Outcome], by_key: dict[str, CellResults]) -> list[str]:
+    cell, metric = tuned[0].cell, MAIN_METRICS[tuned[0].cell.task]
+    name, outcome = f"test/{metric}", found[cell.key]
+    rows, notes = [], []
+    for result in ranked(tuned):
+        label, its = result.cell.label.replace("/tuned", ""), found[result.cell.key]
+        beside = by_key.get(cell_key(untuned(result.cell.settings)))
+        values = [mean_and_interval(beside, name) if beside else "", mean_and_interval(result, name)]
+        rates = [f"{rate:.2g}" for rate in (its.learning_rate, *its.tolerance)] if its.parameters else ["-"] * 3
+        rows.append([label, *values, *rates])
+        notes += [f"{label}: {text}." for text in (its.problem, its.warning) if text]
+    rows = [["loss", "untuned", "tuned", "rate", "from", "to"], *rows]
+    if not any(row[1] for row in rows[1:]):
+        rows = [[row[0], *row[2:]] for row in rows]
+    budget = f"{outcome.n_trials} trials x {len(cell.settings['tune']['seeds'])} seeds"
+    return [
+        f"{cell.data}: test {metric} at the learning rate best for validation {outcome.metric}",
+        f"({budget}; from, to: rates within {TOLERANCE * 100:.0f} % of the best value)",
+        *table(rows, left=1, gap=" "),
+        *(line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")),
+    ]
+
+
+def ranked(results: list[CellResults], metric: str = "") -> list[CellResults]:
+    """Return the cells of one data set by a metric, their main one if none is named: best first, no value last."""
+    metric = metric or MAIN_METRICS[results[0].cell.task]
+    sign = 1 if lower_is_better(metric) else -1
+
+    def rank(result: CellResults) -> float:
+        mean = mean_interval(result.working_scores(f"test/{metric}")).mean
+        return sign * mean if math.isfinite(mean) else math.inf
+
+    return sorted(results, key=rank)
+
+
+def _further_tables(plan: Plan, results: list[CellResults]) -> list[str]:
+    """Return a table of one data set for each metric that is shown beside the main one."""
+    lines: list[str] = []
+    task = results[0].cell.task
+    for metric in plan.report["metrics"]:
+        if task in METRICS[metric].tasks and metric != MAIN_METRICS[task]:
+            name, order = f"test {metric}", "lower" if lower_is_better(metric) else "higher"
+            rows = [
+                [r.cell.label, r.cell.head, mean_and_interval(r, f"test/{metric}")] for r in ranked(results, metric)
+            ]
+            heading = f"{results[0].cell.data}: {name}, mean ± 95 % interval ({order} is better)"
+            lines += ["", heading, *table([["loss", "head", name], *rows], left=2)]
+    return lines
+
+
+def _data_table(found: Table) -> list[str]:
+    metric = f"test {found.metric}"
+    order = "lower" if found.lower_is_better else "higher"
+    name = f"test/{found.metric}"
+    naive = next((r.naive.get(name, math.nan) for r in found.results if r.naive), math.nan)
+    ceiling = next((r.ceiling[name] for r in found.results if name in r.ceiling), None)
+    rows = [
+        [
+            result.cell.label,
+            result.cell.head,
+            mean_and_interval(result, f"test/{found.metric}"),
+            str(int(found.samples[i].works.sum())),
+            found.verdict(i),
+        ]
+        for i, result in enumerate(found.results)
+    ]
+    heading = f"{found.data}: {metric}, mean ± 95 % interval"
+    known = "" if ceiling is None else f"; ceiling {number(ceiling)}"
+    explained = f"({order} is better; naive {number(naive)}{known})"
+    together = f"{heading} {explained}"
+    notes = [t for i, r in enumerate(found.results) for t in what_went_wrong(r, name_in(found, i))]
+    notes += verdict_hint(found)
+    said = answer(found)
+    lines = table([["loss", "head", metric, "n", "verdict"], *rows], left=2)
+    if max(map(len, lines)) > WIDTH and len({row[1] for row in rows}) == 1:
+        # The head that all have is what a reader misses least.
+        lines = table([["loss", metric, "n", "verdict"], *([row[0], *row[2:]] for row in rows)], left=1)
+    return [
+        *([together] if len(together) <= WIDTH else [heading, explained]),
+        *lines,
+        *(line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")),
+        *_scaling_lines(found.results[0].cell.settings["dataset"]["standardize"]),
+        *textwrap.wrap(said, WIDTH),
+    ]
+
+
+def _scaling_lines(standardize: dict[str, str]) -> list[str]:
+    """Say what is not as it should be in how x and y are scaled."""
+    marks = []
+    if standardize["fitted_on"] == "all_rows" and (standardize["x"], standardize["y"]) != ("none", "none"):
+        marks.append("scaling fitted on all rows, as tutorials do")
+    if standardize["metrics"] == "scaled" and standardize["y"] != "none":
+        marks.append("errors in units of scaled targets")
+    return ["; ".join(marks)] if marks else []
+
+
+def _published_table(plan: Plan, results: list[CellResults]) -> list[str]:
+    rows = [["", "split", "published", "mean", "range", "below", "inside"]]
+    heading = ""
+    for row in published(plan, results):
+        if heading != (heading := f"{row.data}: {row.metric}"):
+            rows.append([heading, *[""] * 6])
+        rows.append(
+            [
+                row.label if row.split == "train" else "",
+                row.split,
+                f"{row.value:.3f}",
+                f"{row.mean:.3f}",
+                f"{row.low:.3f}-{row.high:.3f}",
+                f"{100 * row.below:.0f} %",
+                "yes" if row.inside else "no",
+            ]
+        )
+    said = f"published, and over our {len(plan.seeds)} seeds (range: least to greatest run; below: share of runs)"
+    return [said, *table(rows, left=2, gap=" ")]

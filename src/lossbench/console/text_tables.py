@@ -1,0 +1,30 @@
+"""Tables of plain text, 80 columns wide."""
+
+from lossbench.comparison import mean_interval
+from lossbench.findings.sentences import number, spread
+from lossbench.results.runs import CellResults
+
+WIDTH = 80
+
+
+def mean_and_interval(results: CellResults, name: str) -> str:
+    """Return ``0.842 ± 0.003`` of a final metric over the working runs."""
+    interval = mean_interval(results.working_scores(name))
+    if interval.n == 0:
+        return "-"
+    # Equal runs differ by the rounding of their mean: no interval to speak of.
+    half = interval.half_width if interval.half_width > 1e-12 * abs(interval.mean) else 0.0
+    return number(interval.mean) + (f" ± {spread(half, interval.mean)}" if interval.n > 1 else "")
+
+
+def table(rows: list[list[str]], *, left: int, gap: str = "  ") -> list[str]:
+    """Return rows of text as aligned lines: the first ``left`` columns to the left, the others to the right."""
+    full = [row for row in rows if any(row[1:])]
+    widths = [max(len(row[i]) for row in full) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            text.ljust(w) if i < left else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(gap.join(cells).rstrip())
+    return lines

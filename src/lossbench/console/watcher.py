@@ -1,0 +1,85 @@
+"""Sees parts as they are finished, whatever process wrote them, and says so in the terminal."""
+
+import os
+import threading
+import time
+
+from lossbench.console.progress import Terminal
+from lossbench.planning.plan import Cell, Plan
+from lossbench.results.runs import FAILED, CellResults, part_path, read_run, read_runs
+from lossbench.tuning.study_files import open_studies, read_outcome
+
+# How often the parent looks for finished parts.
+POLL_SECONDS = 0.1
+
+
+class Watcher:
+    """A thread of the parent process that follows the plan's open runs."""
+
+    def __init__(self, plan: Plan, terminal: Terminal, open_seeds: dict[str, list[int]]):
+        self.plan = plan
+        self.terminal = terminal
+        self._waiting = {folder: set(seeds) for folder, seeds in open_seeds.items()}
+        self._studies = open_studies(plan, open_seeds)
+        self._n_trainings = plan.n_runs + sum(map(_n_trainings, self._studies))
+        # Runs of an earlier start do not count in a cell's seconds.
+        self._started = time.time()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+
+    def __enter__(self) -> "Watcher":
+        self.terminal.start_progress(self._n_done(), self._n_trainings, "trainings" if self._studies else "runs")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error) -> None:
+        """Look a last time, and stop."""
+        self._stopped.set()
+        self._thread.join()
+        self.terminal.stop_progress()
+
+    def _n_done(self) -> int:
+        waiting = sum(map(len, self._waiting.values()))
+        return self._n_trainings - waiting - sum(_n_trainings(cell) - self._n_trained(cell) for cell in self._studies)
+
+    def _n_trained(self, cell: Cell) -> int:
+        folder = self.plan.folder / cell.folder / "study"
+        return len(list(folder.glob("trial=*.json"))) * len(cell.settings["tune"]["seeds"])
+
+    def _watch(self) -> None:
+        last = False
+        while not last:
+            last = self._stopped.wait(POLL_SECONDS)
+            for cell in list(self._studies):
+                self._look_at_study(cell)
+            for cell in self.plan.cells:
+                if self._waiting[cell.folder]:
+                    self._look(cell)
+
+    def _look_at_study(self, cell: Cell) -> None:
+        outcome = read_outcome(self.plan.folder / cell.folder)
+        if outcome is not None:
+            self._studies.remove(cell)
+            self.terminal.study_finished(cell, outcome, outcome.ended - max(outcome.started, self._started))
+        self.terminal.advance(self._n_done())
+
+    def _look(self, cell: Cell) -> None:
+        folder, waiting = self.plan.folder / cell.folder, self._waiting[cell.folder]
+        parts = folder / "parts"
+        names = set(os.listdir(parts)) if parts.is_dir() else set()
+        for seed in sorted(seed for seed in waiting if f"seed={seed}.npz" in names):
+            run = read_run(part_path(folder, seed))
+            if run is None:
+                continue
+            waiting.discard(seed)
+            if run.info.status == FAILED:
+                self.terminal.run_failed(cell, run)
+        self.terminal.advance(self._n_done())
+        if not waiting:
+            results = CellResults(cell, list(read_runs(folder, self.plan.seeds).values()))
+            self.terminal.cell_finished(results, results.seconds(since=self._started))
+
+
+def _n_trainings(cell: Cell) -> int:
+    """Return how many trainings a cell's study has."""
+    return cell.settings["tune"]["trials"] * len(cell.settings["tune"]["seeds"])

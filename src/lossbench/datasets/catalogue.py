@@ -1,0 +1,557 @@
+"""What is known of each data set without making it, as plain data."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from omegaconf import MISSING
+
+from lossbench.losses.heads import INFINITY
+
+
+@dataclass
+class Split:
+    """How many samples train, choose and judge: counts, or shares of all.
+
+    They are taken in this order: from the rows as they are if ``seed`` is null, else from rows shuffled with it, each
+    class in its share.
+    """
+
+    train: Any = MISSING
+    validation: Any = MISSING
+    test: Any = MISSING
+    seed: int | None = MISSING
+
+
+@dataclass
+class Standardize:
+    """How features (x) and targets (y) are scaled, on which rows that is fitted, and in which unit metrics are."""
+
+    x: str = MISSING
+    y: str = MISSING
+    fitted_on: str = MISSING
+    metrics: str = MISSING
+
+
+@dataclass
+class DatasetConfig:
+    """What every data set is told."""
+
+    name: str = MISSING
+    split: Split = MISSING
+    standardize: Standardize = MISSING
+
+
+@dataclass
+class RegressionConfig(DatasetConfig):
+    """Linear targets with Gaussian noise (its standard deviation)."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    n_informative: int = MISSING
+    n_targets: int = MISSING
+    noise: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class CirclesConfig(DatasetConfig):
+    """Two noisy circles; ``factor`` is the inner one's radius, the outer one's is 1."""
+
+    n_samples: int = MISSING
+    noise: float = MISSING
+    factor: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class BlobsConfig(DatasetConfig):
+    """Gaussian clouds of one standard deviation around random centers."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    centers: int = MISSING
+    cluster_std: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class MoonsConfig(DatasetConfig):
+    """Two noisy half circles that reach into each other."""
+
+    n_samples: int = MISSING
+    noise: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class SpiralsConfig(DatasetConfig):
+    """Two noisy spirals of so many turns around each other."""
+
+    n_samples: int = MISSING
+    turns: float = MISSING
+    noise: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class FriedmanConfig(DatasetConfig):
+    """Friedman's first problem: sines, a parabola and lines of 5 features, the others are noise."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    noise: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class CountsConfig(DatasetConfig):
+    """Poisson counts whose logarithmic mean is linear in the features; ``mean`` is that of an average sample."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    mean: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class OrdinalConfig(DatasetConfig):
+    """Classes in an order: a noisy linear score, cut at its quantiles."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    n_classes: int = MISSING
+    noise: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class TwoModesConfig(DatasetConfig):
+    """A number that is +f(x) or -f(x) with a chance: no single prediction is near both."""
+
+    n_samples: int = MISSING
+    share: float = MISSING
+    noise: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class ImbalancedConfig(DatasetConfig):
+    """Two classes of unequal size, in clusters; ``weights`` are their shares."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    n_informative: int = MISSING
+    weights: list[float] = MISSING
+    class_sep: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class MultilabelConfig(DatasetConfig):
+    """Counts of words, and the subjects that a text with them has: ``n_labels`` of ``n_classes`` on average."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    n_classes: int = MISSING
+    n_labels: int = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class SharesConfig(DatasetConfig):
+    """Shares that sum to 1, around a softmax of linear scores; a larger ``concentration`` is less noise."""
+
+    n_samples: int = MISSING
+    n_features: int = MISSING
+    n_outputs: int = MISSING
+    concentration: float = MISSING
+    random_state: int = MISSING
+
+
+@dataclass
+class CsvConfig(DatasetConfig):
+    """A file of the user's: where it is, what is to be predicted, and how its text is read."""
+
+    path: str | None = MISSING
+    target: Any = MISSING
+    task: str = MISSING
+    ordered: bool = MISSING
+    leave_out: Any = MISSING
+    categorical: Any = MISSING
+    max_levels: int = MISSING
+    missing: str = MISSING
+    missing_values: Any = MISSING
+    sep: str = MISSING
+    decimal: str = MISSING
+    encoding: str = MISSING
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A data set, as data.
+
+    Attributes
+    ----------
+    task : str
+        One of ``heads.TASKS``.
+    n_outputs : int or str
+        How many classes, labels or numbers a target has; or the setting that says it.
+    config : type
+        Of its settings.
+    target_range : (low, high)
+        Where its targets lie before standardizing.
+    maker : str
+        ``module:name`` of the function that makes it.
+    optimum : str
+        ``module:name`` of the function that gives the best predictions which the generator allows, where it is known.
+    ranges : dict
+        Each setting to the closed range (low, high) of its values.
+    n_samples : int
+        Of data that is not generated.
+    ordered : bool
+        Whether its classes are in an order.
+    shape : tuple of int
+        Of a picture (height, width, channels) whose pixels are the features.
+    download : str
+        What Keras downloads it to at its first use, below its folder; empty if it needs no download.
+    is_file : bool
+        Whether it is a file of the user's: task, outputs, samples and range are then known from the file only.
+    """
+
+    name: str
+    task: str
+    description: str
+    config: type[DatasetConfig]
+    target_range: tuple[float, float]
+    maker: str
+    source: str
+    ranges: dict[str, tuple[float, float]]
+    n_samples: int = 0
+    n_outputs: int | str = 1
+    ordered: bool = False
+    shape: tuple[int, ...] = ()
+    optimum: str = ""
+    download: str = ""
+    is_file: bool = False
+
+
+_SEED_RANGE = (0, 2**32 - 1)
+_GENERATED = {"n_samples": (2, 10**8), "random_state": _SEED_RANGE}
+_NOISE, _FEATURES = (0.0, 1e30), (1, 10**5)
+
+
+def _real(name: str, task: str, n_samples: int, description: str, source: str, **more: Any) -> DatasetInfo:
+    """Return a row for data that scikit-learn ships."""
+    target_range = more.pop("target_range", (0.0, INFINITY))
+    maker = f"sklearn.datasets:load_{name}"
+    return DatasetInfo(name, task, description, DatasetConfig, target_range, maker, source, {}, n_samples, **more)
+
+
+def _images(
+    name: str, n_samples: int, shape: tuple[int, int, int], download: str, description: str, source: str
+) -> DatasetInfo:
+    """Return a row for pictures of ten classes that Keras downloads."""
+    maker = f"lossbench.datasets.images:load_{name}"
+    return DatasetInfo(
+        name, "multiclass", description, DatasetConfig, (0.0, INFINITY), maker, source, {}, n_samples, 10,
+        shape=shape, download=download,
+    )  # fmt: skip
+
+
+def n_outputs(info: DatasetInfo, settings: dict[str, Any]) -> int:
+    """Return how many classes, labels or numbers a target of a data set with these settings has."""
+    return settings[info.n_outputs] if isinstance(info.n_outputs, str) else info.n_outputs
+
+
+DATASETS = {
+    info.name: info
+    for info in (
+        DatasetInfo(
+            name="regression",
+            task="regression",
+            description="linear targets of 10 of 20 features, with little noise",
+            config=RegressionConfig,
+            target_range=(-INFINITY, INFINITY),
+            maker="sklearn.datasets:make_regression",
+            source="scikit-learn's make_regression",
+            ranges={
+                "n_samples": (2, 10**8),
+                "n_features": (1, 10**5),
+                "n_informative": (1, 10**5),
+                "n_targets": (1, 1000),
+                "noise": (0.0, 1e30),
+                "random_state": _SEED_RANGE,
+            },
+            n_outputs="n_targets",
+            optimum="lossbench.datasets.optima:of_regression",
+        ),
+        DatasetInfo(
+            name="circles",
+            task="binary",
+            description="two noisy circles, one inside the other",
+            config=CirclesConfig,
+            target_range=(0.0, 1.0),
+            maker="sklearn.datasets:make_circles",
+            source="scikit-learn's make_circles",
+            ranges={
+                "n_samples": (2, 10**8),
+                "noise": (0.0, 1e30),
+                "factor": (0.0, 0.999999),
+                "random_state": _SEED_RANGE,
+            },
+            n_outputs=2,
+            optimum="lossbench.datasets.optima:of_circles",
+        ),
+        DatasetInfo(
+            name="blobs",
+            task="multiclass",
+            description="Gaussian clouds that overlap",
+            config=BlobsConfig,
+            target_range=(0.0, INFINITY),
+            maker="sklearn.datasets:make_blobs",
+            source="scikit-learn's make_blobs",
+            ranges={
+                "n_samples": (2, 10**8),
+                "n_features": (1, 10**5),
+                "centers": (2, 10**4),
+                "cluster_std": (0.0, 1e30),
+                "random_state": _SEED_RANGE,
+            },
+            n_outputs="centers",
+            optimum="lossbench.datasets.optima:of_blobs",
+        ),
+        DatasetInfo(
+            name="moons",
+            task="binary",
+            description="two half circles that reach into each other",
+            config=MoonsConfig,
+            target_range=(0.0, 1.0),
+            maker="sklearn.datasets:make_moons",
+            source="scikit-learn's make_moons",
+            ranges={**_GENERATED, "noise": _NOISE},
+            n_outputs=2,
+            optimum="lossbench.datasets.optima:of_moons",
+        ),
+        DatasetInfo(
+            name="spirals",
+            task="binary",
+            description="two spirals around each other",
+            config=SpiralsConfig,
+            target_range=(0.0, 1.0),
+            maker="lossbench.datasets.generators:make_spirals",
+            source="Lang and Witbrock (1988), Learning to Tell Two Spirals Apart",
+            ranges={**_GENERATED, "turns": (0.1, 10.0), "noise": _NOISE},
+            n_outputs=2,
+            optimum="lossbench.datasets.optima:of_spirals",
+        ),
+        DatasetInfo(
+            name="friedman1",
+            task="regression",
+            description="sines, a parabola and lines of 5 features",
+            config=FriedmanConfig,
+            target_range=(-INFINITY, INFINITY),
+            maker="sklearn.datasets:make_friedman1",
+            source="Friedman (1991), Multivariate Adaptive Regression Splines, doi:10.1214/aos/1176347963",
+            ranges={**_GENERATED, "n_features": (5, 10**5), "noise": _NOISE},
+            optimum="lossbench.datasets.optima:of_friedman1",
+        ),
+        DatasetInfo(
+            name="counts",
+            task="regression",
+            description="Poisson counts",
+            config=CountsConfig,
+            target_range=(0.0, INFINITY),
+            maker="lossbench.datasets.generators:make_counts",
+            source="Nelder and Wedderburn (1972), Generalized Linear Models, doi:10.2307/2344614",
+            ranges={**_GENERATED, "n_features": _FEATURES, "mean": (1e-6, 1e6)},
+            optimum="lossbench.datasets.optima:of_counts",
+        ),
+        DatasetInfo(
+            name="ordinal",
+            task="multiclass",
+            description="classes in an order, from a noisy score",
+            config=OrdinalConfig,
+            target_range=(0.0, INFINITY),
+            maker="lossbench.datasets.generators:make_ordinal",
+            source="McCullagh (1980), Regression Models for Ordinal Data, doi:10.1111/j.2517-6161.1980.tb01109.x",
+            ranges={**_GENERATED, "n_features": _FEATURES, "n_classes": (3, 1000), "noise": _NOISE},
+            n_outputs="n_classes",
+            optimum="lossbench.datasets.optima:of_ordinal",
+            ordered=True,
+        ),
+        DatasetInfo(
+            name="two_modes",
+            task="regression",
+            description="a number with two modes",
+            config=TwoModesConfig,
+            target_range=(-INFINITY, INFINITY),
+            maker="lossbench.datasets.generators:make_two_modes",
+            source="Bishop (1994), Mixture Density Networks, Aston University NCRG/94/004",
+            ranges={**_GENERATED, "share": (0.0, 1.0), "noise": _NOISE},
+            optimum="lossbench.datasets.optima:of_two_modes",
+        ),
+        DatasetInfo(
+            name="imbalanced",
+            task="binary",
+            description="two classes of unequal size",
+            config=ImbalancedConfig,
+            target_range=(0.0, 1.0),
+            maker="sklearn.datasets:make_classification",
+            source="Guyon (2003), Design of Experiments for the NIPS 2003 Variable Selection Benchmark",
+            ranges={
+                **_GENERATED,
+                "n_features": _FEATURES,
+                "n_informative": (2, 10**5),
+                "class_sep": (0.0, 1e30),
+            },
+            n_outputs=2,
+        ),
+        DatasetInfo(
+            name="multilabel",
+            task="multilabel",
+            description="counts of words, and several subjects that a text can have at once",
+            config=MultilabelConfig,
+            target_range=(0.0, 1.0),
+            maker="sklearn.datasets:make_multilabel_classification",
+            source="scikit-learn's make_multilabel_classification",
+            ranges={**_GENERATED, "n_features": _FEATURES, "n_classes": (2, 1000), "n_labels": (1, 1000)},
+            n_outputs="n_classes",
+        ),
+        DatasetInfo(
+            name="shares",
+            task="shares",
+            description="shares of a whole, with noise",
+            config=SharesConfig,
+            target_range=(0.0, 1.0),
+            maker="lossbench.datasets.generators:make_shares",
+            source="Aitchison (1982), The Statistical Analysis of Compositional Data, "
+            "doi:10.1111/j.2517-6161.1982.tb01195.x",
+            ranges={
+                **_GENERATED,
+                "n_features": _FEATURES,
+                "n_outputs": (2, 1000),
+                "concentration": (1e-3, 1e9),
+            },
+            n_outputs="n_outputs",
+            optimum="lossbench.datasets.optima:of_shares",
+        ),
+        _real(
+            "diabetes",
+            "regression",
+            442,
+            "progression of a disease after a year",
+            "Efron et al. (2004), Least Angle Regression, doi:10.1214/009053604000000067",
+        ),
+        _real(
+            "linnerud",
+            "regression",
+            20,
+            "weight, waist and pulse of 20 men, from three exercises",
+            "Tenenhaus (1998), La regression PLS, Technip",
+            n_outputs=3,
+        ),
+        _real(
+            "breast_cancer",
+            "binary",
+            569,
+            "malignant or benign, from 30 measures of cell nuclei",
+            "Street et al. (1993), Nuclear Feature Extraction for Breast Tumor Diagnosis, doi:10.1117/12.148698",
+            target_range=(0.0, 1.0),
+            n_outputs=2,
+        ),
+        _real(
+            "iris",
+            "multiclass",
+            150,
+            "three species of iris",
+            "Fisher (1936), The Use of Multiple Measurements, doi:10.1111/j.1469-1809.1936.tb02137.x",
+            n_outputs=3,
+        ),
+        _real(
+            "wine",
+            "multiclass",
+            178,
+            "three cultivars of wine, from 13 chemical measures",
+            "Aeberhard and Forina (1991), Wine, doi:10.24432/C5PC7J",
+            n_outputs=3,
+        ),
+        _real(
+            "digits",
+            "multiclass",
+            1797,
+            "handwritten digits of 8 x 8 pixels",
+            "Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, doi:10.24432/C50P49",
+            n_outputs=10,
+            shape=(8, 8, 1),
+        ),
+        _images(
+            "mnist",
+            70000,
+            (28, 28, 1),
+            "datasets/mnist.npz",
+            "handwritten digits of 28 x 28 pixels",
+            "LeCun et al. (1998), Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791",
+        ),
+        _images(
+            "fashion_mnist",
+            70000,
+            (28, 28, 1),
+            "datasets/fashion-mnist/t10k-images-idx3-ubyte.gz",
+            "articles of clothing, 28 x 28 pixels",
+            "Xiao et al. (2017), Fashion-MNIST, arXiv:1708.07747",
+        ),
+        _images(
+            "cifar10",
+            60000,
+            (32, 32, 3),
+            "datasets/cifar-10-batches-py-target_archive",
+            "coloured pictures of 32 x 32 pixels",
+            "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto",
+        ),
+        DatasetInfo(
+            name="csv",
+            task="",
+            description="a file of your own: dataset.path=house.csv dataset.target=price",
+            config=CsvConfig,
+            target_range=(-INFINITY, INFINITY),
+            maker="",
+            source="the user's file",
+            ranges={},
+            is_file=True,
+        ),
+    )
+}
+
+
+SPLITS = ("train", "validation", "test")
+SCALINGS = ("none", "standard", "minmax", "robust")
+
+
+def described(settings: dict[str, Any]) -> DatasetInfo:
+    """Return what is known of the data that resolved settings choose; of a file, what planning found in it."""
+    info = DATASETS[settings["name"]]
+    if not info.is_file:
+        return info
+    file = settings["file"]
+    return replace(
+        info,
+        task=settings["task"],
+        n_samples=file["n_samples"],
+        n_outputs=file["n_outputs"],
+        target_range=tuple(file["target_range"]),
+        ordered=settings["ordered"],
+    )
+
+
+def split_counts(split: dict[str, Any], n_samples: int) -> list[int]:
+    """Return how many samples each of ``SPLITS`` has; shares are rounded down."""
+    return [int(split[name] * n_samples) if isinstance(split[name], float) else split[name] for name in SPLITS]
+
+
+def scaled_target_range(info: DatasetInfo, settings: dict[str, Any]) -> tuple[float, float]:
+    """Return where the targets lie after scaling: of rows that it was not fitted on that can be anywhere."""
+    standardize = settings["standardize"]
+    if standardize["y"] == "none":
+        return info.target_range
+    everywhere = standardize["y"] != "minmax" or standardize["fitted_on"] != "all_rows"
+    return (-INFINITY, INFINITY) if everywhere else (0.0, 1.0)

@@ -1,0 +1,168 @@
+"""What must be known of a user's file before anything trains: found once, and kept while the file stays the same."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lossbench.config.schema import home
+from lossbench.datasets.splits import ordered_rows, split_slices
+from lossbench.datasets.user_file.columns import Columns, check_names, find_columns
+from lossbench.datasets.user_file.reading import NAMES_SHOWN, Table, file_state, read_table, reading_of
+from lossbench.datasets.user_file.rows import kept_rows
+from lossbench.datasets.user_file.targets import Target, check_classes, find_target
+from lossbench.ground.errors import Problem, UsageError
+from lossbench.losses.heads import TASKS
+from lossbench.results.runs import write_text
+
+# Part of a kept description's name: raise it when the same file is described in another way than before.
+RULES_VERSION = 2
+_kept: dict[str, dict[str, Any]] = {}
+
+
+def with_facts(settings: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return typed ``dataset`` settings of a file with what the file says, and what is to be told of it.
+
+    ``auto`` is resolved; the new key ``file`` holds what plan, key and jobs need: the file's digest, how many rows
+    are used, the targets' range, the classes in the order of their numbers, and which columns are features.
+
+    Raises
+    ------
+    UsageError
+        With what is wrong with the file or with what the settings say of it.
+    """
+    settings = _normal(settings)
+    asked = {key: value for key, value in settings.items() if key != "standardize"}
+    state = [RULES_VERSION, str(Path(settings["path"]).absolute()), *file_state(settings["path"]), asked]
+    name = hashlib.sha256(json.dumps(state, sort_keys=True, default=str).encode()).hexdigest()[:32]
+    if name not in _kept:
+        path = home() / "multirun" / ".files" / f"{name}.json"
+        try:
+            _kept[name] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            _kept[name] = _describe(settings)
+            _keep(path, _kept[name])
+    found = _kept[name]
+    standardize = dict(settings["standardize"])
+    if standardize["y"] == "auto":
+        standardize["y"] = "standard" if found["task"] == "regression" else "none"
+    return {**settings, "task": found["task"], "standardize": standardize, "file": found["file"]}, found["notes"]
+
+
+def _normal(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with lists of names where one may stand alone, checked without the file."""
+    problems = []
+    if not settings["path"]:
+        problems.append(Problem("dataset=csv needs a file.", "dataset.path=house.csv dataset.target=price"))
+    lists = {key: _names(settings[key]) for key in ("target", "leave_out", "categorical", "missing_values")}
+    choices = {"task": ("auto", *TASKS), "missing": ("error", "drop", "impute")}
+    for key, allowed in choices.items():
+        if settings[key] not in allowed:
+            problems.append(Problem(f"dataset.{key} must be one of {', '.join(allowed)}; got {settings[key]!r}."))
+    reading = reading_of({**settings, **lists})
+    if len(reading.sep) != 1 or reading.sep in '"\r\n':
+        problems.append(Problem(f"dataset.sep must be one character, or tab; got {settings['sep']!r}."))
+    if len(reading.decimal) != 1 or reading.decimal == reading.sep:
+        problems.append(
+            Problem(f"dataset.decimal must be one character that is not dataset.sep; got {reading.decimal!r}.")
+        )
+    if settings["max_levels"] < 2:
+        problems.append(Problem(f"dataset.max_levels must be at least 2; got {settings['max_levels']}."))
+    if problems:
+        raise UsageError(*problems)
+    return {**settings, **lists, "path": str(Path(settings["path"]).expanduser())}
+
+
+def _names(given: Any) -> list[str]:
+    if given is None:
+        return []
+    return list(dict.fromkeys(str(name).strip() for name in (given if isinstance(given, list) else [given])))
+
+
+def _keep(path: Path, content: dict[str, Any]) -> None:
+    """Write a description where the next start finds it; without a place for it the file is read again then."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(content))
+    except OSError:
+        return
+
+
+def _describe(settings: dict[str, Any]) -> dict[str, Any]:
+    table = read_table(reading_of(settings))
+    check_names(table, settings)
+    target = find_target(table, settings)
+    found = find_columns(table, settings)
+    kept = kept_rows(table, settings, found, target)
+    classes = target.values.ndim == 1
+    if classes:
+        check_classes(table, settings, target, kept)
+    if settings["ordered"] and (not classes or table.frame[settings["target"][0]].dtype.kind not in "iuf"):
+        said = "dataset.ordered=true needs classes that are written as numbers, whose order is theirs."
+        raise table.reading.error(said)
+    used = target.values[kept]
+    file = {
+        "digest": table.digest,
+        "n_samples": int(kept.sum()),
+        "n_outputs": len(target.labels) if classes else used.shape[1],
+        "target_range": [0.0, len(target.labels) - 1.0] if classes else [float(used.min()), float(used.max())],
+        "labels": target.labels,
+        "numbers": found.numbers,
+        "categories": found.categories,
+        "left_out": found.left_out,
+    }
+    return {"task": target.task, "file": file, "notes": _notes(table, settings, found, target, kept)}
+
+
+def _notes(table: Table, settings: dict[str, Any], found: Columns, target: Target, kept: np.ndarray) -> list[str]:
+    """Return what is told of a file: what was understood first, then what may not be as the user thinks."""
+    name, n_features = table.reading.name, len(found.numbers) + len(found.categories)
+    encoded = f" ({len(found.categories)} encoded from text)" if found.categories else ""
+    word = "column" if n_features == 1 else "columns"
+    lines = [f"{name}: {len(kept)} rows, {n_features} {word}{encoded}; {_target_words(table, settings, target)}"]
+    n_dropped = len(kept) - int(kept.sum())
+    if n_dropped:
+        why = "miss a value" if settings["missing"] == "drop" else "miss the target"
+        lines.append(f"{name}: {n_dropped} rows that {why} are left out")
+    if found.left_out:
+        shown = [f"{column} ({why})" for column, why in list(found.left_out.items())[:NAMES_SHOWN]]
+        more = len(found.left_out) - len(shown)
+        lines.append(f"{name}: warning: left out {', '.join(shown)}" + (f" and {more} more" if more else ""))
+    return lines + [f"{name}: warning: {text}" for text in _split_warnings(table, settings, found, target, kept)]
+
+
+def _target_words(table: Table, settings: dict[str, Any], target: Target) -> str:
+    names = settings["target"]
+    what = f"target {names[0]}" if len(names) == 1 else f"targets {', '.join(names[:5])}" + ", …" * (len(names) > 5)
+    labels = ", ".join(target.labels[:5]) + (", …" if len(target.labels) > 5 else "")
+    if target.values.ndim == 2:
+        return f"{what}: {TASKS[target.task]} ({target.task})"
+    text = f"{what}: {len(target.labels)} classes, {labels} ({target.task})"
+    whole = table.frame[names[0]].dtype.kind in "iuf" and settings["task"] == "auto" and len(target.labels) > 2
+    return text + ("; dataset.task=regression takes them as numbers" if whole else "")
+
+
+def _split_warnings(
+    table: Table, settings: dict[str, Any], found: Columns, target: Target, kept: np.ndarray
+) -> list[str]:
+    y, split = target.values[kept], settings["split"]
+    try:
+        slices = split_slices(split, len(y))
+        order = ordered_rows(y, split["seed"], by_class=y.ndim == 1)
+        rows = {name: order[part] for name, part in slices.items()}
+        train, test = rows["train"], rows["test"]
+    except (TypeError, ValueError, KeyError):
+        # A split that cannot be is said elsewhere.
+        return []
+    warnings = []
+    if y.ndim == 1 and (missing := sorted(set(range(len(target.labels))) - set(y[train].tolist()))):
+        warnings.append(f"class {target.labels[missing[0]]!r} is not among the training rows")
+    used = table.frame.loc[kept, [*found.numbers, *found.categories, *settings["target"]]]
+    hashes = pd.util.hash_pandas_object(used, index=False).to_numpy()
+    n_seen = int(np.isin(hashes[test], hashes[train]).sum())
+    if n_seen:
+        warnings.append(f"{n_seen} of {len(test)} test rows have the same features and target as a training row")
+    return warnings

@@ -1,0 +1,183 @@
+"""A file of the user's: what it is, and its table, which is read once."""
+
+import difflib
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lossbench.datasets.user_file.text import (
+    FIRST_ROWS,
+    PARQUET_SUFFIXES,
+    Reading,
+    broken_record,
+    check_header,
+    check_header_names,
+    check_short_records,
+    check_text,
+    records,
+)
+from lossbench.ground.errors import Problem, UsageError
+
+# How files begin that are no text, whatever their name says.
+MAGIC = {
+    b"PAR1": "a Parquet file (name it .parquet)",
+    b"PK\x03\x04": "a zip archive or an Excel workbook (save its sheet as CSV)",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (save its sheet as CSV)",
+    b"\x1f\x8b": "compressed by gzip (unpack it)",
+    b"BZh": "compressed by bzip2 (unpack it)",
+    b"\xfd7zXZ": "compressed by xz (unpack it)",
+    b"(\xb5/\xfd": "compressed by zstd (unpack it)",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "an array of NumPy",
+    b"ARROW1": "an Arrow file",
+    b"SQLite format 3": "a database of SQLite",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture",
+    **{b"\x80" + bytes([protocol]): "a pickle, which is never loaded: it can run code" for protocol in range(1, 6)},
+}
+NAMES_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file as it was read, and what identifies its bytes."""
+
+    reading: Reading
+    frame: pd.DataFrame
+    digest: str
+
+    def place(self, row: int) -> str:
+        """Return where a row stands in the file, in words: its line, counted from 1 with the header."""
+        if self.reading.is_parquet:
+            return f"row {row + 1}"
+        # The header is the first record.
+        found = next(islice(records(self.reading), row + 1, None), None)
+        return f"line {found[0]}" if found else f"row {row + 1}"
+
+
+def reading_of(settings: dict[str, Any]) -> Reading:
+    """Return how the file of ``dataset`` settings is to be read."""
+    sep = {"tab": "\t", "\\t": "\t"}.get(settings["sep"], settings["sep"])
+    texts = tuple(map(str, settings["missing_values"]))
+    return Reading(settings["path"], sep, settings["decimal"], settings["encoding"], texts)
+
+
+def read_table(reading: Reading) -> Table:
+    """Return the table in a file; the same object as long as the file stays the same.
+
+    Raises
+    ------
+    UsageError
+        If it is no regular file, or not whole.
+    """
+    return _read_table(reading, file_state(reading.path))
+
+
+def file_state(path: str) -> tuple[int, ...]:
+    """Return what changes when a file does: its node, size and times, without opening it.
+
+    Raises
+    ------
+    UsageError
+        If there is no such regular file.
+    """
+    try:
+        state = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(_no_file(Path(path), error)) from None
+    if stat.S_ISDIR(state.st_mode):
+        there = ", ".join(_data_files(Path(path)))
+        raise UsageError(Problem(f"dataset.path={path} is a folder.", f"name a file in it: {there}" if there else ""))
+    if not stat.S_ISREG(state.st_mode):
+        kind = "a pipe" if stat.S_ISFIFO(state.st_mode) else "a device or a socket"
+        hint = "it is read more than once: write it to a file first."
+        raise UsageError(Problem(f"dataset.path={path} is {kind}, no regular file.", hint))
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def _no_file(path: Path, error: Exception) -> Problem:
+    if not isinstance(error, FileNotFoundError):
+        return Problem(f"dataset.path={path} cannot be read: {getattr(error, 'strerror', None) or error}.")
+    there = _data_files(path.parent)
+    near = difflib.get_close_matches(path.name, there, n=1, cutoff=0.6)
+    if near:
+        return Problem(f"there is no file {path}.", f"did you mean {str(path.with_name(near[0]))!r}?")
+    return Problem(
+        f"there is no file {path}.", f"in {path.parent} there is {', '.join(there[:NAMES_SHOWN])}." * bool(there)
+    )
+
+
+def _data_files(folder: Path) -> list[str]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [name for name in names if Path(name).suffix.lower() in (".csv", ".tsv", ".txt", ".data", *PARQUET_SUFFIXES)]
+
+
+@lru_cache(maxsize=1)
+def _read_table(reading: Reading, state: tuple[int, ...]) -> Table:
+    try:
+        with open(reading.path, "rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise UsageError(_no_file(Path(reading.path), error)) from None
+    if reading.is_parquet:
+        return Table(reading, _read_parquet(reading, start), _digest(reading))
+    for magic, what in MAGIC.items():
+        if start.startswith(magic):
+            raise reading.error(f"this is no text but {what}.", "dataset.path must name a CSV or Parquet file.")
+    digest = check_text(reading, start)
+    header = check_header(reading, [row for _, row in islice(records(reading), FIRST_ROWS)])
+    return Table(reading, _read_csv(reading, header), digest)
+
+
+def _digest(reading: Reading) -> str:
+    with open(reading.path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _read_parquet(reading: Reading, start: bytes) -> pd.DataFrame:
+    import pyarrow
+    from pyarrow import parquet
+
+    if not start.startswith(b"PAR1"):
+        raise reading.error("this is no Parquet file.", "name it .csv if it is text.")
+    try:
+        table = parquet.ParquetFile(reading.path).read()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise reading.error(f"it cannot be read as Parquet: {' '.join(str(error).split())[:200]}") from None
+    names = [name.strip() for name in table.column_names]
+    check_header_names(reading, names, "")
+    # What pandas noted of its index is no column; one that it wrote out bears this name.
+    frame = table.rename_columns(names).to_pandas(ignore_metadata=True)
+    return frame.drop(columns=[name for name in names if name.startswith("__index_level_")])
+
+
+def _read_csv(reading: Reading, header: list[str]) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(
+            reading.path,
+            sep=reading.sep,
+            decimal=reading.decimal,
+            encoding=reading.encoding,
+            na_values=list(reading.missing_values),
+            skipinitialspace=True,
+            low_memory=False,
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise UsageError(broken_record(reading, header, error)) from None
+    if not isinstance(frame.index, pd.RangeIndex) or frame.shape[1] != len(header):
+        raise UsageError(broken_record(reading, header, None))
+    frame.columns = pd.Index(header)
+    # A record that ends early is filled up with missing values.
+    if frame.iloc[:, -1].isna().any() and len(header) > 1:
+        check_short_records(reading, header)
+    return frame

@@ -1,0 +1,172 @@
+"""What is to be predicted from a user's table: its task, inferred or held against what the user says, and values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lossbench.datasets.user_file.columns import DATES, NUMBERS, are_dates, as_numbers, as_text, bad_cell, kind_of, told
+from lossbench.datasets.user_file.reading import Table
+from lossbench.ground.errors import Problem, UsageError
+
+# Whole numbers are classes if there are at most so many different ones, each in so many rows on average; two always.
+MOST_CLASSES, ROWS_PER_CLASS = 10, 10
+# Targets are shares if each row sums to 1 up to rounding.
+SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be predicted.
+
+    Attributes
+    ----------
+    labels : list of str
+        Of classes in the order of their numbers; of several labels or shares the columns; else empty.
+    values : array
+        As in ``loading.Part``, in float64 and with NaN (or -1 for classes) where a cell is missing.
+    """
+
+    task: str
+    labels: list[str]
+    values: np.ndarray
+
+    @property
+    def missing(self) -> np.ndarray:
+        """Which rows miss it."""
+        return self.values < 0 if self.values.ndim == 1 else np.isnan(self.values).any(axis=1)
+
+
+def find_target(table: Table, settings: dict[str, Any]) -> Target:
+    """Return the target, its task inferred or held against what the settings say.
+
+    Raises
+    ------
+    UsageError
+        If the columns cannot be that.
+    """
+    names, task = settings["target"], settings["task"]
+    as_classes = len(names) == 1 and (task in ("binary", "multiclass") or names[0] in settings["categorical"])
+    for name in names:
+        if table.frame[name].isna().all():
+            raise table.reading.error(f"the target {name!r} is empty.")
+        if not as_classes:
+            _check_text(table, name)
+        if not as_classes and (problem := bad_cell(table, name, as_text=False)):
+            raise UsageError(problem)
+    if len(names) > 1:
+        return _several_targets(table, names, task)
+    if task in ("multilabel", "shares"):
+        hint = "name them all: 'dataset.target=[a,b,c]'"
+        raise UsageError(Problem(f"dataset.task={task} needs several targets; got {names[0]!r}.", hint))
+    column = table.frame[names[0]]
+    if task == "regression" or (task == "auto" and not as_classes and not _are_classes(column)):
+        return _numbers(table, names, "regression")
+    return _classes(table, names[0], column, task)
+
+
+def _check_text(table: Table, name: str) -> None:
+    """Raise if a target's texts are nothing that can be predicted: dates, or numbers written otherwise."""
+    present = table.frame[name].dropna()
+    if kind_of(present) not in ("string", *DATES):
+        return
+    first = str(present.iloc[0])
+    if kind_of(present) in DATES or are_dates(present):
+        said = f"the target {name!r} has dates ({first!r}), which are neither numbers nor classes."
+        raise table.reading.error(said, f"make numbers of them; as classes: {told('categorical', name)}")
+    texts = present.astype(str).str.strip()
+    if texts.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?").all() and texts.str.contains(",").any():
+        decimal = "" if table.reading.sep == "," else "; if they are decimal commas: \"dataset.decimal=','\""
+        said = f"the target {name!r} has numbers with commas between thousands ({first!r})."
+        raise table.reading.error(said, f"take the commas out{decimal}.")
+    if texts.str.fullmatch(r"[+-]?\d+([.,]\d+)?\s*%").all():
+        raise table.reading.error(
+            f"the target {name!r} has percents as text ({first!r}).", "take the percent signs out."
+        )
+
+
+def _are_classes(column: pd.Series) -> bool:
+    """Say whether a target is taken for classes when nobody says what it is."""
+    kind = kind_of(column)
+    if kind not in NUMBERS or kind == "boolean":
+        return True
+    values = column.dropna().unique()
+    few = len(values) <= MOST_CLASSES and ROWS_PER_CLASS * len(values) <= column.notna().sum()
+    return (few or len(values) == 2) and bool(np.all(np.asarray(values, np.float64) % 1 == 0))
+
+
+def _numbers(table: Table, names: list[str], task: str) -> Target:
+    columns = []
+    for name in names:
+        column = table.frame[name]
+        if kind_of(column) not in NUMBERS:
+            first = column.dropna()
+            place = table.place(int(first.index[0]))
+            what = "several targets must be" if len(names) > 1 else "dataset.task=regression needs"
+            said = f"{what} numbers; the target {name!r} has {str(first.iloc[0])!r}."
+            raise table.reading.error(said, "a target of text is taken for classes, alone.", place=place)
+        columns.append(as_numbers(column))
+    values = np.stack(columns, axis=1)
+    for name, low, high in zip(names, np.nanmin(values, axis=0), np.nanmax(values, axis=0), strict=True):
+        if task == "regression" and low == high:
+            raise table.reading.error(f"the target {name!r} is always {low:g}: nothing to predict.")
+    return Target(task, [] if task == "regression" else names, values)
+
+
+def _several_targets(table: Table, names: list[str], task: str) -> Target:
+    if task in ("binary", "multiclass"):
+        hint = "several columns of 0 and 1 are dataset.task=multilabel."
+        raise UsageError(Problem(f"dataset.task={task} takes one target; got {', '.join(names)}.", hint))
+    values = _numbers(table, names, "multilabel").values
+    rows = values[~np.isnan(values).any(axis=1)]
+    is_label, sums = np.isin(rows, (0.0, 1.0)), rows.sum(axis=1)
+    is_share = (rows >= 0.0).all(axis=1) & (np.abs(sums - 1.0) <= SUM_TOLERANCE)
+    if task == "auto":
+        task = "multilabel" if is_label.all() else "shares" if is_share.all() else "regression"
+    if task == "regression":
+        return _numbers(table, names, task)
+    good = is_label.all(axis=1) if task == "multilabel" else is_share
+    if not good.all():
+        row = int(np.flatnonzero(~np.isnan(values).any(axis=1))[int((~good).argmax())])
+        got = ", ".join(f"{value:g}" for value in values[row])
+        what = "0 or 1 in every target" if task == "multilabel" else "shares from 0 that sum to 1"
+        raise table.reading.error(f"dataset.task={task} needs {what}; got {got}.", place=table.place(row))
+    return Target(task, names, values / values.sum(axis=1, keepdims=True) if task == "shares" else values)
+
+
+def _classes(table: Table, name: str, column: pd.Series, task: str) -> Target:
+    codes, different = pd.factorize(column, sort=True)
+    labels = [as_text(value) for value in different]
+    shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
+    if task == "binary" and len(labels) > 2:
+        many = len(labels) > MOST_CLASSES and kind_of(column) in NUMBERS
+        hint = f"dataset.task={'regression' if many else 'multiclass'}"
+        raise table.reading.error(f"dataset.task=binary needs two classes; {name!r} has {len(labels)}: {shown}.", hint)
+    if task == "multiclass" and len(labels) == 2:
+        said = f"dataset.task=multiclass needs more than two classes; {name!r} has {shown}."
+        raise table.reading.error(said, "dataset.task=binary; losses for several classes take two as well.")
+    return Target("binary" if len(labels) <= 2 else "multiclass", labels, codes)
+
+
+def check_classes(table: Table, settings: dict[str, Any], target: Target, kept: np.ndarray) -> None:
+    """Raise if the kept rows have one class only, or one row only of a class."""
+    name, counts = settings["target"][0], np.bincount(target.values[kept], minlength=len(target.labels))
+    there = [label for label, count in zip(target.labels, counts, strict=True) if count]
+    if len(there) < 2:
+        said = f"the target {name!r} has one class only: {there[0]!r} in all {kept.sum()} rows."
+        raise table.reading.error(said, "is it the right column?")
+    alone = [label for label, count in zip(target.labels, counts, strict=True) if count < 2]
+    if not alone:
+        return
+    first = target.labels.index(alone[0])
+    place = table.place(int(((target.values == first) & kept).argmax())) if counts[first] else ""
+    n_rows = "one row only" if counts[first] else "no row without missing values"
+    more = f" (as have {len(alone) - 1} of its {len(counts)} classes more)" if len(alone) > 1 else ""
+    numbers = kind_of(table.frame[name]) in NUMBERS
+    hint = "each class needs a row to train on and one to judge by: leave these rows out, or join classes"
+    raise table.reading.error(
+        f"class {alone[0]!r} of {name!r} has {n_rows}{more}.",
+        hint + ("; as numbers: dataset.task=regression" if numbers else "."),
+        place=place,
+    )

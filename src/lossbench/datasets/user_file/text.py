@@ -1,0 +1,225 @@
+"""A text that should be a table: whether its bytes, its header and its rows are whole.
+
+pandas reads broken files without a word. What it would pass over is looked for here and said with its line, counted
+from 1 with the header. Whole files are gone through once and fast; lines are only counted where something is wrong.
+"""
+
+import codecs
+import csv
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from lossbench.ground.errors import Problem, UsageError
+
+PARQUET_SUFFIXES = (".parquet", ".pq")
+SEPARATORS = {",": ",", ";": "';'", "\t": "tab", "|": "'|'", " ": "' '"}
+BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+CHUNK = 1 << 22
+# So many rows say how a file is written.
+FIRST_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is to be read: its path, and what its text means."""
+
+    path: str
+    sep: str
+    decimal: str
+    encoding: str
+    missing_values: tuple[str, ...]
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether the name says that it is no text."""
+        return Path(self.path).suffix.lower() in PARQUET_SUFFIXES
+
+    @property
+    def name(self) -> str:
+        """The file's name, as messages call it."""
+        return Path(self.path).name
+
+    def problem(self, said: str, hint: str = "", place: str = "") -> Problem:
+        """Return a problem that names the file and the place in it, if there is one."""
+        return Problem(f"{self.name}{', ' if place else ''}{place}: {said}", hint)
+
+    def error(self, said: str, hint: str = "", place: str = "") -> UsageError:
+        """Return an error of one such problem."""
+        return UsageError(self.problem(said, hint, place))
+
+
+# ---- The bytes of a text.
+
+
+def check_text(reading: Reading, start: bytes) -> str:
+    """Return the digest of a text that its encoding reads and that has no NUL byte."""
+    try:
+        "".encode(reading.encoding)
+    except LookupError:
+        hint = "utf-8, utf-16, cp1252 and latin-1 are usual."
+        raise UsageError(Problem(f"dataset.encoding={reading.encoding} is not known.", hint)) from None
+    by_mark = next((name for mark, name in BYTE_ORDER_MARKS.items() if start.startswith(mark)), None)
+    if by_mark and not reading.encoding.lower().startswith("utf-16"):
+        raise reading.error(
+            f"it is not written in {reading.encoding} but in UTF-16.", f"dataset.encoding={by_mark}", place="line 1"
+        )
+    bad_line = _undecodable_line(reading, reading.encoding)
+    if bad_line:
+        fits = next(
+            (name for name in ("utf-8", "cp1252", "latin-1") if not _undecodable_line(reading, name)), "latin-1"
+        )
+        said = f"these bytes are not written in {reading.encoding}."
+        raise reading.error(said, f"{fits} reads the file: dataset.encoding={fits}", place=f"line {bad_line}")
+    sha, n_lines = hashlib.sha256(), 1
+    wide = reading.encoding.lower().startswith(("utf-16", "utf_16", "utf-32", "utf_32"))
+    for chunk in _chunks(reading):
+        sha.update(chunk)
+        at = -1 if wide else chunk.find(b"\0")
+        if at >= 0:
+            line = n_lines + chunk.count(b"\n", 0, at)
+            hint = "the file is damaged or no text; `tr -d '\\000'` takes such bytes out."
+            raise reading.error("there is a NUL byte.", hint, place=f"line {line}")
+        n_lines += chunk.count(b"\n")
+    return sha.hexdigest()[:16]
+
+
+def _undecodable_line(reading: Reading, encoding: str) -> int:
+    """Return the first line that an encoding cannot read; 0 if there is none."""
+    decoder, n_lines = codecs.getincrementaldecoder(encoding)(), 1
+    for chunk in chain(_chunks(reading), [b""]):
+        try:
+            decoder.decode(chunk, final=not chunk)
+        except UnicodeError as error:
+            return n_lines + chunk.count(b"\n", 0, max(0, getattr(error, "start", 0)))
+        n_lines += chunk.count(b"\n")
+    return 0
+
+
+def _chunks(reading: Reading) -> Iterator[bytes]:
+    with open(reading.path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+# ---- Its header and its rows.
+
+
+def records(reading: Reading, sep: str = "") -> Iterator[tuple[int, list[str]]]:
+    """Yield each record that pandas would see: the line it begins on, and its fields."""
+    encoding = "utf-8-sig" if codecs.lookup(reading.encoding).name == "utf-8" else reading.encoding
+    # A quote that is never closed makes a field of the rest of the file.
+    csv.field_size_limit(1 << 40)
+    with open(reading.path, encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=sep or reading.sep, skipinitialspace=True)
+        line = 1
+        for row in reader:
+            if row and (len(row) > 1 or row[0].strip()):
+                yield line, row
+            line = reader.line_num + 1
+
+
+def check_header(reading: Reading, rows: list[list[str]]) -> list[str]:
+    """Return the names in the header of a file that begins with these records."""
+    if not rows:
+        raise reading.error("the file is empty.", "its first line must name the columns.")
+    header, body = [name.strip() for name in rows[0]], rows[1:]
+    _check_separator(reading, header, body)
+    if all(_is_number(name, reading.decimal) for name in header):
+        said = f"there is no header: the first line is all numbers ({', '.join(header[:3])}, …)."
+        raise reading.error(said, "name the columns in a line before it.", place="line 1")
+    if not body:
+        raise reading.error("there are no rows below the header.")
+    extra = min(len(row) for row in body) - len(header)
+    if extra > 1 and len(header) == 1:
+        said = f"the first line is no header: it has 1 field, the rows have {len(header) + extra}."
+        raise reading.error(said, "take out what stands above the header.", place="line 1")
+    if extra > 0:
+        ends_empty = all(not row[-1].strip() for row in body)
+        why = "rows end in a separator" if ends_empty else "the header lacks a name, perhaps that of an index"
+        said = f"every row has {len(header) + extra} fields, the header has {len(header)}: {why}."
+        raise reading.error(said, "give the header a name for each field.", place="line 1")
+    check_header_names(reading, header, "line 1")
+    return [name or f"Unnamed: {i}" for i, name in enumerate(header)]
+
+
+def check_header_names(reading: Reading, names: list[str], place: str) -> None:
+    """Raise if a name is there twice; a field without a name gets one."""
+    named = [name for name in names if name]
+    double = next((name for name in named if named.count(name) > 1), None)
+    if double is not None:
+        at = " and ".join(str(i + 1) for i, name in enumerate(names) if name == double)
+        raise reading.error(
+            f"the column name {double!r} is there more than once (columns {at}).",
+            "rename all but one.",
+            place=place,
+        )
+
+
+def _check_separator(reading: Reading, header: list[str], body: list[list[str]]) -> None:
+    """Raise if another separator divides the first records into more columns, all alike."""
+    if len(header) > 1 and len({len(row) for row in (header, *body)}) == 1:
+        return
+    for sep, word in SEPARATORS.items():
+        if sep == reading.sep:
+            continue
+        rows = [row for _, row in islice(records(reading, sep), FIRST_ROWS)]
+        widths = {len(row) for row in rows}
+        if len(widths) == 1 and widths.pop() > len(header):
+            cells = [cell for row in rows[1:] for cell in row]
+            comma = sep != "," and reading.decimal == "." and _have_decimal(cells, ",")
+            found = f"dataset.sep={word}" + (" and dataset.decimal=','" if comma else "")
+            quoted = " and ".join(f'"{part}"' if "'" in part else part for part in found.split(" and "))
+            said = f"dataset.sep={SEPARATORS.get(reading.sep, reading.sep)} does not separate its columns"
+            more = "; numbers have a decimal comma" if comma else ""
+            raise reading.error(f"{said}, {word} does{more}.", quoted.replace(" and ", " "), place="line 1")
+
+
+def _have_decimal(cells: list[str], decimal: str) -> bool:
+    """Say whether texts are numbers with this decimal sign."""
+    other = "." if decimal == "," else ","
+    signed = [cell for cell in cells if decimal in cell]
+    return bool(signed) and all(_is_number(cell, decimal) and other not in cell for cell in signed)
+
+
+def _is_number(text: str, decimal: str = ".") -> bool:
+    try:
+        float(text.replace(decimal, "."))
+    except ValueError:
+        return False
+    return "_" not in text and text.strip().lower() not in ("nan", "inf", "infinity")
+
+
+def check_short_records(reading: Reading, header: list[str]) -> None:
+    """Raise if a record ends early: pandas would fill it up with missing values."""
+    for line, row in records(reading):
+        if len(row) < len(header):
+            raise UsageError(_wrong_width(reading, header, line, row))
+
+
+def broken_record(reading: Reading, header: list[str], error: Exception | None) -> Problem:
+    """Return what is wrong with a file that pandas could not divide into rows."""
+    line, row = 1, header
+    for line, row in records(reading):
+        if len(row) > len(header):
+            return _wrong_width(reading, header, line, row)
+    if error is not None and "EOF inside string" in str(error):
+        return open_quote(reading, f"line {line}")
+    return reading.problem(f"it cannot be read: {' '.join(str(error).split())}")
+
+
+def _wrong_width(reading: Reading, header: list[str], line: int, row: list[str]) -> Problem:
+    if any("\n" in cell for cell in row):
+        return open_quote(reading, f"line {line}")
+    longer = "a field that contains the separator stands in quotes."
+    hint = longer if len(row) > len(header) else "empty fields at the end of a row need their separators too."
+    n_fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
+    return reading.problem(f"this row has {n_fields}, the header has {len(header)}.", hint, place=f"line {line}")
+
+
+def open_quote(reading: Reading, place: str) -> Problem:
+    """Return what is wrong where a text swallowed the lines after it."""
+    said = "a quote is opened here that is not closed in its row."
+    return reading.problem(said, 'a quote within a text in quotes is written twice: "5"" disk".', place)

@@ -1,0 +1,100 @@
+"""What a saved model needs beside its weights, as plain data: written once a cell, the same for all its seeds."""
+
+import json
+import re
+from typing import Any
+
+from lossbench.datasets.catalogue import described
+from lossbench.datasets.loading import Dataset
+from lossbench.export.saved_model.reading import FORMAT
+from lossbench.losses.heads import HEADS, NUMBER_TASKS, threshold
+from lossbench.planning.plan import Cell
+
+
+def model_contents(cell: Cell, dataset: Dataset, network: str) -> dict[str, Any]:
+    """Return what ``serving`` reads to answer for new rows.
+
+    Parameters
+    ----------
+    network : str
+        The network in Keras's JSON; '' if Keras cannot write it.
+
+    Returns
+    -------
+    dict
+        ``inputs``, ``network``, ``head`` and ``outputs`` say how a row becomes an answer, in this order; ``problem`` is
+        why it cannot, or ''.
+    """
+    settings = cell.settings["dataset"]
+    file = settings["file"] if described(settings).is_file else None
+    written = json.loads(network) if network else {}
+    return {
+        "format": FORMAT,
+        "cell": cell.name,
+        "inputs": {
+            "names": file["numbers"] if file else None,
+            "n_features": dataset.n_features,
+            "texts": file["categories"] if file else [],
+            "missing_values": settings["missing_values"] if file else [],
+            "fitted": {name: dataset.preprocessing[name] for name in ("numbers", "texts")},
+        },
+        "network": written,
+        "head": _head(cell),
+        "outputs": _outputs(cell, settings, file, dataset),
+        "problem": _problem(network, written),
+    }
+
+
+def _head(cell: Cell) -> dict[str, Any]:
+    head, pair = HEADS[cell.pair.head], cell.pair
+    decides = cell.task not in NUMBER_TASKS
+    return {
+        "activation": head.activation,
+        "statistics": list(head.statistics),
+        # None: the largest output decides.
+        "threshold": threshold(pair.head, pair.encoding) if decides else None,
+        "probability": pair.probability,
+    }
+
+
+def _outputs(cell: Cell, settings: dict[str, Any], file: dict[str, Any] | None, dataset: Dataset) -> dict[str, Any]:
+    """Return what the answers are called, and the unit of those that are numbers."""
+    n = cell.n_outputs
+    columns = n if cell.task in (*NUMBER_TASKS, "multilabel") else 1
+    names = settings["target"] if file else ["y"] if columns == 1 else [f"y{i}" for i in range(columns)]
+    labels = file["labels"] if file else [str(i) for i in range(n)]
+    return {
+        "task": cell.task,
+        "names": names,
+        "labels": _as_they_were(labels) if cell.task in ("binary", "multiclass") else [],
+        "scaling": dataset.preprocessing["targets"],
+    }
+
+
+def _as_they_were(labels: list[str]) -> list[Any]:
+    """Return classes as the file has them: whole numbers, true and false, or names."""
+    if all(re.fullmatch("0|-?[1-9][0-9]{0,17}", text) for text in labels):
+        return [int(text) for text in labels]
+    return [text == "True" for text in labels] if set(labels) == {"False", "True"} else labels
+
+
+def _problem(network: str, written: dict[str, Any]) -> str:
+    if not network:
+        return "its network has something that Keras cannot write down"
+    own = sorted(set(_foreign(written)))
+    return f"its network has something that is not Keras's own ({', '.join(own)})" if own else ""
+
+
+def _foreign(node: Any) -> list[str]:
+    """Return the classes and functions in a network's JSON that Keras does not make without the user's code."""
+    if isinstance(node, list):
+        return [name for child in node for name in _foreign(child)]
+    if not isinstance(node, dict):
+        return []
+    found = [name for child in node.values() for name in _foreign(child)]
+    if "class_name" in node and "module" in node:
+        # Keras's own functions are written as their names alone; one in a Lambda as bytes, which Keras does not load.
+        own = str(node["module"] or "").split(".")[0] != "keras" or node["class_name"] == "Lambda"
+        name = node["config"] if node["class_name"] == "function" else node["class_name"]
+        found += [str(name)] if own else []
+    return found

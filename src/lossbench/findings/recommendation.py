@@ -1,0 +1,133 @@
+"""What to train with: the recommendation that follows from a table, what trains it, and which models are kept."""
+
+import shlex
+from dataclasses import dataclass
+
+import numpy as np
+
+from lossbench.comparison.verdict import LEAST_SEEDS
+from lossbench.export.saved_model.reading import has_model
+from lossbench.findings.sentences import ends, listed, name_in
+from lossbench.findings.tables import Table, tables
+from lossbench.metrics.catalogue import MAIN_METRICS
+from lossbench.planning.plan import Cell, Plan
+from lossbench.results.runs import CellResults, Run
+from lossbench.tuning.study_files import Outcome, read_outcome
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What is recommended for one data set.
+
+    Attributes
+    ----------
+    results : CellResults
+        Of the recommended cell.
+    reason : str
+        Why that one: a sentence.
+    """
+
+    results: CellResults
+    reason: str
+
+
+def advice(table: Table) -> Advice | None:
+    """Return what to train with on a data set; None where these runs cannot say.
+
+    The baseline is recommended as long as it cannot be told from the best: a loss that is not better is not worth
+    the change. Else the best is.
+    """
+    if table.best is None or table.refused or len(table.seeds) < LEAST_SEEDS:
+        return None
+    best, baseline = table.best, table.baseline[table.best]
+    if baseline in table.group:
+        others = [name_in(table, i) for i in table.group if i != baseline]
+        reason = (
+            f"no other loss is better ({listed(others[:3])} cannot be told from it)"
+            if others
+            else ("it is better than every other loss here")
+        )
+        return Advice(table.results[baseline], reason)
+    found = table.comparisons[best]
+    reason = "it has the best mean"
+    if found is not None:
+        low, high = sorted(abs(end) for end in (found.difference.low, found.difference.high))
+        difference = f"{ends(table.metric, low, high)}{' points' if table.metric == 'accuracy' else ''}"
+        reason = f"it is {found.verdict} than {name_in(table, baseline)} in test {table.metric}, by {difference}"
+    return Advice(table.results[best], reason)
+
+
+def advice_lines(plan: Plan, table: Table) -> list[str]:
+    """Return the recommendation for a data set as it is printed, then what trains it and what gives its model."""
+    found = advice(table)
+    if found is None:
+        return [f"No recommendation for {table.data}: with {LEAST_SEEDS} seeds or more, all there, there is one."]
+    cell = found.results.cell
+    alone = len({other.data for other in plan.cells}) == 1
+    kept = has_model(plan.folder / cell.folder)
+    exported = shlex.join([plan.name] if alone else [plan.name, cell.name])
+    outcome = read_outcome(plan.folder / cell.folder) if cell.is_tuned else None
+    return [
+        f"Recommendation for {table.data}: train with {cell.loss}; {found.reason}.",
+        f"  it is trained by: {training_command(found.results, outcome)}",
+        f"  and by plain Keras: lossbench-export keras {exported}",
+        *([f"  trained already, for new rows: lossbench-export model {exported}"] if kept else []),
+    ]
+
+
+def training_command(results: CellResults, outcome: Outcome | None) -> str:
+    """Return the command that trains a cell with what its study chose."""
+    left_out = ("seeds=", "tune=", "tune.", "name=", "report.", "tracking.")
+    # A user need not tell Hydra that a mapping is new.
+    overrides = [text.removeprefix("++") for text in results.cell.overrides]
+    given = [text for text in overrides if not text.startswith(left_out)]
+    chosen = outcome.parameters if outcome else {}
+    kept = [text for text in given if text.partition("=")[0] not in chosen]
+    return shlex.join(["lossbench", *kept, *(f"{key}={_written(value)}" for key, value in chosen.items())])
+
+
+def _written(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def typical_run(results: CellResults) -> Run | None:
+    """Return the run in the middle by the main metric, on the validation split if there is one; None if none works."""
+    runs = results.working.runs
+    if not runs:
+        return None
+    name = judged_by(runs[0], results.cell)
+    order = np.argsort([run.info.scores[name] for run in runs], kind="stable")
+    return runs[int(order[(len(runs) - 1) // 2])]
+
+
+def judged_by(run: Run, cell: Cell) -> str:
+    """Return the final metric by which one of a cell's runs is chosen: on the validation split if there is one."""
+    metric = MAIN_METRICS[cell.task]
+    return f"validation/{metric}" if f"validation/{metric}" in run.info.scores else f"test/{metric}"
+
+
+def saved_runs(plan: Plan, results: list[CellResults]) -> list[tuple[CellResults, Run]]:
+    """Return the runs whose networks are kept as models: of each cell, or of the best one, the typical run.
+
+    The best of a data set is what is recommended, or where these runs recommend nothing what has the best mean.
+    """
+    wanted = plan.tracking.get("models", "none")
+    if wanted == "none":
+        return []
+    chosen = results if wanted == "all" else [found for table in tables(plan, results) if (found := winner(table))]
+    runs = ((result, typical_run(result)) for result in chosen)
+    return [(result, run) for result, run in runs if run is not None]
+
+
+def winner(table: Table) -> CellResults | None:
+    """Return the cell of a data set that is recommended, or else has the best mean; None if no run works.
+
+    A loss outside its domain is taken only if all are.
+    """
+    found = advice(table)
+    if found is not None:
+        return found.results
+    # Best first.
+    working = [result for result in table.results if result.working.runs]
+    inside = [result for result in working if not result.cell.outside_domain]
+    return next(iter(inside or working), None)

@@ -1,0 +1,178 @@
+"""From the results of cells to the samples that are compared, and which of them is compared with which."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossbench.comparison import Comparison, Sample, best_group, compare_pairs, mean_interval
+from lossbench.losses.pairing import BASELINES
+from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.planning.plan import Cell, Plan
+from lossbench.results.runs import FAILED, FINISHED, CellResults
+
+# Tables of more cells than this name no group of the best: their pairs take longer than the answer is worth.
+MOST_IN_GROUP = 60
+
+
+def sample(results: CellResults, name: str, seeds: list[int]) -> Sample:
+    """Return a final metric (``test/accuracy``) of a cell over the plan's seeds."""
+    infos = {run.info.seed: run.info for run in results.runs if run.info.status != FAILED}
+    scores = [infos[seed].scores.get(name, math.nan) if seed in infos else math.nan for seed in seeds]
+    works = [seed in infos and infos[seed].works for seed in seeds]
+    finished = [seed in infos and infos[seed].status == FINISHED for seed in seeds]
+    missing = [seed not in infos for seed in seeds]
+    values = np.where(finished, np.array(scores, np.float64), np.nan)
+    return Sample(values, np.array(works, bool), np.array(missing, bool))
+
+
+def baselines(cells: list[Cell], wanted: str | None) -> dict[int, int]:
+    """Return for each cell of a data set the place of the one that it is compared with; its own for a baseline.
+
+    The baseline is the wanted loss, else the task's canonical one, else the first cell's. Where something else was
+    swept too (a learning rate, an optimizer), it is the baseline's cell with the same settings, if there is one.
+    """
+    losses = [cell.loss for cell in cells]
+    canonical = BASELINES[cells[0].task]
+    loss = next((name for name in (wanted, canonical) if name in losses), losses[0])
+    there = [i for i, name in enumerate(losses) if name == loss]
+    found = {}
+    for i, cell in enumerate(cells):
+        same = [j for j in there if _common(cells[j]) == _common(cell)]
+        # A second cell of the baseline's loss (another head, another parameter of it) is a candidate too.
+        found[i] = same[0] if same else there[0]
+    return found
+
+
+def _common(cell: Cell) -> dict[str, Any]:
+    """Return the swept settings that are neither the data's nor the loss's own."""
+    return {key: value for key, value in cell.swept.items() if not key.startswith(("dataset.", "loss.", "head"))}
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is said of the cells of one data set by one metric.
+
+    Attributes
+    ----------
+    data : str
+        The data set, with its own swept settings.
+    metric : str
+        Without its split: all of it is about the test split.
+    results : list of CellResults
+        Best first; what follows is in the same order.
+    baseline : list of int
+        For each cell the place of the one it is compared with: its own for a baseline.
+    comparisons : list of Comparison or None
+        None for a baseline, and for all where the comparison is refused.
+    best, group : int or None, list of int
+        The places of the best and of all that cannot be told from it; by the main metric only.
+    refused : str
+        Why nothing is compared, if so.
+    missing : dict
+        Each cell's label to how many of its runs are missing or failed, where some are.
+    """
+
+    data: str
+    metric: str
+    seeds: list[int]
+    results: list[CellResults]
+    samples: list[Sample]
+    baseline: list[int]
+    comparisons: list[Comparison | None]
+    best: int | None
+    group: list[int]
+    refused: str
+    missing: dict[str, int]
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether a smaller value of the metric is the better one."""
+        return lower_is_better(self.metric)
+
+    def verdict(self, place: int) -> str:
+        """Return the word in a cell's row."""
+        if self.baseline[place] == place:
+            return "baseline"
+        comparison = self.comparisons[place]
+        return comparison.verdict if comparison else "-"
+
+
+def main_table(plan: Plan, results: list[CellResults]) -> Table:
+    """Return the table of one data set's cells by its task's main metric."""
+    return metric_table(plan, results, MAIN_METRICS[results[0].cell.task])
+
+
+def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:
+    """Return the table of one data set's cells by a metric of the test split."""
+    samples = [sample(result, f"test/{metric}", plan.seeds) for result in results]
+    lower = lower_is_better(metric)
+    order = _best_first(samples, lower)
+    results, samples = [results[i] for i in order], [samples[i] for i in order]
+    # The first of several in the plan's order is the baseline, wherever it stands in the table.
+    planned = baselines([results[order.index(i)].cell for i in range(len(order))], plan.report["baseline"])
+    baseline = [order.index(planned[i]) for i in order]
+    missing = {r.cell.label: n for r in results if (n := len(plan.seeds) - len(r.runs) + r.count(FAILED))}
+    refused = ""
+    if missing and not plan.report["allow_missing"]:
+        refused = f"{sum(missing.values())} of {len(results) * len(plan.seeds)} runs are missing or failed"
+    comparisons: list[Comparison | None] = [None] * len(results)
+    best: int | None = None
+    group: list[int] = []
+    if not refused:
+        found = _compared(plan, metric, samples, baseline)
+        comparisons = [found.get(i) for i in range(len(results))]
+        if metric == MAIN_METRICS[results[0].cell.task]:
+            best, group = _best(results, samples, lower)
+    return Table(
+        results[0].cell.data, metric, plan.seeds, results, samples, baseline, comparisons, best, group, refused, missing
+    )
+
+
+def _best_first(samples: list[Sample], lower_is_better: bool) -> list[int]:
+    means = np.array([mean_interval(sample.working).mean for sample in samples])
+    keys = np.where(np.isfinite(means), means if lower_is_better else -means, np.inf)
+    return [int(i) for i in np.argsort(keys, kind="stable")]
+
+
+def _best(results: list[CellResults], samples: list[Sample], lower_is_better: bool) -> tuple[int | None, list[int]]:
+    """Return the best and its group; losses outside their domain are not recommended, whatever they reach."""
+    inside = [i for i, result in enumerate(results) if not result.cell.outside_domain]
+    if not inside or len(inside) > MOST_IN_GROUP:
+        return None, []
+    best, group = best_group([samples[i] for i in inside], lower_is_better=lower_is_better)
+    return (None if best is None else inside[best]), [inside[i] for i in group]
+
+
+def _compared(plan: Plan, metric: str, samples: list[Sample], baseline: list[int]) -> dict[int, Comparison]:
+    candidates = [i for i in range(len(samples)) if baseline[i] != i]
+    pairs = [(samples[baseline[i]], samples[i]) for i in candidates]
+    margins = [margin(plan.report, metric, first) for first, _ in pairs]
+    found = compare_pairs(pairs, margins=margins, lower_is_better=lower_is_better(metric))
+    return dict(zip(candidates, found, strict=True))
+
+
+def margin(report: Mapping[str, Any], metric: str, baseline: Sample) -> float:
+    """Return the difference of a metric that does not matter: 0 for all but a task's main one.
+
+    ``rmse`` has its unit from the targets, so its margin is a share of the baseline's mean.
+    """
+    if metric not in MAIN_METRICS.values():
+        return 0.0
+    if report["margin"] is not None:
+        return float(report["margin"])
+    default = float(report["margins"][metric])
+    if metric != "rmse":
+        return default
+    mean = mean_interval(baseline.working).mean
+    return default * mean if math.isfinite(mean) else 0.0
+
+
+def tables(plan: Plan, results: list[CellResults]) -> list[Table]:
+    """Return the main table of each data set, in the plan's order."""
+    by_data: dict[str, list[CellResults]] = {}
+    for result in results:
+        by_data.setdefault(result.cell.data, []).append(result)
+    return [main_table(plan, chosen) for chosen in by_data.values()]

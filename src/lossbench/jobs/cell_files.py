@@ -1,0 +1,67 @@
+"""What a cell's folder says of all its runs, written before the first one: what it is, its targets, its model."""
+
+import json
+import logging
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossbench.config.schema import KEY_SETTINGS
+from lossbench.export.saved_model.contents import model_contents
+from lossbench.export.saved_model.reading import FORMAT
+from lossbench.export.saved_model.reading import NAME as MODEL
+from lossbench.jobs.prepared import PreparedCell
+from lossbench.losses.shape import loss_shape
+from lossbench.results.provenance import commit
+from lossbench.results.runs import write_arrays, write_text
+
+log = logging.getLogger(__name__)
+
+
+def write_cell(prepared: PreparedCell, folder: Path) -> None:
+    """Write a cell's own files to its folder."""
+    cell, dataset = prepared.cell, prepared.dataset
+    content: dict[str, Any] = {
+        "name": cell.name,
+        "key": cell.key,
+        "settings": {name: cell.settings[name] for name in KEY_SETTINGS},
+        "task": cell.task,
+        "digest": dataset.digest,
+        "target_scaling": dataset.target_scaling and dataset.target_scaling.to_json(),
+        "naive": prepared.naive,
+        "naive_loss": prepared.naive_loss,
+        "ceiling": prepared.ceiling,
+        "source": commit(),
+        "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy", "scikit-learn")},
+    }
+    if prepared.outcome is not None:
+        content["study"] = asdict(prepared.outcome)
+    write_text(folder / "cell.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
+    write_text(folder / MODEL, json.dumps(_model(prepared), sort_keys=True) + "\n")
+    targets = {f"y/{name}": split.y for name, split in dataset.splits.items()}
+    if prepared.grid is not None:
+        targets |= {f"x/{name}": split.x for name, split in dataset.splits.items()}
+    write_arrays(folder / "data.npz", targets)
+    write_arrays(folder / "shape.npz", _shape(prepared))
+
+
+def _model(prepared: PreparedCell) -> dict[str, Any]:
+    try:
+        return model_contents(prepared.cell, prepared.dataset, prepared.structure.network)
+    except Exception as error:
+        # No run fails because its network cannot be kept.
+        log.exception("%s can have no model", prepared.cell.name)
+        return {"format": FORMAT, "problem": f"it cannot be described ({type(error).__name__}: {error})"}
+
+
+def _shape(prepared: PreparedCell) -> dict[str, np.ndarray]:
+    try:
+        n_targets = prepared.data.y["train"].shape[1]
+        return loss_shape(prepared.cell.pair, n_targets, prepared.hyperparameters.loss)
+    except Exception:
+        # A user's own function may take other shapes than its training has; it is only drawn with this.
+        log.debug("%s has no shape", prepared.cell.name, exc_info=True)
+        return {}

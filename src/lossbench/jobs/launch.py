@@ -1,0 +1,106 @@
+"""From open cells to running jobs: Hydra, its launcher, and what a job does."""
+
+import json
+import logging
+import os
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from lossbench.config.schema import conf_folder
+from lossbench.ground.errors import MissingEnvironmentError, Problem
+from lossbench.planning.command_line import encode
+from lossbench.planning.composition import search_path_override
+from lossbench.planning.plan import Plan, read_plan
+from lossbench.results.runs import write_text
+
+log = logging.getLogger(__name__)
+
+
+def launch(plan: Plan, open_seeds: dict[str, list[int]]) -> None:
+    """Run the jobs of a written plan that have open seeds, and return when they have ended.
+
+    Raises
+    ------
+    MissingEnvironmentError
+        If the launcher is not there or cannot run them.
+    """
+    launcher = next((text.partition("=")[2] for text in plan.hydra if text.startswith("hydra/launcher=")), "basic")
+    content = {"threads": n_cores() if launcher == "basic" else _threads_of_a_worker(plan), "seeds": open_seeds}
+    write_text(plan.folder / "open.json", json.dumps(content))
+    overrides = [*search_path_override(), *plan.hydra, encode("name", plan.name)]
+    overrides.append(encode("hydra.sweep.dir", str(plan.folder)))
+    if plan.experiment:
+        overrides.append(f"experiment={plan.experiment}")
+    try:
+        with _compiling_ahead(plan, open_seeds) if launcher == "basic" else nullcontext():
+            _multirun(overrides)
+    except Exception as error:
+        raise MissingEnvironmentError(_launcher_problem(launcher, error)) from error
+
+
+def _compiling_ahead(plan: Plan, open_seeds: dict[str, list[int]]) -> AbstractContextManager:
+    """Compile programs beside the jobs, which run in this process one after the other."""
+    from lossbench.jobs.run_cell import compile_ahead
+
+    return compile_ahead([cell for cell in plan.cells if open_seeds[cell.folder]], plan.folder)
+
+
+def _multirun(overrides: list[str]) -> None:
+    """Run Hydra's multirun with our sweeper, as its command line would, but with its errors as exceptions."""
+    argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = [sys.argv[0], "--multirun", *overrides]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")(job)()
+    finally:
+        sys.argv = argv
+        if full_error is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+
+
+def _launcher_problem(launcher: str, error: Exception) -> Problem:
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    hint = "its settings are hydra.launcher.…; `lossbench --cfg hydra hydra/launcher=…` shows them."
+    return Problem(f"the launcher {launcher!r} could not run the jobs: {said[0]}", hint)
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _threads_of_a_worker(plan: Plan) -> int:
+    """Return how many threads a worker of a parallel launcher may use: all cores over all workers."""
+    workers = [text.partition("=")[2] for text in plan.hydra if text.startswith("hydra.launcher.n_jobs=")]
+    n_workers = int(workers[0]) if workers and workers[0].isdigit() else n_cores()
+    return max(1, n_cores() // max(1, n_workers))
+
+
+def job_overrides(folder: Path) -> list[list[str]]:
+    """Return what each open job of the sweep in a folder is told."""
+    plan = read_plan(folder)
+    seeds = json.loads((folder / "open.json").read_text())["seeds"]
+    common = [f"experiment={plan.experiment}"] if plan.experiment else []
+    return [
+        [*common, *cell.overrides, encode("name", plan.name), encode("hydra.sweep.subdir", cell.folder)]
+        for cell in plan.cells
+        if seeds[cell.folder]
+    ]
+
+
+def job(config: DictConfig) -> None:
+    """Train one cell: the task function that every launcher runs. Never raises for what goes wrong in a run."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    opened = json.loads((folder.parent / "open.json").read_text())
+    cell = next(cell for cell in read_plan(folder.parent).cells if cell.folder == folder.name)
+    try:
+        from lossbench.jobs.run_cell import run_cell
+
+        run_cell(cell, folder, opened["seeds"][cell.folder], opened["threads"])
+    except Exception:
+        log.exception("%s ended", cell.name)

@@ -1,0 +1,140 @@
+"""A cell with all that its runs share: its data, what its program is compiled for, the naive predictor."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lossbench.config.search_space import applied
+from lossbench.datasets.corruption import corrupted
+from lossbench.datasets.loading import Dataset, Part, load
+from lossbench.ground import quiet_tensorflow  # noqa: F401
+from lossbench.metrics.catalogue import MAIN_METRICS
+from lossbench.metrics.classification import Scores
+from lossbench.metrics.reference_predictors import (
+    ceiling_scores,
+    constant_raw_prediction,
+    naive_calibrated_scores,
+    naive_scores,
+)
+from lossbench.planning.plan import Cell
+from lossbench.training import specification
+from lossbench.training.specification import Data, Hyperparameters, Structure, Trained
+from lossbench.tuning.study_files import Outcome
+
+# Points of a decision grid along each of two features.
+GRID_POINTS = 45
+
+
+@dataclass(frozen=True)
+class PreparedCell:
+    """A cell with all that its runs share.
+
+    Attributes
+    ----------
+    outcome : Outcome or None
+        What its study found; None for an untuned cell.
+    """
+
+    cell: Cell
+    outcome: Outcome | None = None
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Its settings, with what its study chose."""
+        return applied(self.cell.settings, self.outcome.parameters if self.outcome else {})
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """Its data."""
+        return load(self.cell.settings["dataset"])
+
+    @cached_property
+    def data(self) -> Data:
+        """Its clean data as its programs take them."""
+        return specification.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes, self.dataset.unit)
+
+    def splits(self, seed: int) -> dict[str, Part]:
+        """Return the splits as the run of a seed gets them: the training split may be corrupted."""
+        clean, settings = self.dataset.splits, self.cell.settings["corruption"]
+        return clean | {"train": corrupted(settings, clean["train"], self.dataset.n_classes, seed)}
+
+    def data_of(self, splits: dict[str, Part]) -> Data:
+        """Return a run's splits as its program takes them; what is clean is shared by all runs."""
+        clean, train = self.data, splits["train"]
+        if train is self.dataset.splits["train"]:
+            return clean
+        given = specification.make_data(self.cell.pair, {"train": train}, self.dataset.n_classes)
+        return Data(clean.x | given.x, clean.y | given.y, clean.target | given.target, clean.unit)
+
+    @cached_property
+    def structure(self) -> Structure:
+        """What its program is compiled for: the same for every seed."""
+        return specification.make_structure(self.settings, self.cell.pair, self.data_of(self.splits(0)))
+
+    @cached_property
+    def hyperparameters(self) -> Hyperparameters:
+        """Learning rate, loss parameters and epochs of its runs."""
+        return specification.make_hyperparameters(self.settings)
+
+    @cached_property
+    def naive(self) -> Scores:
+        """The naive predictor's metrics, by ``split/metric``."""
+        dataset = self.dataset
+        n_classes, y = dataset.n_classes, {name: dataset.in_unit(part.y) for name, part in dataset.splits.items()}
+        scores = {
+            name: naive_scores(self.cell.pair, y["train"], values, n_classes, ordered=dataset.ordered)
+            for name, values in y.items()
+        }
+        if self.calibrates:
+            scores["test"] |= naive_calibrated_scores(y["train"], y["test"], n_classes)
+        return by_split(scores)
+
+    @cached_property
+    def ceiling(self) -> Scores:
+        """What the best possible predictor reaches, by ``split/metric``, where the generator's optimum is known."""
+        dataset, scores = self.dataset, {}
+        for name, part in dataset.splits.items():
+            optimum = {key: dataset.in_unit(values) for key, values in part.optimum.items()}
+            scores[name] = ceiling_scores(self.cell.task, dataset.in_unit(part.y), optimum, ordered=dataset.ordered)
+        return by_split(scores)
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether probabilities are also judged after a calibration on the validation split."""
+        return self.cell.task in ("binary", "multiclass") and "validation" in self.dataset.splits
+
+    def curves(self, trained: Trained) -> dict[str, np.ndarray]:
+        """Return the curves of a training, that of the main metric in the metrics' unit."""
+        metric = f"/{MAIN_METRICS[self.cell.task]}"
+        # The other outputs' errors were counted in the first one's unit.
+        unit = np.float32(self.dataset.unit[0])
+        return {name: curve * unit if name.endswith(metric) else curve for name, curve in trained.curves.items()}
+
+    @cached_property
+    def naive_loss(self) -> float:
+        """The cell's own loss of its best constant prediction, on the clean training split."""
+        return self.naive_loss_on(self.dataset.splits["train"].y)
+
+    def naive_loss_on(self, y: np.ndarray) -> float:
+        """Return the cell's own loss of the best constant prediction of targets."""
+        pair, n_classes, parameters = self.cell.pair, self.dataset.n_classes, self.hyperparameters.loss
+        of_constant = specification.mean_loss(pair, y, n_classes, parameters)
+        return of_constant(constant_raw_prediction(pair, y, n_classes, parameters, of_constant))
+
+    @cached_property
+    def grid(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The two axes of the decision grid of 2-D data: float32 arrays of shape (GRID_POINTS,)."""
+        if self.dataset.n_features != 2:
+            return None
+        x = np.concatenate([split.x for split in self.dataset.splits.values()])
+        margin = 0.05 * (x.max(axis=0) - x.min(axis=0))
+        low, high = x.min(axis=0) - margin, x.max(axis=0) + margin
+        first, second = (np.linspace(low[i], high[i], GRID_POINTS, dtype=np.float32) for i in (0, 1))
+        return first, second
+
+
+def by_split(scores: dict[str, Scores]) -> Scores:
+    """Return scores of several splits by ``split/metric``."""
+    return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}

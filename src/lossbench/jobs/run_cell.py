@@ -1,0 +1,170 @@
+"""One cell, from its settings to its part files: what a Hydra job does."""
+
+import gc
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from lossbench.config.search_space import LEARNING_RATE, dimensions
+from lossbench.datasets.loading import load
+from lossbench.ground import quiet_tensorflow  # noqa: F401
+from lossbench.ground.user_functions import make_importable
+from lossbench.jobs.cell_files import write_cell
+from lossbench.jobs.evaluation import judged, run_key
+from lossbench.jobs.prepared import PreparedCell
+from lossbench.losses.choice import CUSTOM
+from lossbench.planning.plan import Cell
+from lossbench.results.runs import FAILED, RunInfo, write_part
+from lossbench.training import specification
+from lossbench.training.compiled import program_for
+from lossbench.training.specification import Structure
+from lossbench.training.trainers import TRAIN
+from lossbench.tuning.study import PreparedStudy, search
+from lossbench.tuning.study_files import Outcome, read_outcome
+
+log = logging.getLogger(__name__)
+# TensorFlow is a million objects that stay: without this, collecting garbage walks through them again and again.
+gc.freeze()
+
+
+@contextmanager
+def compile_ahead(cells: list[Cell], folder: Path) -> Iterator[None]:
+    """Build the programs of a sweep's cells in order, in a thread: cells train while later ones compile."""
+    stopped = threading.Event()
+
+    def build():
+        for cell in cells:
+            if stopped.is_set():
+                return
+            if cell.settings["trainer"] != "compiled":
+                continue
+            try:
+                for structure in _structures(cell, folder / cell.folder):
+                    if stopped.is_set():
+                        return
+                    program_for(structure)
+            except Exception:
+                # The cell's own job meets the same error, and says it where the user looks.
+                log.debug("compiling ahead failed for %s", cell.name, exc_info=True)
+
+    thread = threading.Thread(target=build, name="compile-ahead", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        # A process that ends while a thread compiles is aborted by TensorFlow.
+        stopped.set()
+        thread.join()
+
+
+def _structures(cell: Cell, folder: Path) -> Iterator[Structure]:
+    """Yield what a cell's programs are compiled for, in the order in which it needs them, as far as it is known."""
+    outcome = read_outcome(folder) if cell.is_tuned else None
+    if cell.is_tuned and outcome is None:
+        searched = {dimension.key for dimension in dimensions(cell.settings)}
+        if not all(key == LEARNING_RATE or key.startswith("loss.") for key in searched):
+            return
+        yield PreparedStudy(cell, load(cell.settings["dataset"])).structure({})
+    yield PreparedCell(cell, outcome).structure
+
+
+def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None:
+    """Search a cell's learning rate if it is tuned, then train its runs and write each to the folder as it finishes.
+
+    Never raises for what goes wrong in a run: that run is written as failed, with the traceback in the log.
+    """
+    started = time.time()
+    try:
+        make_importable()
+        folder.mkdir(parents=True, exist_ok=True)
+        if cell.settings["loss"]["name"] == CUSTOM:
+            _check_custom_loss(PreparedCell(cell), seeds[0])
+        outcome = _search(cell, folder, n_threads) if cell.is_tuned else None
+        started = time.time()
+        prepared = PreparedCell(cell, outcome)
+        write_cell(prepared, folder)
+        if cell.settings["trainer"] == "compiled":
+            _compile(prepared.structure)
+    except Exception as error:
+        log.exception("%s cannot be trained", cell.name)
+        for seed in seeds:
+            _write_failed(cell, folder, seed, started, error)
+        return
+    _train_all(prepared, folder, seeds, n_threads)
+
+
+def _search(cell: Cell, folder: Path, n_threads: int) -> Outcome:
+    if cell.settings["trainer"] == "compiled":
+        # What cannot be compiled is no trial's fault.
+        for structure in islice(_structures(cell, folder), 1):
+            _compile(structure)
+    outcome = search(cell, load(cell.settings["dataset"]), folder, n_threads)
+    if outcome.problem:
+        raise NoLearningRateError(outcome.problem)
+    return outcome
+
+
+def _compile(structure: Structure) -> None:
+    try:
+        program_for(structure)
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise RuntimeError(
+            f"this training cannot be compiled; trainer=fit trains it as Keras does. {type(error).__name__}: {said}"
+        ) from error
+
+
+def _check_custom_loss(prepared: PreparedCell, seed: int) -> None:
+    batch = slice(0, prepared.cell.settings["batch_size"])
+    x, y = (part["train"][batch] for part in (prepared.data.x, prepared.data.y))
+    specification.check_loss(prepared.structure, prepared.cell.pair, x, y, seed, prepared.hyperparameters.loss)
+
+
+class NoLearningRateError(Exception):
+    """Every trial of a cell's study failed."""
+
+
+def _train_all(prepared: PreparedCell, folder: Path, seeds: list[int], n_threads: int) -> None:
+    stop = threading.Event()
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="train") as pool:
+        futures: list[Future] = [pool.submit(_run, prepared, folder, seed, stop) for seed in seeds]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _run(prepared: PreparedCell, folder: Path, seed: int, stop: threading.Event) -> None:
+    cell, started = prepared.cell, time.time()
+    try:
+        splits = prepared.splits(seed)
+        trained = TRAIN[cell.settings["trainer"]](
+            prepared.structure, prepared.data_of(splits), prepared.hyperparameters, seed, stop.is_set
+        )
+        info, arrays = judged(prepared, seed, splits, trained, started)
+        write_part(folder, info, arrays)
+    except specification.StoppedError:
+        return
+    except Exception as error:
+        log.exception("%s seed=%d failed", cell.name, seed)
+        _write_failed(cell, folder, seed, started, error)
+
+
+def _write_failed(cell: Cell, folder: Path, seed: int, started: float, error: Exception) -> None:
+    text = "".join(traceback.format_exception_only(error)).strip()
+    text = str(error) if isinstance(error, NoLearningRateError) else text
+    info = RunInfo(seed, run_key(cell, seed), FAILED, started, time.time(), error=text)
+    try:
+        write_part(folder, info, {})
+    except OSError:
+        # A full disk: the run stays open and the next start takes it up again.
+        log.exception("%s seed=%d could not be written", cell.name, seed)

@@ -1,0 +1,226 @@
+"""The floor and the ceiling of each metric: the best constant prediction, and the best that a generator allows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.stats import expectile
+
+from lossbench.losses.heads import ENCODINGS, HEADS, NUMBER_TASKS, Head
+from lossbench.losses.pairing import Pair
+from lossbench.metrics.catalogue import CALIBRATED, PINBALL_LEVELS
+from lossbench.metrics.classification import (
+    Scores,
+    confusion_matrix,
+    of_confusions,
+    of_first_classes,
+    of_order,
+    of_probabilities,
+)
+from lossbench.metrics.evaluation import evaluate
+from lossbench.metrics.regression import of_numbers
+
+
+def _majority(y: np.ndarray) -> np.ndarray:
+    """Return the more frequent of two codes of each column, the larger on a tie."""
+    return np.where(y.mean(axis=0) >= (y.min() + y.max()) / 2, y.max(), y.min())
+
+
+def _most_frequent(y: np.ndarray) -> np.ndarray:
+    """Return the code of the most frequent class, one-hot."""
+    return np.eye(y.shape[1])[y.sum(axis=0).argmax()]
+
+
+def _mean_direction(y: np.ndarray) -> np.ndarray:
+    """Return the mean of the targets, each brought to length 1."""
+    return (y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)).mean(axis=0)
+
+
+def _relative_median(y: np.ndarray) -> np.ndarray:
+    """Return the median of each column with weights 1 / |y|: the constant of least relative error."""
+    order = np.argsort(y, axis=0)
+    ordered = np.take_along_axis(y, order, axis=0)
+    weights = 1.0 / np.maximum(np.abs(ordered), 1e-7)
+    share = np.cumsum(weights, axis=0) / weights.sum(axis=0)
+    return np.take_along_axis(ordered, (share >= 0.5).argmax(axis=0)[None, :], axis=0)[0]
+
+
+# What a loss estimates: the constant that minimises its mean over encoded targets of shape (n_samples, n_outputs),
+# given the loss's parameters. Losses whose statistic is not here have none with a formula.
+STATISTICS: dict[str, Callable[..., np.ndarray]] = {
+    "mean": lambda y: y.mean(axis=0),
+    "median": lambda y: np.median(y, axis=0),
+    "mean_and_variance": lambda y: np.concatenate([y.mean(axis=0), y.var(axis=0)]),
+    "mean_direction": _mean_direction,
+    "majority": _majority,
+    "logarithmic_mean": lambda y: np.expm1(np.log1p(np.maximum(y, 0.0)).mean(axis=0)),
+    "relative_median": _relative_median,
+    "quantile": lambda y, quantile: np.quantile(y, quantile, axis=0, method="inverted_cdf"),
+    "expectile": lambda y, level: np.array([expectile(column, alpha=level) for column in y.T]),
+}
+
+
+def constant_raw_prediction(
+    pair: Pair, y: np.ndarray, n_classes: int, parameters: dict[str, Any], mean_loss: Callable[[np.ndarray], float]
+) -> np.ndarray:
+    """Return the constant raw prediction that is best for a loss.
+
+    Parameters
+    ----------
+    pair : Pair
+        The loss and its head.
+    y : array
+        Targets of the training split, as in ``datasets.loading.Part``.
+    n_classes : int
+        0 for regression.
+    parameters : dict
+        The loss's parameters.
+    mean_loss : callable
+        Of a constant raw prediction of shape (1, n_outputs); asked where the statistic has no formula.
+
+    Returns
+    -------
+    float64 array, shape (1, n_raw)
+    """
+    head = HEADS[pair.head]
+    encoded = ENCODINGS[pair.encoding].encode(y, n_classes).astype(np.float64)
+    if pair.statistic == "majority" and pair.encoding == "one_hot":
+        return head.invert(_most_frequent(encoded))[None, :]
+    if pair.statistic in STATISTICS:
+        given = parameters.values() if pair.statistic in ("quantile", "expectile") else ()
+        return head.invert(STATISTICS[pair.statistic](encoded, *given))[None, :]
+    return _search(encoded, head, mean_loss)
+
+
+def _search(encoded: np.ndarray, head: Head, mean_loss: Callable[[np.ndarray], float]) -> np.ndarray:
+    """Return the best constant that a search finds, from the statistics of others and from between the targets."""
+    quantiles = np.quantile(encoded, np.linspace(0, 1, 21), axis=0)
+    starts = np.unique(np.concatenate([quantiles, np.eye(encoded.shape[1])]), axis=0)
+    candidates = [head.invert(p)[None, :] for p in (*starts, encoded.mean(axis=0), np.median(encoded, axis=0))]
+    start = min(candidates, key=mean_loss)
+    found = minimize(lambda raw: mean_loss(raw[None, :]), start[0], method="Nelder-Mead", options={"maxiter": 200})
+    return found.x[None, :] if found.fun <= mean_loss(start) else start
+
+
+def naive_scores(pair: Pair, y_train: np.ndarray, y: np.ndarray, n_classes: int, *, ordered: bool = False) -> Scores:
+    """Return each metric's value for its best constant prediction, learned on ``y_train`` and judged on ``y``."""
+    if pair.task in NUMBER_TASKS:
+        return _naive_numbers(y_train, y)
+    if pair.task == "multilabel":
+        return _naive_labels(pair, y_train, y)
+    raw = _raw_of_shares(pair, _shares(y_train, n_classes))
+    scores = evaluate(pair, y, np.repeat(raw[None, :], len(y), axis=0), ordered=ordered)
+    if "class_mae" in scores:
+        scores["class_mae"] = float(np.abs(y - np.median(y_train)).mean())
+    # The constant that rounds best is the majority's code, not the shares'.
+    return {**scores, "rounded_accuracy": scores["accuracy"]} if "rounded_accuracy" in scores else scores
+
+
+def _shares(y: np.ndarray, n_classes: int) -> np.ndarray:
+    return np.bincount(y, minlength=n_classes) / len(y)
+
+
+def naive_calibrated_scores(y_train: np.ndarray, y: np.ndarray, n_classes: int) -> Scores:
+    """Return the calibrated metrics of the best constant: the class shares, whatever the loss."""
+    shares = np.repeat(_shares(y_train, n_classes)[None, :], len(y), axis=0)
+    found = of_probabilities(y, shares[:, 1] if n_classes == 2 else shares)
+    return {f"{CALIBRATED}{name}": value for name, value in found.items()}
+
+
+# The constant that makes a metric of numbers best, where it is not the mean; of targets (n_samples, n_outputs).
+_BEST_NUMBERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mae": lambda y: np.median(y, axis=0),
+    "median_absolute_error": lambda y: _middle_of_shortest_half(y),
+    "largest_absolute_error": lambda y: (y.min(axis=0) + y.max(axis=0)) / 2,
+} | {
+    f"pinball_{level}": lambda y, level=level: np.quantile(y, level, axis=0, method="inverted_cdf")
+    for level in PINBALL_LEVELS
+}
+
+
+def _middle_of_shortest_half(y: np.ndarray) -> np.ndarray:
+    """Return the middle of the shortest interval that holds more than half of each column."""
+    ordered = np.sort(y, axis=0)
+    others = len(y) // 2
+    first = (ordered[others:] - ordered[: len(y) - others]).argmin(axis=0)
+    columns = np.arange(y.shape[1])
+    return (ordered[first, columns] + ordered[first + others, columns]) / 2
+
+
+def _naive_numbers(y_train: np.ndarray, y: np.ndarray) -> Scores:
+    y_train = y_train.astype(np.float64)
+    scores = of_numbers(y, np.broadcast_to(y_train.mean(axis=0), y.shape))
+    best = {name: np.broadcast_to(constant(y_train), y.shape) for name, constant in _BEST_NUMBERS.items()}
+    return scores | {name: of_numbers(y, constant)[name] for name, constant in best.items()}
+
+
+def _naive_labels(pair: Pair, y_train: np.ndarray, y: np.ndarray) -> Scores:
+    def of_constant(labels: np.ndarray) -> Scores:
+        code = ENCODINGS[pair.encoding].encode(labels[None, :], 2)
+        return evaluate(pair, y, np.repeat(HEADS[pair.head].invert(code), len(y), axis=0))
+
+    # Saying yes to every label is never wrong about one that is there: the constant of best f1.
+    majority, yes = (y_train.mean(axis=0) >= 0.5).astype(int), np.ones(y.shape[1], int)
+    return of_constant(majority) | {"f1": of_constant(yes)["f1"]}
+
+
+def ceiling_scores(task: str, y: np.ndarray, optimum: dict[str, np.ndarray], *, ordered: bool = False) -> Scores:
+    """Return each metric's value for the best predictions that the data's generator allows.
+
+    On the same rows as the runs, so that chance in these rows is in both. What is not known is absent.
+
+    Parameters
+    ----------
+    optimum : dict
+        As in ``datasets.loading.Part``.
+    ordered : bool
+        Whether classes are in an order.
+    """
+    if "probability" in optimum:
+        return _ceiling_of_classes(task, y, np.asarray(optimum["probability"], np.float64), ordered)
+    scores: Scores = {}
+    if "mean" in optimum:
+        of_mean = of_numbers(y, optimum["mean"])
+        scores |= {name: of_mean[name] for name in ("mse", "rmse", "r2", "explained_variance")}
+    if "median" in optimum:
+        scores["mae"] = of_numbers(y, optimum["median"])["mae"]
+    return scores
+
+
+def _ceiling_of_classes(task: str, y: np.ndarray, probability: np.ndarray, ordered: bool) -> Scores:
+    n_classes = probability.shape[1]
+
+    def of_decisions(decided: np.ndarray) -> Scores:
+        return of_confusions(confusion_matrix(y, decided, n_classes), ordered=ordered)
+
+    given = probability[:, 1] if task == "binary" else probability
+    scores = {
+        "accuracy": of_decisions(probability.argmax(axis=1))["accuracy"],
+        # A rare class counts as much as a frequent one.
+        "balanced_accuracy": of_decisions((probability / probability.mean(axis=0)).argmax(axis=1))["balanced_accuracy"],
+        **of_order(y, given),
+        **of_probabilities(y, given),
+    }
+    if task == "multiclass":
+        scores |= of_first_classes(y, probability)
+    if ordered:
+        scores["class_mae"] = of_decisions((probability.cumsum(axis=1) >= 0.5).argmax(axis=1))["class_mae"]
+    return scores
+
+
+def _raw_of_shares(pair: Pair, shares: np.ndarray) -> np.ndarray:
+    if len(shares) > 2 or pair.encoding in ("one_hot", "integer"):
+        return HEADS[pair.head].invert(shares)
+    prediction = 2 * shares[1] - 1 if pair.encoding == "signed" else shares[1]
+    return HEADS[pair.head].invert(np.array([prediction]))
+
+
+def is_stuck(metric: str, score: float, naive_score: float, loss: float, naive_loss: Callable[[], float]) -> bool:
+    """Say whether a run ended no better than the best constant, both by its main metric and by its own loss.
+
+    The constant's loss, which may have to be searched for, is asked for where the metric says so. A millionth is
+    allowed: a network that gives a constant reaches the best one but for rounding.
+    """
+    worse_score = score >= naive_score * (1 - 1e-6) if metric == "rmse" else score <= naive_score * (1 + 1e-6)
+    return bool(worse_score and loss >= (least := naive_loss()) - 1e-6 * max(1.0, abs(least)))

@@ -1,0 +1,217 @@
+"""What was asked for, as cells on their way: each combination of grids and arguments, typed, its data described."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lossbench.config.schema import GROUPS, is_corrupted
+from lossbench.config.search_space import is_tuned
+from lossbench.datasets.catalogue import DATASETS, DatasetInfo, described, n_outputs, scaled_target_range
+from lossbench.ground.errors import Problem, UsageError
+from lossbench.losses.choice import chosen_rows
+from lossbench.losses.definition import Loss
+from lossbench.losses.heads import TASKS
+from lossbench.losses.pairing import ALIASES, BASELINES, LOSSES, losses_for, outside_domain
+from lossbench.planning.command_line import ALL, Arguments
+from lossbench.planning.composition import composed, plain, typed
+
+
+@dataclass
+class Draft:
+    """A cell on its way: what was asked for, and what came of it."""
+
+    choices: dict[str, str]
+    values: dict[str, Any]
+    swept: list[str]
+    settings: dict[str, Any]
+    notes: list[str]
+
+    # Keys in which it differs from a cell of the same name.
+    apart: list[str] = field(default_factory=list)
+
+    @property
+    def dataset(self) -> str:
+        """What its data set is called."""
+        return dataset_name(self.choices["dataset"], self.settings["dataset"])
+
+    @property
+    def name(self) -> str:
+        """The cell's; the head's name in it is the resolved one."""
+        parts = [self.dataset, self.choices["loss"], self.settings["head"]["name"]]
+        return "/".join(parts + [f"{key}={_short(key, value)}" for key, value in self.swept_settings.items()])
+
+    @property
+    def swept_settings(self) -> dict[str, Any]:
+        """What its name says beside data set, loss and head."""
+        both = {
+            **self.choices,
+            **self.values,
+            "corruption": self.settings["corruption"]["name"],
+            "tune": self.settings["tune"]["name"],
+        }
+        # A cell that is tuned or corrupted says so, alone too: it is another cell than the same without.
+        said = ["tune"] if is_tuned(self.settings) else []
+        if is_corrupted(self.settings) and not any(key.startswith("corruption.") for key in self.swept):
+            said.append("corruption")
+        # The name of a file is that of its data set.
+        swept = [*said, *(key for key in self.swept if key not in (*said, "dataset.path")), *self.apart]
+        # Settings of a study are not those of the untuned cells beside it.
+        return {key: both[key] for key in swept if key in both and (key, both[key]) != ("tune", "none")}
+
+
+def dataset_name(choice: str, settings: dict[str, Any]) -> str:
+    """Return what a data set is called: as it was chosen; a file given on the command line by its own name."""
+    path = settings.get("path")
+    return Path(path).name if choice == "csv" and path else choice
+
+
+def _short(key: str, value: Any) -> str:
+    if key == "dataset.path":
+        # The parts of a cell's name are divided by slashes.
+        return "-".join(part for part in Path(str(value)).parts if part != "/")
+    return re.sub(r"[\s'\"]", "", str(value)) if isinstance(value, list | dict) else str(value)
+
+
+def listed(key: str, value: Any) -> list[Any]:
+    """Return the values of an axis of a grid, losses under their own names."""
+    values = value if isinstance(value, list) else [value]
+    return [ALIASES.get(item, item) if key == "loss" else item for item in values]
+
+
+def assignments_of(grids: list[dict[str, list]], arguments: Arguments) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Yield each combination of the grids and the arguments, and which of its keys are swept."""
+    for grid in grids:
+        axes = dict(grid)
+        for group, names in arguments.choices.items():
+            if group == "experiment":
+                continue
+            if group not in grid or grid[group] == [ALL]:
+                axes[group] = names
+            elif names != [ALL]:
+                axes[group] = [name for name in grid[group] if name in names]
+        axes.update(arguments.values)
+        swept = [key for key, values in axes.items() if len(values) > 1 and key not in ("dataset", "head", "loss")]
+        for values in itertools.product(*axes.values()):
+            yield dict(zip(axes, values, strict=True)), swept
+
+
+def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tuple[str, str]], list[Problem]]:
+    """Return the cells asked for, what ``loss=all`` leaves out and why, and what is wrong with their types.
+
+    A wrong value is left out.
+    """
+    drafts: list[Draft] = []
+    left_out: list[tuple[str, str]] = []
+    problems: list[Problem] = []
+    some_tuned = any(assignment.get("tune", "none") != "none" for assignment, _ in assignments)
+    for assignment, swept in assignments:
+        choices = {key: str(value) for key, value in assignment.items() if key in GROUPS}
+        values = {key: value for key, value in assignment.items() if key not in GROUPS}
+        if some_tuned and choices.get("tune") == "none":
+            # They are for the tuned cells beside this one.
+            values = {key: value for key, value in values.items() if not key.startswith("tune.")}
+        try:
+            chosen, reasons = _with_losses(choices, values, experiment)
+        except UsageError as error:
+            problems += error.problems
+            continue
+        left_out += reasons
+        for draft_choices in chosen:
+            try:
+                settings, wrong = typed(draft_choices, values, experiment)
+                settings["dataset"], notes = _with_facts(settings["dataset"])
+            except UsageError as error:
+                problems += error.problems
+                continue
+            problems += wrong
+            # A weighted sum of nothing is among the problems, and no cell.
+            if chosen_rows(settings["loss"]):
+                drafts.append(Draft(draft_choices, values, swept, settings, notes))
+    return drafts, left_out, problems
+
+
+def _with_facts(dataset: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return typed ``dataset`` settings with what a user's file says, and what is to be told of it."""
+    if not DATASETS[dataset["name"]].is_file:
+        return dataset, []
+    # 0.4 s: pandas.
+    from lossbench.datasets.user_file.description import with_facts
+
+    return with_facts(dataset)
+
+
+def _with_losses(
+    choices: dict[str, str], values: dict[str, Any], experiment: str | None
+) -> tuple[list[dict[str, str]], list[tuple[str, str]]]:
+    """Return the choices with ``loss`` and ``dataset`` named, and what is left out.
+
+    ``auto`` is the task's baseline, ``all`` every loss that is made for the task and inside its domain.
+    """
+    config = composed({**choices, "loss": "auto"}, experiment) if choices.get("loss") == ALL else None
+    config = config or composed(choices, experiment)
+    choices = {"dataset": config.dataset.name, "loss": config.loss.name, **choices}
+    if choices["loss"] not in ("auto", ALL):
+        return [choices], []
+    dataset = _dataset_of(choices, values, experiment)
+    info = described(dataset)
+    if choices["loss"] == "auto":
+        return [{**choices, "loss": BASELINES[info.task]}], []
+    named = dataset_name(choices["dataset"], dataset)
+    reasons = why_left_out(info, dataset, choices.get("head", "auto"))
+    kept = [{**choices, "loss": name} for name, reason in reasons.items() if not reason]
+    return kept, [(f"{named}/{name}", reason) for name, reason in reasons.items() if reason]
+
+
+def _dataset_of(choices: dict[str, str], values: dict[str, Any], experiment: str | None) -> dict[str, Any]:
+    """Return the settings of the data set, swept ones too, that decide which losses fit.
+
+    Raises
+    ------
+    UsageError
+        If it is a file with something wrong.
+    """
+    dataset = plain(composed({**choices, "loss": "auto"}, experiment).dataset)
+    info = DATASETS[dataset["name"]]
+    if info.is_file:
+        own = {key: value for key, value in values.items() if key.startswith("dataset.")}
+        settings, problems = typed({**choices, "loss": "auto"}, own, experiment)
+        if problems:
+            raise UsageError(*problems)
+        return _with_facts(settings["dataset"])[0]
+    for key, value in values.items():
+        if key == "dataset.standardize.y":
+            dataset["standardize"]["y"] = value
+        elif key == f"dataset.{info.n_outputs}":
+            dataset[str(info.n_outputs)] = value
+    return dataset
+
+
+def _why_outside(info: DatasetInfo, loss: Loss, target_range: tuple[float, float]) -> str:
+    """Say why targets lie outside a loss's domain, and whether they would as they are; '' if they do not."""
+    encoding = loss.encodings[info.task][0]
+    reason = outside_domain(loss, encoding, target_range, ordered=info.ordered)
+    if not reason or outside_domain(loss, encoding, info.target_range, ordered=info.ordered):
+        return reason
+    low, high = loss.y_true
+    return f"for targets from {low:g} to {high:g}, which they are but for scaling: dataset.standardize.y=none"
+
+
+def why_left_out(info: DatasetInfo, dataset: dict[str, Any], head: str) -> dict[str, str]:
+    """Return for each loss why ``loss=all`` leaves it out on a data set; '' for those that it takes."""
+    taken, target_range = losses_for(info.task, head), scaled_target_range(info, dataset)
+
+    def reason(name: str, loss: Loss) -> str:
+        if name not in taken and info.task not in loss.encodings:
+            return f"for other targets than {TASKS[info.task]}"
+        if name not in taken and head == "auto":
+            return f"for other targets than {TASKS[info.task]}; by name it can be used"
+        if name not in taken:
+            return f"not for head={head}"
+        if loss.least_targets > n_outputs(info, dataset):
+            return f"for targets of at least {loss.least_targets} numbers"
+        return _why_outside(info, loss, target_range)
+
+    return {name: reason(name, loss) for name, loss in LOSSES.items() if loss.heads}

@@ -1,0 +1,229 @@
+"""A cell's settings, composed by Hydra from ``conf/`` and typed by the dataclasses of ``config``."""
+
+import copy
+import functools
+import operator
+import re
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lossbench.config.schema import CELL_GROUPS, GROUPS, CellConfig, conf_folder, schema
+from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError, unknown
+from lossbench.losses.choice import COMPOSITE
+from lossbench.losses.pairing import ALIASES, LOSSES
+from lossbench.planning.command_line import encode, group_folders
+
+# Settings whose names are the user's.
+OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters", "tune.space")
+
+# What an experiment's file says of its sweep as a whole; no cell is told it.
+OF_EXPERIMENTS = ("grids", "published", "claims")
+
+
+def hydra_started() -> AbstractContextManager:
+    """Return the context in which Hydra composes."""
+    GlobalHydra.instance().clear()
+    return initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="lossbench")
+
+
+@cache
+def _compose(*choices: tuple[str, str]) -> DictConfig:
+    """Compose a cell from choices: 40 ms, so once for an experiment and for each choice in it."""
+    overrides = [f"{group}={name}" for group, name in choices]
+    return compose("config", [*search_path_override(), *overrides])
+
+
+def search_path_override() -> list[str]:
+    """Return the override that adds the working directory's own choices to Hydra's."""
+    own = group_folders()[1:]
+    return [encode("hydra.searchpath", [f"file://{own[0]}"])] if own else []
+
+
+def check_launcher(overrides: list[str]) -> None:
+    """Raise MissingEnvironmentError if overrides of Hydra name a launcher that is not installed."""
+    names = [text.partition("=")[2] for text in overrides if text.startswith("hydra/launcher=")]
+    there = GlobalHydra.instance().config_loader().get_group_options("hydra/launcher")
+    if names and names[-1] not in there:
+        hint = "pip install 'lossbench[joblib]'" if names[-1] == "joblib" else "install its Hydra plugin"
+        message = f"the launcher {names[-1]!r} is not installed; there is {', '.join(there)}."
+        raise MissingEnvironmentError(Problem(message, hint))
+
+
+def plain(node: Any) -> Any:
+    """Return a configuration as dicts, lists and values."""
+    return OmegaConf.to_container(node, resolve=True)
+
+
+def composed(choices: dict[str, str], experiment: str | None = None) -> DictConfig:
+    """Compose a cell from choices of groups and an experiment: the same object for the same ones, not to be changed.
+
+    Raises
+    ------
+    UsageError
+        If a file of the configuration is wrong.
+    """
+    return _composed(tuple(choices.items()), experiment)
+
+
+@cache
+def _composed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> DictConfig:
+    common = [("experiment", experiment)] if experiment else []
+    try:
+        config = _compose(*common).copy()
+        for group, name in choices:
+            if group in CELL_GROUPS and group != "head":
+                # What stands in a group does not depend on the choices of other groups.
+                config[group] = _compose(*common, (group, name))[group]
+        return config
+    except HydraException as error:
+        raise UsageError(Problem(f"the configuration cannot be composed: {error}")) from None
+
+
+def typed(
+    choices: dict[str, str], values: dict[str, Any], experiment: str | None
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Return a cell's settings with the values set whose types hold, and the problems of the others."""
+    base = _typed(tuple(choices.items()), experiment)
+    settings, problems = copy.deepcopy(base.settings), []
+    # What names are known in an open mapping depends on the mapping.
+    one_by_one = not any(key.startswith(OPEN_KEYS) for key in values)
+    cell = base.cell if one_by_one else copy.deepcopy(base.cell)
+    for key, value in values.items():
+        problem, found = base.checked(key, value) if one_by_one else _checked(cell, key, value)
+        if problem:
+            problems.append(problem)
+        else:
+            *path, last = key.split(".")
+            functools.reduce(operator.getitem, path, settings)[last] = copy.deepcopy(found)
+    if settings["loss"]["name"] == COMPOSITE:
+        settings["loss"]["terms"], wrong = _terms(settings["loss"]["terms"])
+        problems += wrong
+    return settings, problems
+
+
+@dataclass
+class _TypedCell:
+    """A cell as its choices alone make it: typed, and plain; and what was found of values that cells of it are given.
+
+    Typing costs 15 ms, and a sweep has many cells of the same choices that differ in a value.
+    """
+
+    cell: Any
+    settings: dict[str, Any]
+    found: dict[tuple[str, str], tuple[Problem | None, Any]] = field(default_factory=dict)
+
+    def checked(self, key: str, value: Any) -> tuple[Problem | None, Any]:
+        """Return what is wrong with a value, or the value as its type has it."""
+        asked = (key, repr(value))
+        if asked not in self.found:
+            before = OmegaConf.select(self.cell, key)
+            self.found[asked] = _checked(self.cell, key, value)
+            if self.found[asked][0] is None:
+                OmegaConf.update(self.cell, key, before, merge=False)
+        return self.found[asked]
+
+
+@cache
+def _typed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> _TypedCell:
+    config = composed(dict(choices), experiment)
+    problems = []
+    ungrouped = {key: value for key, value in config.items() if key not in GROUPS}
+    cell: Any = OmegaConf.merge(OmegaConf.structured(CellConfig), ungrouped)
+    for key in CELL_GROUPS:
+        try:
+            cell[key] = _typed_group(key, config[key])
+        except (OmegaConfBaseException, KeyError) as error:
+            problems.append(Problem(f"{key} of this configuration is wrong: {str(error).splitlines()[0]}"))
+    if problems:
+        raise UsageError(*problems)
+    cell.head.name = dict(choices).get("head", config.head.name)
+    settings = plain(cell)
+    for name in OF_EXPERIMENTS:
+        del settings[name]
+    return _TypedCell(cell, settings)
+
+
+def _checked(cell: DictConfig, key: str, value: Any) -> tuple[Problem | None, Any]:
+    """Set a value; return what is wrong with it, and what it became."""
+    problem = _set(cell, key, value)
+    found = None if problem else OmegaConf.select(cell, key)
+    return problem, plain(found) if OmegaConf.is_config(found) else found
+
+
+def _terms(given: Any) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """Return each term of a weighted sum with its weight and all parameters of its loss, and what is wrong."""
+    example = "'loss.terms={huber: 0.7, mean_absolute_error: 0.3}', or with settings '{huber: {weight: 0.7, delta: 2}}'"
+    if not isinstance(given, dict) or not given:
+        return {}, [Problem(f"loss=composite needs loss.terms, a weight for each loss; got {given!r}.", example)]
+    known = [name for name, loss in LOSSES.items() if loss.heads]
+    terms: dict[str, dict[str, Any]] = {}
+    problems = []
+    for alias, own in given.items():
+        name = ALIASES.get(alias, alias)
+        if name not in known:
+            problems.append(unknown("loss in loss.terms", alias, known, also=ALIASES))
+            continue
+        own = own if isinstance(own, dict) else {"weight": own}
+        defaults = {"weight": 1.0, **plain(_compose(("loss", name)).loss)}
+        del defaults["name"]
+        problems += [unknown(f"key in loss.terms.{name}", key, defaults) for key in own if key not in defaults]
+        terms[name] = {key: own.get(key, value) for key, value in defaults.items()}
+    return terms, problems
+
+
+def _typed_group(group: str, node: DictConfig) -> DictConfig:
+    return OmegaConf.merge(OmegaConf.structured(schema(group, node.name)), node)  # type: ignore[return-value]
+
+
+def _set(cell: DictConfig, key: str, value: Any) -> Problem | None:
+    known = _keys(cell)
+    if key not in known:
+        group = key.split(".")[0]
+        if group not in GROUPS or "." not in key:
+            return unknown("key", key, [*known, *GROUPS, "seed"])
+        options = [k for k in known if k.startswith(f"{group}.") and k != f"{group}.name"]
+        there = ", ".join(options) or "no settings"
+        near = unknown("key", key, options).hint
+        message = f"unknown key {key!r}: {group}={cell[group].name} has {there}."
+        if group == "tune" and not options:
+            return Problem(message, "add tune=learning_rate.")
+        return Problem(message, near if near.startswith("did you") else "")
+    if key.split(".")[-1] == "name" and key != "name":
+        return Problem(f"{key} cannot be set alone.", f"choose {key.split('.')[0]}={value} instead.")
+    if re.search(r"(?<!\\)\$\{", str(value)):
+        return Problem(f"{key} must not refer to other settings; got {value!r}.", "a dollar before a brace is \\${")
+    try:
+        # A mapping is a value like any other: it replaces what stood there.
+        OmegaConf.update(cell, key, value, merge=False)
+    except OmegaConfBaseException:
+        kind = known[key]
+        return Problem(f"{key} must be {kind}; got {value!r}.")
+    return None
+
+
+def _keys(cell: DictConfig) -> dict[str, str]:
+    """Return the dotted keys that a value can be given to, each with its type in words."""
+    words = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}
+    keys: dict[str, str] = {}
+
+    def walk(node: DictConfig, prefix: str) -> None:
+        for name in map(str, node):
+            key = f"{prefix}{name}"
+            child = node._get_node(name)
+            if key in OPEN_KEYS:
+                keys[key] = "a mapping of names to numbers" if key != "tune.space" else "a mapping of keys to ranges"
+            if isinstance(child, DictConfig) and key != "tune.space":
+                walk(child, f"{key}.")
+            elif key not in (*OF_EXPERIMENTS, *OPEN_KEYS):
+                keys[key] = words.get(child._metadata.ref_type, "a value")  # type: ignore[union-attr]
+
+    walk(cell, "")
+    return keys

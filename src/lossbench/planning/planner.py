@@ -1,0 +1,215 @@
+"""From what was asked for to a plan: grids and arguments to cells, each validated before anything trains."""
+
+import hashlib
+import itertools
+import json
+import re
+
+from lossbench.config.schema import GROUPS, cell_key
+from lossbench.config.search_space import applied, is_tuned
+from lossbench.datasets.catalogue import described, n_outputs, scaled_target_range
+from lossbench.ground.errors import Problem, UsageError
+from lossbench.losses.choice import chosen_head, chosen_outside_domain, chosen_pair
+from lossbench.planning.candidates import Draft, assignments_of, drafts_of, listed
+from lossbench.planning.command_line import Arguments, encode, unique
+from lossbench.planning.composition import check_launcher, composed, hydra_started, plain
+from lossbench.planning.plan import Cell, Plan
+from lossbench.planning.presets import preset_values, read_preset
+from lossbench.planning.validation import report_problems, validate, validate_loss
+
+# Settings of the whole sweep: they make no cells and give it no other name.
+SWEEP_SETTINGS = (
+    *("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri", "tracking.models"),
+    *(
+        "report.baseline",
+        "report.margin",
+        "report.margins.accuracy",
+        "report.margins.subset_accuracy",
+        "report.margins.rmse",
+        "report.allow_missing",
+        "report.metrics",
+        "report.recommend",
+    ),
+)
+
+
+def make_plan(arguments: Arguments, command: str) -> Plan:
+    """Return the plan of a sweep, every cell validated.
+
+    Raises
+    ------
+    UsageError
+        With all that is wrong.
+    """
+    experiment = arguments.choices.get("experiment", [None])[0]
+    with hydra_started():
+        common = composed({}, experiment)
+        grids = [{key: listed(key, value) for key, value in grid.items()} for grid in plain(common.grids)] or [{}]
+        assignments = list(assignments_of(grids, arguments))
+        if not assignments:
+            raise UsageError(_nothing_matches(grids, arguments, experiment))
+        check_launcher(arguments.hydra)
+        drafts, left_out, problems = drafts_of(assignments, experiment)
+    cells, skipped = _resolve(drafts, problems)
+    first = cells[0].settings
+    name = first["name"] or _sweep_name(arguments, experiment)
+    _check_sweep_name(name)
+    problems = report_problems(first["report"], [cell.loss for cell in cells])
+    if problems:
+        raise UsageError(*problems)
+    return Plan(
+        name=name,
+        experiment=experiment,
+        command=command,
+        cells=cells,
+        seeds=first["seeds"],
+        skipped=unique([*skipped, *left_out]),
+        notes=unique([*arguments.notes, *(note for draft in drafts for note in draft.notes)]),
+        published=plain(common.published) if _as_published(grids, arguments) else [],
+        claims=plain(common.claims) if _as_published(grids, arguments) else [],
+        hydra=arguments.hydra,
+        tracking=first["tracking"],
+        report=first["report"],
+        rerun=first["rerun"],
+        only_plan=first["plan"],
+    )
+
+
+def _as_published(grids: list[dict[str, list]], arguments: Arguments) -> bool:
+    """Say whether the cells are the experiment's own, so that published values are comparable."""
+    chosen = set(arguments.choices) - {"experiment"}
+    return set(arguments.values) <= set(SWEEP_SETTINGS) and all(chosen <= set(grid) for grid in grids)
+
+
+def _nothing_matches(grids: list[dict[str, list]], arguments: Arguments, experiment: str | None) -> Problem:
+    asked = " ".join(f"{g}={','.join(n)}" for g, n in arguments.choices.items() if g != "experiment")
+    there = unique(f"{d} ({', '.join(grid.get('loss', ['auto']))})" for grid in grids for d in grid.get("dataset", []))
+    has = f"it has {'; '.join(there)}. " if there else ""
+    return Problem(f"experiment={experiment} has no cell with {asked}.", f"{has}Without experiment=, any choice goes.")
+
+
+def _resolve(drafts: list[Draft], problems: list[Problem]) -> tuple[list[Cell], list[tuple[str, str]]]:
+    """Return the cells that can be, and the skipped ones with their reasons."""
+    possible: list[tuple[Draft, bool]] = []
+    skipped: list[tuple[str, str]] = []
+    problems = list(problems)
+    for draft in drafts:
+        settings = draft.settings
+        info, loss = described(settings["dataset"]), settings["loss"]
+        wrong = validate_loss(settings)
+        if wrong:
+            problems += [*wrong, *validate(settings)]
+            continue
+        if settings["head"]["name"] == "auto":
+            settings["head"]["name"] = chosen_head(loss, info.task)
+        try:
+            made = chosen_pair(loss, settings["head"], info.task, n_outputs(info, settings["dataset"]))
+        except ValueError as error:
+            skipped.append((draft.name, str(error)))
+            continue
+        preset = draft.choices.get("tuned")
+        if preset:
+            problems += _apply_preset(draft, preset)
+        problems += validate(settings)
+        target_range = scaled_target_range(info, settings["dataset"])
+        outside = chosen_outside_domain(loss, made.encoding, target_range, ordered=info.ordered)
+        possible.append((draft, outside))
+    if problems:
+        raise UsageError(*problems)
+    problems = _unfair([draft for draft, _ in possible])
+    if problems:
+        raise UsageError(*problems)
+    if not possible:
+        raise UsageError(
+            *(Problem(f"{reason}.", "`lossbench-list` shows what goes together.") for _, reason in skipped)
+        )
+    _name_apart([draft for draft, _ in possible])
+    cells: dict[str, Cell] = {}
+    for draft, outside in possible:
+        key = cell_key(draft.settings)
+        cells.setdefault(key, _cell(draft, key, outside))
+    return list(cells.values()), skipped
+
+
+def _apply_preset(draft: Draft, name: str) -> list[Problem]:
+    """Give a cell the learning rate, and what else was tuned, that a preset has for it; return what is wrong."""
+    try:
+        found = preset_values(read_preset(name), [draft.dataset, draft.choices["dataset"]], draft.settings)
+    except ValueError as error:
+        return [Problem(f"tuned={name} {error}", "tune them: tune=learning_rate.")]
+    twice = [key for key in found if key in draft.values]
+    twice += ["tune=learning_rate"] if is_tuned(draft.settings) else []
+    if twice:
+        return [Problem(f"tuned={name} gives what {' and '.join(twice)} would; leave one of them out.")]
+    # A new one: drafts of one assignment share theirs.
+    draft.values = draft.values | found
+    draft.settings |= applied(draft.settings, found)
+    return []
+
+
+def _unfair(drafts: list[Draft]) -> list[Problem]:
+    """Return what makes the studies of a sweep unequal, or part of their space void."""
+    tuned = [draft for draft in drafts if is_tuned(draft.settings)]
+    spaces = [key for draft in tuned for key in draft.settings["tune"]["space"] if key.startswith("loss.")]
+    there = {f"loss.{name}" for draft in tuned for name in draft.settings["loss"]}
+    problems = [
+        Problem(f"tune.space: no loss of this sweep has {key}.", "leave it out, or add a loss that has it.")
+        for key in unique(spaces)
+        if key not in there
+    ]
+    studies: dict[str, dict[str, set[str]]] = {}
+    for draft in tuned:
+        told = json.dumps(draft.settings["tune"], sort_keys=True)
+        studies.setdefault(draft.dataset, {}).setdefault(draft.choices["loss"], set()).add(told)
+    for dataset, by_loss in studies.items():
+        if len(unique(by_loss.values())) > 1:
+            message = f"all losses on dataset={dataset} must have the same tune settings; those of this sweep differ."
+            problems.append(Problem(message, "a larger budget for one loss would favour it."))
+    return problems
+
+
+def _name_apart(drafts: list[Draft]) -> None:
+    """Add to the names of cells that would bear the same one the settings in which they differ."""
+    drafts = sorted(drafts, key=lambda draft: draft.name)
+    for _, same in itertools.groupby(drafts, key=lambda draft: draft.name):
+        group = list(same)
+        keys = unique(key for draft in group for key in {**draft.choices, **draft.values})
+        differing = [k for k in keys if len(unique({**d.choices, **d.values}.get(k) for d in group)) > 1]
+        for draft in group:
+            draft.apart = [*draft.apart, *(k for k in differing if k in {**draft.choices, **draft.values})]
+
+
+def _cell(draft: Draft, key: str, outside: bool) -> Cell:
+    seeds = draft.settings["seeds"]
+    choices = {**draft.choices, "head": draft.settings["head"]["name"]}
+    # What a preset says has become a value.
+    choices.pop("tuned", None)
+    values = {k: v for k, v in draft.values.items() if k not in ("plan", "rerun")}
+    values["seeds"] = len(seeds) if seeds == list(range(len(seeds))) else seeds
+    overrides = [encode(k, v) for k, v in (choices | values).items()]
+    return Cell(draft.name, key, draft.settings, draft.swept_settings, overrides, outside)
+
+
+def _sweep_name(arguments: Arguments, experiment: str | None) -> str:
+    choices = {group: names for group, names in arguments.choices.items() if group != "experiment"}
+    values = {key: values for key, values in arguments.values.items() if key not in SWEEP_SETTINGS}
+    if experiment and not choices and not values:
+        return experiment
+    if experiment and not values and set(choices) == {"tune"} and "learning_rate" in choices["tune"]:
+        return f"{experiment}-tuned"
+    words = ["-".join(choices[group]) for group in GROUPS if group in choices]
+    words += [f"{key.split('.')[-1]}={'-'.join(map(str, items))}" for key, items in sorted(values.items())]
+    slug = re.sub(r"[^A-Za-z0-9._=-]+", "-", "-".join(words)).strip("-")[:48].rstrip("-") or "default"
+    content = json.dumps([experiment, sorted(choices.items()), sorted(values.items())])
+    digits = hashlib.sha256(content.encode()).hexdigest()[:6]
+    return "-".join(filter(None, [experiment, slug, digits]))
+
+
+def _check_sweep_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,99}", name):
+        raise UsageError(
+            Problem(
+                f"name must be letters, digits and . _ = + - only, at most 100; got {name!r}.",
+                "it names the folder multirun/<name>/ and the experiment in MLflow.",
+            )
+        )

@@ -1,0 +1,106 @@
+"""Learning rates that studies found, as a choice for later sweeps: ``conf/tuned/<sweep>.yaml``, written and read."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lossbench.config.schema import key_settings
+from lossbench.planning.command_line import group_folders
+from lossbench.planning.plan import Plan
+from lossbench.results.runs import write_text
+from lossbench.tuning.study_files import Outcome
+
+HEADER = """\
+# lossbench-export tuned {name}
+# What the studies of this sweep chose; `tuned={name}` uses it. Found by:
+# {command}
+"""
+
+
+def write_preset(plan: Plan, outcomes: dict[str, Outcome]) -> Path:
+    """Write what a sweep's studies chose, by the keys of its cells, and return the file's path."""
+    values = []
+    for cell in plan.cells:
+        outcome = outcomes.get(cell.key)
+        if outcome is None or not outcome.parameters:
+            continue
+        swept = {key: value for key, value in cell.swept.items() if not key.startswith("tune")}
+        tune = key_settings(cell.settings)["tune"]
+        entry = {
+            "dataset": cell.dataset,
+            "head": cell.head,
+            "loss": cell.loss,
+            "where": {"optimizer": cell.settings["optimizer"]["name"], **swept},
+            "values": outcome.parameters,
+            "study": {"metric": outcome.metric, "value": outcome.value, "tolerance": list(outcome.tolerance)},
+            "budget": {name: tune[name] for name in ("trials", "low", "high", "sampler", "seeds")},
+        }
+        values.append(entry)
+    path = Path("conf").absolute() / "tuned" / f"{plan.name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump({"cells": values}, default_flow_style=None, sort_keys=False, width=120)
+    write_text(path, HEADER.format(name=plan.name, command=plan.command) + text)
+    return path
+
+
+def read_preset(name: str) -> list[dict[str, Any]]:
+    """Return the cells of a preset, which is there.
+
+    Raises
+    ------
+    ValueError
+        If the file does not say what each cell's values are.
+    """
+    path = next(path for folder in group_folders() if (path := folder / "tuned" / f"{name}.yaml").exists())
+    try:
+        cells = yaml.safe_load(path.read_text())["cells"]
+        if all({"dataset", "head", "loss", "where", "values"} <= set(cell) for cell in cells):
+            return cells
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        raise ValueError(f"cannot be read: {str(error).splitlines()[0]}.") from None
+    raise ValueError("is no preset: each of its cells needs dataset, head, loss, where and values.")
+
+
+def preset_values(cells: list[dict[str, Any]], datasets: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the values that a preset has for a cell.
+
+    Parameters
+    ----------
+    cells : list of dict
+        The preset's.
+    datasets : list of str
+        What the data set may be called: by its file's name, and as it was chosen.
+    settings : dict
+        The cell's, with its head resolved.
+
+    Raises
+    ------
+    ValueError
+        If it has none, or several that differ.
+    """
+    asked = (datasets[0], settings["head"]["name"], settings["loss"]["name"])
+    of_loss = [cell for cell in cells if cell["dataset"] in datasets and (cell["head"], cell["loss"]) == asked[1:]]
+    fitting = [cell["values"] for cell in of_loss if _fits(cell["where"], settings)]
+    if not fitting and of_loss:
+        wanted = ", ".join(f"{key}={value}" for key, value in of_loss[0]["where"].items())
+        raise ValueError(f"has values for {'/'.join(asked)} with {wanted} only.")
+    if not fitting:
+        raise ValueError(f"has no learning rate for {'/'.join(asked)}.")
+    if any(values != fitting[0] for values in fitting):
+        raise ValueError(f"has {len(fitting)} learning rates for {'/'.join(asked)}.")
+    return dict(fitting[0])
+
+
+def _fits(where: dict[str, Any], settings: dict[str, Any]) -> bool:
+    def value(key: str) -> Any:
+        found: Any = settings
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        return found.get("name") if isinstance(found, dict) else found
+
+    def same(ours: Any, theirs: Any) -> bool:
+        # One hidden layer may be written as a number.
+        return ours == theirs or ours == [theirs]
+
+    return all(same(value(key), wanted) for key, wanted in where.items())

@@ -1,0 +1,63 @@
+"""What the report says in words, besides its answers."""
+
+from lossbench.comparison import Comparison, share_interval
+from lossbench.findings.sentences import IN_POINTS, decimals, ends, size
+from lossbench.planning.plan import Plan
+
+# The setting that studies choose.
+LEARNING_RATE = "optimizer.learning_rate"
+
+
+def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:
+    """Return what the numbers of a report say and do not say, as far as it depends on the sweep."""
+    n = len(plan.seeds)
+    said = [
+        "Every loss was trained from the same initial weights, on the same batches in the same order. A difference is "
+        "taken seed by seed.",
+        "± and ranges of differences are 95 % Student-t intervals of a mean over seeds: how well these seeds determine "
+        "the mean, not how far a single run may lie from it. They are about the runs that work: a single dead run "
+        "among thirty would drown any small effect. How often runs diverge or get stuck is counted and tested apart.",
+        "Verdicts compare with the baseline: equivalent, if the whole interval lies within the margin; better or "
+        "worse, if an exact sign-flip test says so, corrected (Holm) for the number of losses in the table; else "
+        "inconclusive. Where nothing differs, at most one table in twenty shows a better or worse.",
+        f"The seeds vary initial weights and batch order. The data and their split are the same in all {n} runs: "
+        "another sample of data may shift all losses, and in a close race their order.",
+    ]
+    if not (tuned or _swept_rates(plan)):
+        said.append(
+            "All losses were trained with the same learning rate, which may suit one better than another: a difference "
+            "is one at these settings, not of the losses as such."
+        )
+    if any(cell.outside_domain for cell in plan.cells):
+        said.append(
+            "† marks a loss on targets outside its domain: its formula does not mean there what it says. It is shown, "
+            "and not recommended."
+        )
+    if n_tables > 1:
+        said.append("Each data set is a case, not a sample of problems: a loss that is best on all of them is so here.")
+    return said
+
+
+def _swept_rates(plan: Plan) -> bool:
+    return any(key == LEARNING_RATE for cell in plan.cells for key in cell.swept)
+
+
+def difference_text(metric: str, comparison: Comparison) -> str:
+    """Write a difference with its sign and interval: ``-0.9 (-1.5 to -0.4)`` in points, others in their unit."""
+    found = comparison.difference
+    if found.n == 0:
+        return "–"
+    sign = "−" if found.mean < 0 else "+" if found.mean > 0 else ""
+    places = None if metric in IN_POINTS or found.n < 2 else decimals(found.low, found.high)
+    mean = size(metric, found.mean).removesuffix(" points") if places is None else f"{abs(found.mean):.{places}f}"
+    if found.n < 2:
+        return f"{sign}{mean}"
+    return f"{sign}{mean} ({ends(metric, found.low, found.high)})".replace("-", "−")
+
+
+def rate_text(n: int, total: int) -> str:
+    """Write how many runs do not work and what rate that may mean."""
+    if not total:
+        return "–"
+    rate = share_interval(n, total)
+    return f"{n} of {total} ({100 * rate.low:.0f} to {100 * rate.high:.0f} %)"

@@ -1,0 +1,199 @@
+"""All that a report says of one data set."""
+
+import json
+import math
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossbench.comparison import Comparison, mean_interval
+from lossbench.comparison.diagnosis import Diagnosis
+from lossbench.console.text_tables import mean_and_interval
+from lossbench.datasets.catalogue import DATASETS
+from lossbench.findings.recommendation import advice_lines
+from lossbench.findings.sentences import answer, counted, listed, verdict_hint, what_went_wrong
+from lossbench.findings.tables import Table
+from lossbench.losses.heads import TASKS
+from lossbench.losses.pairing import LOSSES
+from lossbench.planning.plan import Cell, Plan
+from lossbench.report.caveats import LEARNING_RATE
+from lossbench.report.cell_measures import diagnosis, metrics_of
+from lossbench.report.drawing import MARKERS, Mark, mark
+from lossbench.report.figures.all import all_figures
+from lossbench.report.figures.frame import Figure, Frame
+from lossbench.results.runs import CellResults
+from lossbench.tuning.study_files import TOLERANCE, read_outcome
+
+SYMBOLS = dict(zip(MARKERS, "●■▲◆▼✚✖★", strict=True))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell in its data set's table.
+
+    Attributes
+    ----------
+    wrong : list of str
+        How many of its runs diverged, are stuck or failed, and with which seeds.
+    """
+
+    cell: Cell
+    label: str
+    mark: Mark
+    mean: float
+    half_width: float
+    n: int
+    train: float
+    comparison: Comparison | None
+    verdict: str
+    in_group: bool
+    diagnosis: Diagnosis
+    wrong: list[str]
+    n_not_working: int
+    n_runs: int
+
+    @property
+    def symbol(self) -> str:
+        """Its marker as a letter."""
+        return SYMBOLS[self.mark.marker]
+
+    @property
+    def meaning(self) -> str:
+        """What its loss means, and its formula."""
+        loss = LOSSES.get(self.cell.settings["loss"]["name"])
+        return f"{loss.formula}: {loss.meaning}" if loss else ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """All that is said of one data set."""
+
+    table: Table
+    rows: list[Row]
+    sentence: str
+    advice: list[str]
+    tuning: list[str]
+    hints: list[str]
+    naive: float
+    ceiling: float
+    about: str
+    metrics: list[str]
+    other: list[tuple[Row, list[str]]]
+    figures: list[Figure]
+
+    @property
+    def slug(self) -> str:
+        """Its name as a link's target."""
+        return "".join(c if c.isalnum() else "-" for c in self.table.data)
+
+    @property
+    def arrow(self) -> str:
+        """Which way is better, in words."""
+        return "lower is better" if self.table.lower_is_better else "higher is better"
+
+
+def section(plan: Plan, table: Table) -> Section:
+    """Return what is said of a data set."""
+    name = f"test/{table.metric}"
+    ceiling = next((r.ceiling[name] for r in table.results if name in r.ceiling), math.nan)
+    naive = next((r.naive.get(name, math.nan) for r in table.results if r.naive), math.nan)
+    arrays = next(filter(None, (_arrays(plan, r.cell, "data.npz") for r in table.results)), {})
+    shapes = {r.cell.name: found for r in table.results if "loss" in (found := _arrays(plan, r.cell, "shape.npz"))}
+    trials = {r.cell.name: tried for r in table.results if (tried := _trials(plan, r.cell))}
+    drawn = Frame(table, arrays, shapes, trials, ceiling)
+    rows = [_row(table, i, drawn.label(result)) for i, result in enumerate(table.results)]
+    metrics = metrics_of(table)
+    return Section(
+        table=table,
+        rows=rows,
+        sentence=answer(table),
+        advice=[line.strip() for line in advice_lines(plan, table)] if plan.report["recommend"] else [],
+        hints=[
+            *verdict_hint(table),
+            *(f"{label}: {n} runs missing or failed" for label, n in table.missing.items()),
+        ],
+        tuning=[text for result in table.results for text in _tuning_hints(plan, result)],
+        naive=naive,
+        ceiling=ceiling,
+        about=_about(table.results[0].cell, arrays),
+        metrics=metrics,
+        other=[(row, _means(result, metrics)) for row, result in zip(rows, table.results, strict=True)],
+        figures=all_figures(drawn),
+    )
+
+
+def _row(table: Table, place: int, label: str) -> Row:
+    result, own = table.results[place], table.samples[place]
+    interval = mean_interval(own.working)
+    return Row(
+        cell=result.cell,
+        label=label,
+        mark=mark(result.cell.loss),
+        mean=interval.mean,
+        half_width=interval.half_width,
+        n=interval.n,
+        train=mean_interval(result.working_scores(f"train/{table.metric}")).mean,
+        comparison=table.comparisons[place],
+        verdict=table.verdict(place),
+        in_group=place in table.group,
+        diagnosis=diagnosis(result),
+        wrong=what_went_wrong(result, label),
+        n_not_working=int(own.fails.sum()),
+        n_runs=int(own.there.sum()),
+    )
+
+
+def _means(result: CellResults, metrics: list[str]) -> list[str]:
+    return [mean_and_interval(result, f"test/{metric}") for metric in metrics]
+
+
+def _arrays(plan: Plan, cell: Cell, name: str) -> dict[str, np.ndarray]:
+    try:
+        with np.load(plan.folder / cell.folder / name, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def _trials(plan: Plan, cell: Cell) -> list[tuple[float, float]]:
+    """Return the learning rate and the value of each trial of a tuned cell's study, as they lie on disk."""
+    found = []
+    for path in sorted((plan.folder / cell.folder / "study").glob("trial=*.json")):
+        trial = json.loads(path.read_text())
+        value = trial.get("value")
+        found.append((float(trial["parameters"][LEARNING_RATE]), math.nan if value is None else float(value)))
+    return found
+
+
+def _about(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
+    settings = cell.settings["dataset"]
+    counts = [f"{len(arrays[f'y/{s}'])} {s}" for s in ("train", "validation", "test") if f"y/{s}" in arrays]
+    if DATASETS[settings["name"]].is_file:
+        return "; ".join(filter(None, [_about_file(settings), ", ".join(counts)]))
+    own = [f"{key} {value}" for key, value in settings.items() if key not in ("name", "split", "standardize")]
+    return "; ".join(filter(None, [DATASETS[settings["name"]].description, ", ".join(own), ", ".join(counts)]))
+
+
+def _about_file(settings: dict[str, Any]) -> str:
+    file = settings["file"]
+    kinds = {"numbers": "number", "categories": "text"}
+    features = listed([counted(len(file[key]), noun) for key, noun in kinds.items() if file[key]])
+    parts = [f"{settings['path']}: {', '.join(settings['target'])} ({TASKS[settings['task']]}) from {features} a row"]
+    parts += [f"missing values: {settings['missing']}"] if settings["missing"] != "error" else []
+    parts += [f"left out: {', '.join(file['left_out'])}"] if file["left_out"] else []
+    return "; ".join(parts)
+
+
+def _tuning_hints(plan: Plan, result: CellResults) -> list[str]:
+    """Say which learning rate a cell's study chose, how tolerant the loss is, and what is doubtful about it."""
+    outcome = read_outcome(plan.folder / result.cell.folder) if result.cell.is_tuned else None
+    if outcome is None:
+        return []
+    if not outcome.parameters:
+        return [f"{result.cell.label}: {outcome.problem}."]
+    low, high = outcome.tolerance[0], outcome.tolerance[-1]
+    text = f"{result.cell.label}: learning rate {outcome.learning_rate:.2g}, best of {outcome.n_trials} trials"
+    text += f"; from {low:.2g} to {high:.2g} it does as well, within {100 * TOLERANCE:.0f} %."
+    return [text, *([f"{result.cell.label}: {outcome.warning}."] if outcome.warning else [])]

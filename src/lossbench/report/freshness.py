@@ -1,0 +1,25 @@
+"""What a report consists of, and how it is known whether it is about the results that are there."""
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from lossbench import __version__
+from lossbench.planning.plan import Plan
+from lossbench.results.runs import CellResults
+
+PAGE, SUMMARY, TABLE, FIGURES, MARKER = "report.html", "report.md", "comparison.csv", "figures", "report.json"
+
+
+def is_written(plan: Plan, results: list[CellResults]) -> bool:
+    """Say whether the report that is there is about these results."""
+    marker = plan.folder / MARKER
+    there = all((plan.folder / name).exists() for name in (PAGE, SUMMARY, TABLE, FIGURES, MARKER))
+    return there and marker.read_text() == report_state(plan, results)
+
+
+def report_state(plan: Plan, results: list[CellResults]) -> str:
+    """Return what a report depends on."""
+    runs = {result.cell.key: {run.info.key: run.info.started for run in result.runs} for result in results}
+    content = json.dumps([asdict(plan), runs, __version__], sort_keys=True)
+    return json.dumps({"made_from": hashlib.sha256(content.encode()).hexdigest()}) + "\n"

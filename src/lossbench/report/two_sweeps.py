@@ -1,0 +1,116 @@
+"""Two sweeps beside each other, over the cells that they share."""
+
+import csv
+import io
+import textwrap
+from dataclasses import dataclass
+
+import numpy as np
+
+from lossbench.comparison import Comparison, Sample, compare_pairs, mean_interval
+from lossbench.console.text_tables import WIDTH, table
+from lossbench.findings.sentences import number
+from lossbench.findings.tables import margin, sample
+from lossbench.ground.errors import Problem, UsageError
+from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.planning.plan import Plan, changes
+from lossbench.report.caveats import difference_text
+from lossbench.report.page import p_value
+from lossbench.results.runs import CellResults, read_results
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A cell that both sweeps have: the second's runs less the first's."""
+
+    name: str
+    data: str
+    metric: str
+    first: Sample
+    second: Sample
+    comparison: Comparison
+    changed: list[str]
+
+
+def shared_cells(first: Plan, second: Plan) -> list[Shared]:
+    """Return the cells of the same name in two sweeps, compared over the seeds that both have.
+
+    Raises
+    ------
+    UsageError
+        If they share no cell or no seed.
+    """
+    seeds = [seed for seed in first.seeds if seed in second.seeds]
+    ours = {result.cell.name: result for result in read_results(first)}
+    theirs = {result.cell.name: result for result in read_results(second)}
+    names = [name for name in ours if name in theirs]
+    if not names or not seeds:
+        what = "cell" if not names else "seed"
+        hint = f"{first.name} has {', '.join(list(ours)[:3])}; {second.name} has {', '.join(list(theirs)[:3])}."
+        raise UsageError(Problem(f"{first.name} and {second.name} must share a {what}; they share none.", hint))
+    found = []
+    for data in dict.fromkeys(ours[name].cell.data for name in names):
+        found += _compared(second, [(ours[n], theirs[n]) for n in names if ours[n].cell.data == data], seeds)
+    return found
+
+
+def _compared(plan: Plan, pairs: list[tuple[CellResults, CellResults]], seeds: list[int]) -> list[Shared]:
+    metric = MAIN_METRICS[pairs[0][0].cell.task]
+    samples = [(sample(a, f"test/{metric}", seeds), sample(b, f"test/{metric}", seeds)) for a, b in pairs]
+    margins = [margin(plan.report, metric, a) for a, _ in samples]
+    comparisons = compare_pairs(samples, margins=margins, lower_is_better=lower_is_better(metric))
+    return [
+        Shared(a.cell.name, a.cell.data, metric, *both, comparison, changes(a.cell.settings, b.cell.settings))
+        for (a, b), both, comparison in zip(pairs, samples, comparisons, strict=True)
+    ]
+
+
+def against_lines(first: Plan, second: Plan, cells: list[Shared]) -> list[str]:
+    """Return a table for the terminal."""
+    seeds = len(cells[0].first.values)
+    lines = [f"{second.name} against {first.name}: {len(cells)} shared cells, {seeds} shared seeds"]
+    for data in dict.fromkeys(cell.data for cell in cells):
+        chosen = [cell for cell in cells if cell.data == data]
+        lines += ["", f"{data}: test {chosen[0].metric}"]
+        rows = [["cell", first.name[:14], second.name[:14], "difference", "verdict"]]
+        rows += [
+            [
+                "/".join(cell.name.split("/")[1:]),
+                *(number(mean_interval(one.working).mean) for one in (cell.first, cell.second)),
+                difference_text(cell.metric, cell.comparison).replace("−", "-"),
+                cell.comparison.verdict,
+            ]
+            for cell in chosen
+        ]
+        lines += table(rows, left=1)
+    changed = list(dict.fromkeys(change for cell in cells for change in cell.changed))
+    said = f"changed: {'; '.join(changed[:8])}" if changed else "no setting differs: the same runs"
+    note = "difference: second less first, paired by seed (accuracy in points), with its 95 % interval"
+    return [*lines, "", *textwrap.wrap(note, WIDTH), *textwrap.wrap(said, WIDTH)]
+
+
+def against_csv(first: Plan, second: Plan, cells: list[Shared]) -> str:
+    """Return a row for each shared cell."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    columns = [
+        "cell",
+        "metric",
+        first.name,
+        second.name,
+        "difference",
+        "low",
+        "high",
+        "seeds",
+        "p",
+        "p_holm",
+        "verdict",
+    ]
+    writer.writerow(columns)
+    for cell in cells:
+        found = cell.comparison
+        means = [mean_interval(one.working).mean for one in (cell.first, cell.second)]
+        numbers = [*means, found.difference.mean, found.difference.low, found.difference.high]
+        row = [cell.name, cell.metric, *(f"{v:.9g}" if np.isfinite(v) else "" for v in numbers), found.difference.n]
+        writer.writerow([*row, p_value(found.p), p_value(found.p_corrected), found.verdict])
+    return file.getvalue()

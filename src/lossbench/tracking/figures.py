@@ -1,0 +1,100 @@
+"""Figures, drawn from results alone. No pyplot: figures are made in threads."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lossbench.comparison import mean_intervals
+from lossbench.results.runs import CellResults
+from lossbench.tuning.study_files import Outcome, Trial
+
+# Okabe and Ito's palette, safe for colour-blind readers, and markers for print without colour.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+def curve_matrix(results: CellResults, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the epochs, and a curve of all runs: shape (n_runs, n_epochs), NaN after a run's end."""
+    runs = [run for run in results.runs if "epochs" in run.arrays]
+    epochs = np.unique(np.concatenate([run.arrays["epochs"] for run in runs] or [np.array([], np.int64)]))
+    matrix = np.full((len(runs), len(epochs)), np.nan)
+    for row, run in zip(matrix, runs, strict=True):
+        row[np.searchsorted(epochs, run.arrays["epochs"])] = run.curves[name]
+    return epochs, matrix
+
+
+def cell_figure(results: CellResults, metric: str) -> Figure:
+    """Draw one cell: every run's test curve thin, mean and 95 % interval of train and test."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, value in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
+        epochs, matrix = curve_matrix(results, f"test/{value}")
+        axes.plot(epochs, matrix.T, color="0.8", linewidth=0.5, zorder=1)
+        _band(axes, results, f"train/{value}", COLOURS[1], "train", "--")
+        _band(axes, results, f"test/{value}", COLOURS[0], "test", "-")
+        _finish(axes, value)
+    figure.suptitle(f"{results.cell.name}: {len(results.runs)} runs, mean with 95 % interval; thin: test, each run")
+    return figure
+
+
+def dataset_figure(dataset: str, results: list[CellResults], metric: str) -> Figure:
+    """Draw the cells of one data set on their common metric: train and test, mean and 95 % interval."""
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, split in zip(panels, ("train", "test"), strict=True):
+        for i, result in enumerate(results):
+            colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+            _band(axes, result, f"{split}/{metric}", colour, result.cell.label, "-", marker)
+        _finish(axes, f"{split} {metric}")
+    panels[1].legend().remove()
+    figure.suptitle(f"{dataset}: mean over seeds with 95 % interval")
+    return figure
+
+
+def study_figure(name: str, trials: list[Trial], outcome: Outcome, *, lower_is_better: bool) -> Figure:
+    """Draw a study: the metric of each trial over its learning rate, the best one marked, and what does as well."""
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for trial in trials:
+        seeds = [value for value in trial.values.values() if value is not None]
+        axes.plot([trial.learning_rate] * len(seeds), seeds, ".", color="0.75", markersize=4, zorder=1)
+    rates = [trial.learning_rate for trial in trials if trial.value is not None]
+    values = [trial.value for trial in trials if trial.value is not None]
+    axes.plot(rates, values, "o", color=COLOURS[0], label="mean over tuning seeds", zorder=2)
+    failed = [trial.learning_rate for trial in trials if trial.value is None]
+    if failed:
+        # On the lower edge, whatever the scale.
+        heights, at_edge = [0.02] * len(failed), axes.get_xaxis_transform()
+        axes.plot(failed, heights, "x", color=COLOURS[1], transform=at_edge, label="failed", zorder=2)
+    if outcome.value is not None:
+        label = f"best: {outcome.learning_rate:.3g}"
+        axes.plot(outcome.learning_rate, outcome.value, "*", color=COLOURS[1], markersize=16, label=label, zorder=3)
+        axes.axvspan(*outcome.tolerance, color=COLOURS[0], alpha=0.12, label="within 1 % of the best")
+    axes.set_xscale("log")
+    axes.set_xlim(outcome.low / 1.2, outcome.high * 1.2)
+    if lower_is_better and min(values, default=0.0) > 0.0:
+        axes.set_yscale("log")
+    _finish(axes, f"validation {outcome.metric}")
+    axes.set_xlabel("learning rate")
+    figure.suptitle(f"{name}: {outcome.n_trials} trials")
+    return figure
+
+
+def _band(
+    axes: Axes, results: CellResults, name: str, colour: str, label: str, line: str, marker: str | None = None
+) -> None:
+    epochs, matrix = curve_matrix(results, name)
+    if not len(epochs):
+        return
+    mean, low, high, _ = mean_intervals(matrix)
+    every = max(1, len(epochs) // 8)
+    axes.plot(epochs, mean, color=colour, linestyle=line, label=label, marker=marker, markevery=every, markersize=4)
+    axes.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def _finish(axes: Axes, label: str) -> None:
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(label)
+    axes.grid(color="0.9")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize="small")

@@ -1,0 +1,135 @@
+"""Runs' networks in MLflow: each kept once as a model, found from its run and from its cell's."""
+
+import re
+import shlex
+import tempfile
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
+from mlflow.models import Model
+
+from lossbench.export.saved_model.packing import write_model
+from lossbench.export.saved_model.reading import NoModelError, read_contents
+from lossbench.findings.recommendation import judged_by
+from lossbench.planning.plan import Cell
+from lossbench.results.runs import Run as Result
+from lossbench.tracking.experiment import Experiment, milliseconds, params
+
+NOTE = """\
+The network of seed {seed} of {cell}, with its preprocessing: it takes {what}, and answers in the target's own unit, \
+or with the names of classes.
+
+```python
+import mlflow
+
+model = mlflow.pyfunc.load_model("models:/{model_id}")
+model.predict(rows)  # {rows}
+```
+
+When it was kept it was the one in the middle by {metric} of the cell's working seeds; the tag `current` says \
+whether it still is. The same as a folder: `lossbench-export model {sweep} {named}`
+"""
+# The tag of a run whose network was kept: the model's id, also when the user has deleted the model.
+KEPT = "model_id"
+# The tag of a model that says whether it is still the one that a cell's runs choose.
+CURRENT = "current"
+
+
+def keep_models(experiment: Experiment, chosen: list[tuple[Cell, Result, Run, Run]]) -> None:
+    """Write runs' networks to MLflow, each once, with links from their runs and their cells' runs.
+
+    Parameters
+    ----------
+    chosen : list of (cell, run, its record, its cell's record)
+        What is kept already stays as it is; a model that is no longer chosen says so.
+    """
+    models = {model.model_id: model for model in _there(experiment)}
+    current = set()
+    for cell, run, recorded, cell_run in chosen:
+        if recorded.info.lifecycle_stage == "deleted":
+            continue
+        model_id = recorded.data.tags.get(KEPT) or _keep(experiment, models, cell, run, recorded, cell_run)
+        current.add(model_id)
+        if model_id in models:
+            _link(experiment, model_id, recorded, cell_run)
+    for model_id, model in models.items():
+        is_current = str(model_id in current).lower()
+        if model.tags.get(CURRENT) != is_current:
+            experiment.client.set_logged_model_tags(model_id, {CURRENT: is_current})
+
+
+def _there(experiment: Experiment) -> list[LoggedModel]:
+    """Return the experiment's models; what the user deleted is not among them."""
+    found: list[LoggedModel] = []
+    token = None
+    while token is None or token:
+        page = experiment.client.search_logged_models([experiment.experiment_id], page_token=token)
+        found += page
+        token = page.token or ""
+    return found
+
+
+def _keep(
+    experiment: Experiment, models: dict[str, LoggedModel], cell: Cell, run: Result, recorded: Run, cell_run: Run
+) -> str:
+    """Write a run's network and return its model's id; where there can be none, the cell's run says why."""
+    client, run_id = experiment.client, recorded.info.run_id
+    try:
+        contents = read_contents(run.path.parents[1])
+    except NoModelError as error:
+        if cell_run.info.lifecycle_stage != "deleted":
+            client.set_tag(cell_run.info.run_id, "no_model", str(error))
+        return ""
+    # An interrupted start may have left one.
+    model = next((m for m in models.values() if m.source_run_id == run_id), None) or _new(experiment, cell, run, run_id)
+    models[model.model_id] = model
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        write_model(run, path, Model(run_id=run_id, model_id=model.model_id, model_uuid=model.model_id))
+        client.log_model_artifacts(model.model_id, str(path))
+    _describe(experiment, cell, run, contents["inputs"], run_id, model.model_id)
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    client.set_tag(run_id, KEPT, model.model_id)
+    return model.model_id
+
+
+def _new(experiment: Experiment, cell: Cell, run: Result, run_id: str) -> LoggedModel:
+    name = re.sub(r"[/:.%\"']+", "-", cell.name)
+    tags = experiment.tags(cell, "model") | experiment.source()
+    chosen = params(cell, run.info.tuned) | {"seed": str(run.info.seed)}
+    return experiment.client.create_logged_model(experiment.experiment_id, name, run_id, tags, chosen)
+
+
+def _link(experiment: Experiment, model_id: str, *owners: Run) -> None:
+    """Have runs name a model as their output, where they do not and were not deleted."""
+    for owner in owners:
+        outputs = experiment.client.get_run(owner.info.run_id).outputs
+        linked = {output.model_id for output in outputs.model_outputs} if outputs else set()
+        if model_id not in linked and owner.info.lifecycle_stage != "deleted":
+            experiment.client.log_outputs(owner.info.run_id, [LoggedModelOutput(model_id, step=0)])
+
+
+def _describe(
+    experiment: Experiment, cell: Cell, run: Result, inputs: dict[str, Any], run_id: str, model_id: str
+) -> None:
+    """Say how a model is used, and give it the final metrics of its run, which stay the run's too."""
+    columns = None if inputs["names"] is None else [*inputs["names"], *inputs["texts"]]
+    note = NOTE.format(
+        seed=run.info.seed,
+        cell=cell.name,
+        sweep=experiment.plan.name,
+        named=shlex.quote(cell.name),
+        what="rows as they are in the file" if columns else "features as the data set gives them",
+        model_id=model_id,
+        rows=f"a DataFrame with the columns {shorten(', '.join(columns), 2000)}"
+        if columns
+        else f"shape (n, {inputs['n_features']})",
+        metric=judged_by(run, cell),
+    )
+    experiment.client.set_logged_model_tags(model_id, {"mlflow.note.content": note})
+    moment = milliseconds(run.info.ended)
+    scores = {f"final/{name}": value for name, value in run.info.scores.items()}
+    metrics = [Metric(name, value, moment, 0, model_id=model_id) for name, value in scores.items()]
+    experiment.client.log_batch(run_id, metrics)

@@ -1,0 +1,60 @@
+"""What an experiment in MLflow says of itself: what is in it, where to look, and its saved views."""
+
+from mlflow.entities import Experiment as Recorded
+
+from lossbench.planning.plan import Plan
+from lossbench.tracking.saved_views import TRAINING, views
+
+EXPERIMENT_NOTE = """\
+{n_cells} cells, {n_seeds} seeds each: {links}
+
+`{command}`
+
+What is here (tag `kind`):
+
+- `kind=cell`, one run for each combination of data set, loss and head. `final/test/…` is the mean over seeds, with \
+`_std`, and `_low` and `_high` of the 95 % t interval; its curves are the mean, low and high over seeds. \
+`runs`, `diverged`, `stuck` count its runs.
+- `kind=run`, nested in its cell: one training, one seed, whole curves.
+- `kind=sweep`: the whole sweep. Its description has the tables; its artifacts have `results.csv` and a figure for \
+each data set with seed bands, which the chart page cannot draw.
+
+Where to look:
+
+- *Which loss is best on a data set?* Search `tags.kind = 'cell' and params.dataset = 'circles'`, and sort by \
+`final/test/accuracy` (classes) or `final/test/rmse` (numbers; lower is better).
+- *Compare curves:* the chart page with that search; `test/accuracy` is the mean, `test/accuracy_low` and `_high` \
+its interval.
+{models}- *Which seed failed, diverged or is stuck?* Search `tags.status = 'diverged'`, `tags.status = 'failed'` or \
+`tags.stuck = 'true'`.
+"""
+MODELS_NOTE = {
+    "none": "",
+    "best": """\
+- *Use a trained network:* the page Models has that of the best cell of each data set, with its preprocessing \
+(tag `current = true`); `tracking.models=all` keeps one for each cell.
+""",
+    "all": """\
+- *Use a trained network:* the page Models has one of each cell, with its preprocessing (tag `current = true`).
+""",
+}
+
+
+def description(plan: Plan, experiment: Recorded) -> dict[str, str]:
+    """Return an experiment's tags: what is in it, and its views; the menu has the newest on top."""
+    links = _links(plan, experiment.experiment_id)
+    models = MODELS_NOTE[plan.tracking.get("models", "none")]
+    note = EXPERIMENT_NOTE.format(
+        n_cells=len(plan.cells), n_seeds=len(plan.seeds), command=plan.command, links=links, models=models
+    )
+    shown = {view.tag: view.content(experiment.creation_time - i) for i, view in enumerate(views(plan))}
+    return {"mlflow.note.content": note} | shown
+
+
+def _links(plan: Plan, experiment_id: str) -> str:
+    """Return links to the views of a sweep, in Markdown; they lead to whatever server shows them."""
+    page = f"#/experiments/{experiment_id}/runs?{TRAINING}&viewStateShareKey="
+    found = views(plan)
+    names = [f"[{view.name}]({page}{view.key})" for view in found]
+    curves = f"[{found[0].name.replace('losses', 'curves')}]({page}{found[0].key}&compareRunsMode=CHART)"
+    return " · ".join([names[0], curves, *names[1:]])

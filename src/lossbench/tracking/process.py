@@ -1,0 +1,234 @@
+"""Brings MLflow up to date with the results on disk: beside a running sweep, or later with ``lossbench-sync``.
+
+MLflow is written by a process of its own: its Python work would hold up the training's, and a server that hangs
+holds up nobody. It reads what it writes from the part files, so it can be ended and started at any time.
+"""
+
+import argparse
+import fcntl
+import gc
+import json
+import os
+import select
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+from lossbench.config.schema import default_store, home
+from lossbench.console.summary import summary_lines
+from lossbench.findings.recommendation import saved_runs
+from lossbench.ground.errors import Problem, UsageError, unknown
+from lossbench.planning.plan import Cell, Plan, read_plan
+from lossbench.report.freshness import SUMMARY
+from lossbench.results.runs import CellResults, read_results, read_runs, write_text
+from lossbench.tuning.study_files import outcomes, read_outcome, read_trial, read_trials
+
+POLL_SECONDS = 0.2
+# What a study says at its end, beside the numbers of its trials.
+CONCLUSION = -1
+# Letters that MLflow keeps of a description, and some room.
+MOST_IN_NOTE = 7500
+
+
+def run(argv: list[str]) -> int:
+    """Synchronise the named sweeps, or all; return the exit status."""
+    parser = argparse.ArgumentParser("lossbench-sync", description="Send to MLflow what is on disk and not in it yet.")
+    parser.add_argument("sweep", nargs="*", help="names of sweeps; without one, all of multirun/")
+    parser.add_argument("--follow", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    known = sorted(path.parent.name for path in (home() / "multirun").glob("*/plan.json"))
+    if not known:
+        raise UsageError(Problem(f"there is no sweep in {home() / 'multirun'}.", "is LOSSBENCH_HOME right?"))
+    problems = [unknown("sweep", name, known) for name in arguments.sweep if name not in known]
+    if problems:
+        raise UsageError(*problems)
+    if arguments.follow:
+        return _follow(read_plan(home() / "multirun" / arguments.sweep[0]))
+    return max(_sync(name) for name in arguments.sweep or known)
+
+
+def _sync(name: str) -> int:
+    plan = read_plan(home() / "multirun" / name)
+    if is_tracked(plan, read_results(plan)):
+        print(f"{name}: MLflow has everything")
+        return 0
+    problem = _write(plan, running=False)
+    print(f"{name}: {problem or 'sent to MLflow'}")
+    return 3 if problem else 0
+
+
+class TrackingProcess:
+    """``lossbench-sync`` beside a running sweep, told through its standard input when the sweep has ended.
+
+    If this process is killed that input ends, and the other one closes what it had open in MLflow.
+    """
+
+    def __init__(self, plan: Plan):
+        command = [
+            sys.executable,
+            "-c",
+            "from lossbench.commands.main import sync_main; sync_main()",
+            plan.name,
+            "--follow",
+        ]
+        self._log = open(plan.folder / "tracking.log", "w")  # noqa: SIM115
+        # A session of its own: Ctrl-C is for the sweep, which then says what happened.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, start_new_session=True
+        )
+
+    def finish(self, *, interrupted: bool) -> str:
+        """Wait until all is written, and return what there is to say if it could not be."""
+        try:
+            said, _ = self._process.communicate("" if interrupted else "finish\n")
+        except KeyboardInterrupt:
+            # Asked twice: leave it; the next start sends the rest.
+            self._process.kill()
+            said = "interrupted"
+        self._log.close()
+        if self._process.returncode and not said.strip():
+            said = f"its process ended with status {self._process.returncode}; see {self._log.name}"
+        return said.strip()
+
+
+def _follow(plan: Plan) -> int:
+    problem = _write(plan, running=True)
+    if problem:
+        print(problem)
+    return 3 if problem else 0
+
+
+def _write(plan: Plan, *, running: bool) -> str:
+    """Write the plan's results to MLflow, waiting for those to come if the sweep is running; return what failed."""
+    with open(plan.folder / ".tracking-lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            from lossbench.tracking.tracker import Tracker
+
+            tracker = Tracker(plan, tracking_uri(plan) or default_store())
+            # What is imported stays: without this, collecting garbage walks through all of it again and again.
+            gc.freeze()
+            try:
+                return _send(plan, tracker, running=running)
+            finally:
+                tracker.close()
+        except Exception as error:
+            if running:
+                import traceback
+
+                traceback.print_exc()
+            return _first_line(error)
+
+
+def _first_line(error: Exception) -> str:
+    return textwrap.shorten((str(error).strip().splitlines() or [type(error).__name__])[0], 300, placeholder=" …")
+
+
+def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
+    waiting = {cell.folder: set(plan.seeds) for cell in plan.cells}
+    trials = {cell.folder: _of_study(cell) for cell in plan.cells}
+    message = None if running else "finish"
+    n_waiting = plan.n_runs
+    while True:
+        for cell in plan.cells:
+            _send_study(plan, tracker, cell, trials[cell.folder])
+            _send_new(plan, tracker, cell, waiting[cell.folder])
+        if running and n_waiting != (n_waiting := sum(map(len, waiting.values()))):
+            tracker.progress(plan.n_runs - n_waiting)
+        if message is not None:
+            break
+        message = _message()
+    if message != "finish":
+        return ""
+    results = read_results(plan)
+    tracker.finish(results, _note(plan, results))
+    try:
+        chosen = saved_runs(plan, results)
+        if chosen:
+            tracker.keep_models(chosen)
+    except Exception as error:
+        return f"all but models: {_first_line(error)} (tracking.models=none leaves them out)"
+    if not any(waiting.values()):
+        write_text(_marker(plan), _state(plan, results))
+    return ""
+
+
+def _send_study(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None:
+    """Send the trials of a cell that are there and were not; the study itself with its end."""
+    folder = plan.folder / cell.folder
+    if not waiting:
+        return
+    outcome = read_outcome(folder)
+    for number in sorted(waiting - {CONCLUSION}):
+        trial = read_trial(folder, number)
+        if trial is not None:
+            tracker.studies.add_trial(cell, trial)
+            waiting.discard(number)
+    if outcome is not None:
+        waiting.clear()
+        tracker.studies.add_study(cell, outcome, read_trials(cell, folder))
+
+
+def _send_new(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None:
+    """Send the runs of a cell that are there and were not; the cell itself with its last run."""
+    if not waiting:
+        return
+    runs = read_runs(plan.folder / cell.folder, sorted(waiting))
+    for run in runs.values():
+        tracker.add_run(cell, run)
+    waiting -= set(runs)
+    if runs and not waiting:
+        tracker.add_cell(CellResults(cell, list(read_runs(plan.folder / cell.folder, plan.seeds).values())))
+
+
+def _of_study(cell: Cell) -> set[int]:
+    """Return what a cell's study has to send: its trials' numbers, and ``CONCLUSION``."""
+    return {CONCLUSION, *range(cell.settings["tune"]["trials"])} if cell.is_tuned else set()
+
+
+def _message() -> str | None:
+    """Return what the sweep says, '' if it is gone, None if it is still at work."""
+    readable, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
+    return sys.stdin.readline().strip() if readable else None
+
+
+def tracking_uri(plan: Plan) -> str | None:
+    """Return the tracking server or store that the user named, if any."""
+    return plan.tracking["uri"] or os.environ.get("MLFLOW_TRACKING_URI")
+
+
+def is_tracked(plan: Plan, results: list[CellResults]) -> bool:
+    """Say, without asking MLflow, whether all of this was written to the store that is still there."""
+    there = tracking_uri(plan) is not None or (home() / "mlruns" / "mlflow.db").exists()
+    return there and _marker(plan).exists() and _marker(plan).read_text() == _state(plan, results)
+
+
+def _marker(plan: Plan) -> Path:
+    return plan.folder / "tracked.json"
+
+
+def _state(plan: Plan, results: list[CellResults]) -> str:
+    runs = {result.cell.key: {run.info.key: run.info.started for run in result.runs} for result in results}
+    store = tracking_uri(plan) or default_store()
+    studies = {key: outcome.started for key, outcome in outcomes(plan).items()}
+    state: dict[str, Any] = {"store": store, "seeds": plan.seeds, "runs": runs}
+    state |= {"studies": studies} if studies else {}
+    models = plan.tracking.get("models", "none")
+    state |= {"models": models} if models != "none" else {}
+    return json.dumps(state, indent=1)
+
+
+def _note(plan: Plan, results: list[CellResults]) -> str:
+    moment = time.strftime("%Y-%m-%d %H:%M", time.localtime())
+    written = plan.folder / SUMMARY
+    if written.exists():
+        text = written.read_text()
+        if len(text) > MOST_IN_NOTE:
+            # Whole sections.
+            text = text[: text.rfind("\n## ", 0, MOST_IN_NOTE)] + "\n\nMore in report.md.\n"
+        return f"{text}\n(written {moment}; the page with its figures is among the artifacts)\n"
+    tables = "\n".join(summary_lines(plan, results)).strip()
+    return f"`{plan.command}` (written {moment})\n\n```\n{tables}\n```\n"

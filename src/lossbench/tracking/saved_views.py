@@ -1,0 +1,150 @@
+"""What the MLflow UI shows of a sweep: its saved views, as plain data.
+
+A saved view is a tag of the experiment, in the UI's own format (MLflow 3.17); the UI offers it in its menu of views.
+"""
+
+import base64
+import json
+import re
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.planning.plan import Plan
+
+# Without it the UI shows its pages for language models, until "Model training" is clicked there.
+TRAINING = "workflowType=machine_learning"
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page of an experiment shows, as a table or as charts.
+
+    Attributes
+    ----------
+    key, name : str
+        In links, and in the UI's menu.
+    search, order : str
+        MLflow's search for the runs, and the column that sorts them.
+    columns : list of str
+        What the table shows, in this order.
+    metrics : list of str
+        What is drawn: curves, intervals and final values.
+    longest_name : int
+        How many letters the longest name of its runs has.
+    groups : bool
+        Whether runs stand in groups by data set.
+    """
+
+    key: str
+    name: str
+    kind: str
+    search: str
+    order: str
+    ascending: bool
+    columns: list[str]
+    metrics: list[str]
+    longest_name: int
+    groups: bool = False
+
+    @property
+    def tag(self) -> str:
+        """The experiment's tag in which it is kept."""
+        return f"mlflow.sharedViewState.{self.key}"
+
+    def content(self, created: int) -> str:
+        """Return what its tag holds; ``created`` is in milliseconds."""
+        by_dataset = {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": "dataset"}]}
+        charts, sections = _charts(self.metrics)
+        state = {
+            "searchFilter": self.search,
+            "orderByKey": self.order,
+            "orderByAsc": self.ascending,
+            "selectedColumns": self.columns,
+            "columnOrder": ["attributes.`Run Name`", *self.columns],
+            # Pixels. Names and headings end in what tells them apart.
+            "columnWidths": {"attributes.`Run Name`": 6 * self.longest_name + 60}
+            | {name: 6 * len(name) - 5 for name in self.columns},
+            # The UI would draw ten.
+            "runsHiddenMode": "SHOW_ALL",
+            "groupBy": by_dataset if self.groups else None,
+            "useGroupedValuesInCharts": False,
+            "compareRunCharts": charts,
+            "compareRunSections": sections,
+            "isAccordionReordered": True,
+        }
+        # As the UI does it: a tag has room for 5000 characters.
+        packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+        return json.dumps({"name": self.name, "createdAt": created, "state": f"deflate;{packed}"})
+
+
+def views(plan: Plan) -> list[View]:
+    """Return the views of a sweep: all cells, the cells of each data set, the seeds that something happened to."""
+    datasets = list(dict.fromkeys(cell.dataset for cell in plan.cells))
+    found = [_cells_view(plan, datasets)]
+    if len(datasets) > 1:
+        found += [_cells_view(plan, [dataset]) for dataset in datasets]
+    metrics = found[0].metrics
+    columns = ["tags.`status`", "metrics.`diverged_epoch`", *(f"metrics.`final/test/{m}`" for m in metrics)]
+    columns.append("tags.`error`")
+    for name, condition in (("diverged or failed", "tags.status != 'finished'"), ("stuck", "tags.stuck = 'true'")):
+        search = f"tags.kind = 'run' and {condition}"
+        key = f"seeds-{name.split()[0]}"
+        longest = found[0].longest_name + len("/seed=1000")
+        found.append(View(key, f"seeds: {name}", "run", search, "tags.`cell`", True, columns, metrics, longest))
+    return found
+
+
+def _cells_view(plan: Plan, datasets: list[str]) -> View:
+    cells = [cell for cell in plan.cells if cell.dataset in datasets]
+    metrics = list(dict.fromkeys(MAIN_METRICS[cell.task] for cell in cells))
+    finals = [f"final/test/{metric}" for metric in metrics]
+    swept = [f"params.`{key}`" for key in dict.fromkeys(key for cell in cells for key in cell.swept)]
+    longest = max(len(cell.name) for cell in cells)
+    if len(datasets) > 1:
+        columns = [f"metrics.`{name}`" for name in (*finals, "stuck", "diverged", "failed", "runs")] + swept
+        search, order = "tags.kind = 'cell'", "attributes.start_time"
+        return View("cells", "losses on all data sets", "cell", search, order, True, columns, metrics, longest, True)
+    final, dataset = finals[0], datasets[0]
+    names = (final, f"{final}_std", "stuck", "diverged", "failed", f"{final}_low", f"{final}_high", "runs")
+    search = f"tags.kind = 'cell' and params.dataset = {quoted(dataset)}"
+    ascending = lower_is_better(metrics[0])
+    columns = [f"metrics.`{name}`" for name in names] + swept
+    key = "cells-" + re.sub(r"[^A-Za-z0-9_.-]", "-", dataset)
+    return View(key, f"losses on {dataset}", "cell", search, f"metrics.`{final}`", ascending, columns, metrics, longest)
+
+
+def quoted(text: str) -> str:
+    """Return a text as MLflow's searches have it."""
+    return f'"{text}"' if "'" in text else f"'{text}'"
+
+
+def _charts(metrics: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return charts, and the sections that they stand in; those which the UI adds for all else stay folded."""
+    charts = [_line("curves", f"{split}/{name}") for name in (*metrics, "loss") for split in ("test", "train")]
+    charts += [_line("intervals", f"test/{name}_low", f"test/{name}_high") for name in metrics]
+    charts += [_chart("BAR", "final", f"final/test/{name}") for name in metrics]
+    titles = {
+        "curves": "Curves: mean over seeds",
+        "intervals": "Low and high of the mean's 95 % interval",
+        "final": "After training: mean over seeds",
+    }
+    others = ("test", "train", "final/test", "final/train", "naive/test", "naive/train", "")
+    sections = [_section(key, title, display=True) for key, title in titles.items()]
+    return charts, sections + [_section(f"all {name}", name, display=False) for name in others]
+
+
+def _line(section: str, *metrics: str) -> dict[str, Any]:
+    axes = {"xAxisKey": "step", "xAxisScaleType": "linear", "scaleType": "linear", "yAxisKey": "metric", "range": {}}
+    return _chart("LINE", section, metrics[0]) | axes | {"selectedMetricKeys": metrics, "lineSmoothness": 0}
+
+
+def _chart(kind: str, section: str, metric: str) -> dict[str, Any]:
+    named = {"uuid": f"{section} {metric}", "type": kind, "metricSectionId": section, "metricKey": metric}
+    return named | {"deleted": False, "isGenerated": False, "runsCountToCompare": 100}
+
+
+def _section(key: str, name: str, *, display: bool) -> dict[str, Any]:
+    named = {"uuid": key, "name": name, "display": display, "columns": 2, "cardHeight": 360}
+    return named | {"deleted": False, "isGenerated": not display, "isReordered": False}

@@ -1,0 +1,121 @@
+"""Studies in MLflow: an experiment ``<sweep>-tuning`` with a run for each study and, in it, one for each trial."""
+
+from mlflow.entities import Metric, Run
+
+from lossbench.config.search_space import LEARNING_RATE
+from lossbench.metrics.catalogue import lower_is_better
+from lossbench.planning.plan import Cell, Plan
+from lossbench.tracking.experiment import Experiment, milliseconds, params
+from lossbench.tracking.figures import study_figure
+from lossbench.tuning.study_files import Outcome, Trial, study_metric, trials_table
+
+NOTE = """\
+The studies of [{sweep}](#/experiments): how the learning rate of each of its tuned cells was chosen.
+
+- `kind=study`, one run for each tuned cell: `best/learning_rate` and its value, `tolerance_low` and `_high` (the \
+learning rates around it that do as well, within 1 %), a figure of metric over learning rate, the table of its trials. \
+The tag `edge` says if the best one lies at an end of the range.
+- `kind=trial`, nested in it: one proposal, trained with every tuning seed on the training split less what was held \
+out. Its value is the mean over these seeds; `status=failed` has its reason in the tag `reason`.
+
+No trial has seen the test split.
+"""
+
+
+class StudyTracker(Experiment):
+    """Writes the studies of one sweep to MLflow."""
+
+    def __init__(self, plan: Plan, uri: str):
+        super().__init__(plan, f"{plan.name}-tuning", uri)
+        self.describe({"mlflow.note.content": NOTE.format(sweep=plan.name)})
+        self._studies = {run.data.tags["cell_key"]: run for run in self.find("study") if _is_current(run)}
+        self._trials = {run.data.tags["trial_key"]: run for run in self.find("trial")}
+
+    def add_trial(self, cell: Cell, trial: Trial) -> None:
+        """Write a trial, nested in its study; what is there already stays as it is."""
+        study = self._study(cell, trial)
+        key, started = f"{cell.key[:16]}-{trial.number}", f"{trial.started:.3f}"
+        recorded = self._trials.get(key)
+        if recorded is not None and recorded.data.tags.get("started") != started:
+            self.delete(recorded)
+            recorded = None
+        if study.info.lifecycle_stage == "deleted":
+            return
+        if recorded is None:
+            tags = self.tags(cell, "trial") | {
+                "mlflow.parentRunId": study.info.run_id,
+                "trial_key": key,
+                "trial": str(trial.number),
+                "status": trial.status,
+                "started": started,
+            }
+            if trial.reason:
+                tags["reason"] = trial.reason[:5000]
+            recorded = self._trials[key] = self.create(f"{cell.name}/trial={trial.number}", tags, trial.started)
+        elif recorded.info.lifecycle_stage == "deleted" or recorded.info.status not in ("RUNNING", "KILLED"):
+            return
+        self._log_trial(recorded.info.run_id, cell, trial)
+
+    def _log_trial(self, run_id: str, cell: Cell, trial: Trial) -> None:
+        moment, name = milliseconds(trial.ended), f"validation/{study_metric(cell)}"
+        values = {"learning_rate": trial.learning_rate, name: trial.value}
+        values |= {f"{name}/seed_{seed}": value for seed, value in trial.values.items()}
+        metrics = [Metric(key, value, moment, trial.number) for key, value in values.items() if value is not None]
+        self.log(run_id, metrics, {key: str(value) for key, value in trial.parameters.items()})
+        self.terminate(run_id, "FINISHED" if trial.value is not None else "FAILED", trial.ended)
+
+    def add_study(self, cell: Cell, outcome: Outcome, trials: list[Trial]) -> None:
+        """Write what the trials of a study say together, once they are all there."""
+        study = self._study(cell, trials[0])
+        run_id, metric = study.info.run_id, f"validation/{outcome.metric}"
+        if run_id not in self.open:
+            return
+        values = {"trials": float(outcome.n_trials), "trials_failed": float(outcome.n_failed)}
+        if outcome.value is not None:
+            values |= {"best/learning_rate": outcome.learning_rate, f"best/{metric}": outcome.value}
+            values |= dict(zip(("tolerance_low", "tolerance_high"), outcome.tolerance, strict=True))
+        moment = milliseconds(outcome.ended)
+        best = {f"best/{key}": str(value) for key, value in outcome.parameters.items()}
+        self.log(run_id, [Metric(name, value, moment, 0) for name, value in values.items()], params(cell) | best)
+        figure = study_figure(cell.name, trials, outcome, lower_is_better=lower_is_better(outcome.metric))
+        self.client.log_figure(run_id, figure, "learning-rates.png")
+        self.client.log_text(run_id, trials_table(trials).to_csv(index=False), "trials.csv")
+        self.client.set_tag(run_id, "edge", outcome.edge or "none")
+        self.client.set_tag(run_id, "mlflow.note.content", _note(outcome))
+        self.terminate(run_id, "FINISHED" if outcome.parameters else "FAILED", outcome.ended)
+
+    def link(self, cell: Cell) -> str:
+        """Return a link to a cell's study, in Markdown; '' if it is not there."""
+        study = self._studies.get(cell.key)
+        return f"[its study](#/experiments/{self.experiment_id}/runs/{study.info.run_id})" if study else ""
+
+    def _study(self, cell: Cell, trial: Trial) -> Run:
+        """Return the run of a cell's study, making it if there is none."""
+        found = self._studies.get(cell.key)
+        if found is not None and trial.number == 0 and found.data.tags["started"] != f"{trial.started:.3f}":
+            # Searched again: the record follows.
+            self.client.set_tag(found.info.run_id, "replaced", "true")
+            self.delete(found)
+            found = None
+        if found is None:
+            tags = self.tags(cell, "study") | {"cell_key": cell.key, "started": f"{trial.started:.3f}"}
+            found = self.create(cell.name, tags | self.source(), trial.started)
+            self._studies[cell.key] = found
+        elif found.info.status == "KILLED" and found.info.lifecycle_stage != "deleted":
+            self.reopen(found)
+        return found
+
+
+def _is_current(run: Run) -> bool:
+    return run.data.tags.get("replaced") != "true"
+
+
+def _note(outcome: Outcome) -> str:
+    if outcome.problem:
+        return f"{outcome.problem.capitalize()}."
+    best = f"learning rate {outcome.learning_rate:.3g}, validation {outcome.metric} {outcome.value:.4g}"
+    low, high = outcome.tolerance
+    found = f"Best of {outcome.n_trials} trials: {best}. As good within 1 %: {low:.3g} to {high:.3g}."
+    others = ", ".join(f"{key}={value}" for key, value in outcome.parameters.items() if key != LEARNING_RATE)
+    lines = [found, f"With {others}." if others else "", outcome.warning.capitalize()]
+    return "\n\n".join(line for line in lines if line)

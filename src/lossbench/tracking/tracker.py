@@ -1,0 +1,256 @@
+"""MLflow: a projection of the results on disk, which can be written again without changing anything.
+
+A sweep has an experiment; in it stand the sweep run, a run for each cell and, nested in that, one for each seed.
+Every run is found again by its tags, and times come from the results.
+"""
+
+import json
+import time
+from contextlib import suppress
+from urllib.parse import quote, urlencode
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run
+
+from lossbench.console.text_tables import mean_and_interval
+from lossbench.datasets.catalogue import DATASETS
+from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.planning.plan import Cell, Plan
+from lossbench.report.freshness import FIGURES, PAGE, SUMMARY, TABLE
+from lossbench.results.runs import FAILED, CellResults, results_table
+from lossbench.results.runs import Run as Result
+from lossbench.tracking.curves import aggregates, counts, curve_metrics
+from lossbench.tracking.experiment import Experiment, milliseconds, params
+from lossbench.tracking.figures import COLOURS, cell_figure, dataset_figure
+from lossbench.tracking.models import keep_models
+from lossbench.tracking.notes import description
+from lossbench.tracking.saved_views import TRAINING, quoted
+from lossbench.tracking.studies import StudyTracker
+from lossbench.tuning.study_files import read_outcome
+
+
+class Tracker(Experiment):
+    """Writes one sweep to MLflow."""
+
+    def __init__(self, plan: Plan, uri: str):
+        super().__init__(plan, plan.name, uri)
+        self.describe(description(plan, self.experiment))
+        found = {kind: self.find(kind) for kind in ("sweep", "cell", "run")}
+        self._seed_runs = {run.data.tags["run_key"]: run for run in found["run"]}
+        self._cells: dict[str, list[Run]] = {}
+        for run in found["cell"]:
+            self._cells.setdefault(run.data.tags["cell_key"], []).append(run)
+        self._current: dict[str, str] = {}
+        self._written: set[str] = set()
+        self.studies = StudyTracker(plan, uri) if any(cell.is_tuned for cell in plan.cells) else None
+        self.sweep_run_id = self._sweep_run(found["sweep"])
+
+    def close(self) -> None:
+        """Leave no run RUNNING, of the studies neither."""
+        super().close()
+        if self.studies is not None:
+            self.studies.close()
+
+    def add_run(self, cell: Cell, run: Result) -> None:
+        """Write a run, nested in its cell's; what is there already stays as it is."""
+        parent = self._cell_run(cell, run.info.started)
+        recorded = self._seed_runs.get(run.info.key)
+        started = f"{run.info.started:.3f}"
+        if recorded is not None and recorded.data.tags.get("started") != started:
+            # The run was trained again: the record follows, and so does what its cell says of all runs.
+            self.delete(self._seed_runs.pop(run.info.key))
+            recorded = None
+            if parent not in self.open:
+                parent = self._new_cell_run(cell, run.info.started)
+        if recorded is None:
+            tags = self.tags(cell, "run") | {
+                "mlflow.parentRunId": parent,
+                "run_key": run.info.key,
+                "seed": str(run.info.seed),
+                "status": run.info.status,
+                "stuck": str(run.info.stuck).lower(),
+                "started": started,
+            }
+            if run.info.error:
+                tags["error"] = run.info.error[:5000]
+            recorded = self.create(f"{cell.name}/seed={run.info.seed}", tags, run.info.started)
+            self._seed_runs[run.info.key] = recorded
+        elif recorded.info.lifecycle_stage == "deleted":
+            return
+        elif recorded.data.tags.get("mlflow.parentRunId") != parent:
+            self.client.set_tag(recorded.info.run_id, "mlflow.parentRunId", parent)
+        if recorded.info.status in ("RUNNING", "KILLED") and run.info.key not in self._written:
+            self._written.add(run.info.key)
+            self._log_run(recorded.info.run_id, cell, run)
+
+    def _log_run(self, run_id: str, cell: Cell, run: Result) -> None:
+        moment = milliseconds(run.info.ended)
+        metrics = [
+            Metric(name, value, moment, epoch)
+            for name, curve in run.curves.items()
+            # Backwards: the store then need not note for each point that it is the latest.
+            for epoch, value in zip(run.arrays["epochs"][::-1].tolist(), curve[::-1].tolist(), strict=True)
+        ]
+        metrics += [Metric(f"final/{name}", value, moment, 0) for name, value in run.info.scores.items()]
+        metrics += [Metric(f"naive/{name}", value, moment, 0) for name, value in run.info.naive.items()]
+        if run.info.diverged_epoch:
+            metrics.append(Metric("diverged_epoch", run.info.diverged_epoch, moment, 0))
+        if run.info.selected_epoch:
+            metrics.append(Metric("selected_epoch", run.info.selected_epoch, moment, 0))
+        self.log(run_id, metrics, params(cell, run.info.tuned) | {"seed": str(run.info.seed)})
+        status = "FAILED" if run.info.status == FAILED else "FINISHED"
+        self.terminate(run_id, status, run.info.ended)
+
+    def add_cell(self, results: CellResults) -> None:
+        """Write what all runs of a cell say together, once they are all there."""
+        cell = results.cell
+        ended = max(run.info.ended for run in results.runs)
+        run_id = self._cell_run(cell, results.runs[0].info.started)
+        if run_id not in self.open:
+            return
+        moment = milliseconds(ended)
+        metrics = [Metric(name, value, moment, 0) for name, value in aggregates(results).items()]
+        metrics += [Metric(f"naive/{name}", value, moment, 0) for name, value in results.naive.items()]
+        metrics += [Metric(f"ceiling/{name}", value, moment, 0) for name, value in results.ceiling.items()]
+        metrics += curve_metrics(results, moment)
+        metrics += [Metric(name, value, moment, 0) for name, value in self._tuned(cell).items()]
+        self.log(run_id, metrics, params(cell, results.tuned))
+        self._log_dataset(run_id, cell)
+        folder = self.plan.folder / cell.folder
+        with suppress(FileNotFoundError):
+            self.client.log_artifact(run_id, str(folder / "cell.json"))
+            self.client.log_artifact(run_id, str(folder / ".hydra" / "config.yaml"))
+        table = results_table(self.plan, [results]).to_csv(index=False)
+        self.client.log_text(run_id, table, "runs.csv")
+        if any("epochs" in run.arrays for run in results.runs):
+            self.client.log_figure(run_id, cell_figure(results, MAIN_METRICS[cell.task]), "curves.png")
+        self.client.set_tag(run_id, "mlflow.note.content", self._cell_note(results))
+        self.terminate(run_id, "FINISHED", ended)
+        for other in self._cells.get(cell.key, []):
+            if other.info.run_id != run_id and other.info.lifecycle_stage != "deleted":
+                self.client.set_tag(other.info.run_id, "replaced", "true")
+                self.delete(other)
+
+    def keep_models(self, chosen: list[tuple[CellResults, Result]]) -> None:
+        """Keep the networks of runs that were added, and are on disk as they were then."""
+        found = []
+        for results, run in chosen:
+            recorded = self._seed_runs.get(run.info.key)
+            if recorded is not None and recorded.data.tags.get("started") == f"{run.info.started:.3f}":
+                cell_run = self.client.get_run(self._cell_run(results.cell, run.info.started))
+                found.append((results.cell, run, self.client.get_run(recorded.info.run_id), cell_run))
+        keep_models(self, found)
+
+    def progress(self, n_finished: int) -> None:
+        """Say on the sweep run how many runs are finished."""
+        self.client.log_metric(self.sweep_run_id, "runs_finished", n_finished, step=n_finished)
+
+    def finish(self, results: list[CellResults], note: str) -> None:
+        """Write the answer of a sweep whose runs are all there."""
+        for data in dict.fromkeys(result.cell.data for result in results):
+            chosen = [r for r in results if r.cell.data == data and any("epochs" in x.arrays for x in r.runs)]
+            if chosen:
+                figure = dataset_figure(data, chosen, MAIN_METRICS[chosen[0].cell.task])
+                self.client.log_figure(self.sweep_run_id, figure, f"curves-{data.replace('/', '-')}.png")
+        for name in ("results.csv", "plan.json", PAGE, SUMMARY, TABLE):
+            if (self.plan.folder / name).exists():
+                self.client.log_artifact(self.sweep_run_id, str(self.plan.folder / name))
+        if (self.plan.folder / FIGURES).is_dir():
+            self.client.log_artifacts(self.sweep_run_id, str(self.plan.folder / FIGURES), FIGURES)
+        self.client.set_tag(self.sweep_run_id, "mlflow.note.content", note)
+        self.log(self.sweep_run_id, counts(results), {})
+        self.terminate(self.sweep_run_id, "FINISHED", time.time())
+
+    # ---- Finding and making runs.
+
+    def _sweep_run(self, known: list[Run]) -> str:
+        live = [run for run in known if run.info.lifecycle_stage != "deleted"]
+        if live:
+            self.reopen(live[0])
+            return live[0].info.run_id
+        tags = {"kind": "sweep", "sweep": self.plan.name, **self.source()}
+        return self.create(self.plan.name, tags, time.time()).info.run_id
+
+    def _cell_run(self, cell: Cell, started: float) -> str:
+        """Return the run of a cell with exactly the plan's seeds, making it if there is none."""
+        if cell.key in self._current:
+            return self._current[cell.key]
+        seeds = _short_seeds(self.plan.seeds)
+        same = [
+            run
+            for run in self._cells.get(cell.key, [])
+            if run.data.tags["seeds"] == seeds and run.data.tags.get("replaced") != "true"
+        ]
+        if same:
+            run = same[0]
+            if run.info.status != "FINISHED" and run.info.lifecycle_stage != "deleted":
+                self.reopen(run)
+            self._current[cell.key] = run.info.run_id
+            return run.info.run_id
+        return self._new_cell_run(cell, started)
+
+    def _new_cell_run(self, cell: Cell, started: float) -> str:
+        tags = self.tags(cell, "cell") | {"cell_key": cell.key, "seeds": _short_seeds(self.plan.seeds)}
+        tags |= self._study_tags(cell)
+        tags["mlflow.runColor"] = COLOURS[self.plan.cells.index(cell) % len(COLOURS)]
+        run = self.create(cell.name, tags | self.source(), started)
+        self._cells.setdefault(cell.key, []).append(run)
+        # The cell's earlier runs, and those that this plan leaves out, move to the new one.
+        for key, seed_run in self._seed_runs.items():
+            if key.startswith(f"{cell.key[:16]}-") and seed_run.info.lifecycle_stage != "deleted":
+                self.client.set_tag(seed_run.info.run_id, "mlflow.parentRunId", run.info.run_id)
+        self._current[cell.key] = run.info.run_id
+        return run.info.run_id
+
+    def _study_tags(self, cell: Cell) -> dict[str, str]:
+        """Return which study chose a cell's learning rate, and whether that lies at the edge of its range."""
+        outcome = read_outcome(self.plan.folder / cell.folder) if cell.is_tuned else None
+        if outcome is None or self.studies is None:
+            return {}
+        return {
+            "study": outcome.study,
+            "study_experiment": self.studies.experiment.name,
+            "edge": outcome.edge or "none",
+        }
+
+    def _tuned(self, cell: Cell) -> dict[str, float]:
+        """Return the learning rate that a study chose, and those that do as well."""
+        outcome = read_outcome(self.plan.folder / cell.folder) if cell.is_tuned else None
+        if outcome is None or not outcome.parameters:
+            return {}
+        names = ("tuned/learning_rate", "tuned/tolerance_low", "tuned/tolerance_high")
+        return dict(zip(names, (outcome.learning_rate, *outcome.tolerance), strict=True))
+
+    def _cell_note(self, results: CellResults) -> str:
+        cell, metric = results.cell, MAIN_METRICS[results.cell.task]
+        value = mean_and_interval(results, f"test/{metric}")
+        order = "desc" if lower_is_better(metric) else "asc"
+        query = {
+            "searchFilter": f"tags.kind = 'run' and tags.cell = {quoted(cell.name)}",
+            "orderByKey": f"metrics.`final/test/{metric}`",
+            "orderByAsc": str(order == "asc").lower(),
+        }
+        page = f"#/experiments/{self.experiment_id}/runs?{TRAINING}&{urlencode(query, quote_via=quote)}"
+        seeds = f"[Its seeds, the worst first]({page})"
+        return f"test {metric} {value} over {len(results.runs)} seeds. {seeds}{self._study_note(results)}"
+
+    def _study_note(self, results: CellResults) -> str:
+        """Return which study chose a cell's learning rate; '' for an untuned one."""
+        outcome = read_outcome(self.plan.folder / results.cell.folder) if results.tuned else None
+        if outcome is None or self.studies is None:
+            return ""
+        warning = f" {outcome.warning.capitalize()}." if outcome.warning else ""
+        return f"\n\nLearning rate {outcome.learning_rate:.3g}, chosen by {self.studies.link(results.cell)}.{warning}"
+
+    def _log_dataset(self, run_id: str, cell: Cell) -> None:
+        try:
+            info = json.loads((self.plan.folder / cell.folder / "cell.json").read_text())
+        except FileNotFoundError:
+            # It failed before its data was there.
+            return
+        source = DATASETS[cell.settings["dataset"]["name"]].source
+        dataset = Dataset(cell.dataset, info["digest"], "code", json.dumps({"source": source}))
+        self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "train and test")])])
+
+
+def _short_seeds(seeds: list[int]) -> str:
+    return str(len(seeds)) if seeds == list(range(len(seeds))) else ",".join(map(str, seeds))[:4000]

@@ -1,8 +1,0 @@
-"""The training of one run: compiled into one program, or through Keras's ``Model.fit``. Knows no Hydra, no MLflow."""
-
-from lossbench.trainer.compiled import predict_compiled, train_compiled
-from lossbench.trainer.fit import predict_with_fit, train_with_fit
-
-# Each trainer by its name in the configuration.
-TRAIN = {"compiled": train_compiled, "fit": train_with_fit}
-PREDICT = {"compiled": predict_compiled, "fit": predict_with_fit}

@@ -1,0 +1,415 @@
+"""The compiled trainer: the whole training of a run is one XLA program.
+
+It is a pure function. Weights, optimizer state and curves are carried through its loops as tensors, so one program
+serves every seed, and any number of threads may call it at once.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lossbench.ground.seeds import batch_orders
+from lossbench.losses.functions import per_sample_loss, term_losses
+from lossbench.losses.heads import HEADS, NUMBER_TASKS, decide
+from lossbench.training import specification
+from lossbench.training.narrow_dense import NarrowDense
+from lossbench.training.networks import build_optimizer, initial_weights, random_states
+from lossbench.training.specification import (
+    Data,
+    Hyperparameters,
+    StoppedError,
+    Structure,
+    Trained,
+    curve_names,
+    tracing_lock,
+)
+
+
+def train_compiled(
+    structure: Structure,
+    data: Data,
+    hyperparameters: Hyperparameters,
+    seed: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train one run with the structure's compiled program.
+
+    Parameters
+    ----------
+    structure, data, hyperparameters
+        What to train, on what, and how.
+    seed : int
+        Fixes initial weights and batch order.
+    stopped : callable
+        Asked between calls of the program.
+
+    Returns
+    -------
+    Trained
+        The same bits whatever else runs: alone or among other seeds, in any order, thread or process.
+
+    Raises
+    ------
+    StoppedError
+        If ``stopped`` said so.
+    """
+    return program_for(structure).train(data, hyperparameters, seed, stopped)
+
+
+def predict_compiled(structure: Structure, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Return the raw predictions of trained weights, shape (n_samples, n_outputs), for features ``x``."""
+    return program_for(structure).predict(weights, x)
+
+
+_programs: dict[Structure, "Future[Program]"] = {}
+_programs_lock = threading.Lock()
+
+
+def program_for(structure: Structure) -> "Program":
+    """Return the structure's program, building it if no thread has yet, and waiting if one is at it."""
+    with _programs_lock:
+        future = _programs.get(structure)
+        mine = future is None
+        if future is None:
+            future = _programs[structure] = Future()
+    if mine:
+        try:
+            future.set_result(Program(structure))
+        except BaseException as error:
+            with _programs_lock:
+                del _programs[structure]
+            future.set_exception(error)
+    return future.result()
+
+
+def forget_program(structure: Structure) -> None:
+    """Let go of a structure's program, which nothing will ask for again."""
+    with _programs_lock:
+        _programs.pop(structure, None)
+
+
+class Program:
+    """The whole training of a run, compiled by XLA: all epochs and steps, and the evaluations between them."""
+
+    def __init__(self, structure: Structure):
+        self.structure = structure
+        self._pinned: list[tuple[np.ndarray, tf.Tensor]] = []
+        with tracing_lock:
+            self._model = structure.build(dense=NarrowDense)
+            self._optimizer = _pure_optimizer(json.loads(structure.optimizer))
+            self._optimizer.build(self._model.trainable_variables)
+            self._optimizer_variables = _optimizer_variables(self._optimizer)
+            self._optimizer_start = [variable.numpy() for variable in self._optimizer_variables]
+            paths = [variable.path for variable in self._optimizer_variables]
+            self._learning_rate_index = paths.index(self._optimizer.learning_rate.path)
+            activation = HEADS[structure.pair.head].activation
+            self._loss = per_sample_loss(structure.pair, activation)
+            self._terms = list(term_losses(structure.pair, activation).values())
+            self._compiled = tf.function(self._train, jit_compile=True, autograph=False)
+            self._predict = tf.function(self._predict_batch, jit_compile=True, autograph=False)
+            self._compiled.get_concrete_function(*self._signature())
+        self._compile_ahead()
+
+    @property
+    def n_traces(self) -> int:
+        """How many times its training was traced: once, if everything that differs between runs is an input."""
+        return self._compiled.experimental_get_tracing_count()
+
+    def train(
+        self, data: Data, hyperparameters: Hyperparameters, seed: int, stopped: Callable[[], bool] = lambda: False
+    ) -> Trained:
+        """Train one run; see ``train_compiled``."""
+        n_train = dict(self.structure.n_samples)["train"]
+        orders = batch_orders(seed, n_train, hyperparameters.epochs)
+        weights = initial_weights(self._model, seed, self.structure.rebuild)
+        return self.train_from(weights, orders, data, hyperparameters, stopped, seed)
+
+    def train_from(
+        self,
+        weights: list[np.ndarray],
+        orders: Iterator[np.ndarray],
+        data: Data,
+        hyperparameters: Hyperparameters,
+        stopped: Callable[[], bool] = lambda: False,
+        seed: int = 0,
+    ) -> Trained:
+        """Train one run from given weights with given batch orders, one an epoch; see ``train_compiled``.
+
+        ``seed`` is that of random layers.
+        """
+        structure = self.structure
+        state = self._split(weights, seed)
+        optimizer_state = [tf.constant(value) for value in self._optimizer_start]
+        optimizer_state[self._learning_rate_index] = tf.constant(hyperparameters.learning_rate, tf.float32)
+        given = dict(structure.parameters) | hyperparameters.loss
+        parameters = [tf.constant(given[name], tf.float32) for name, _ in structure.parameters]
+        # The best epoch's value, number and weights; the first one is better than none.
+        best = [tf.constant(np.inf, tf.float32), tf.constant(0), *state[0], *state[1]] if structure.selects else []
+        carry: tuple = (*state, optimizer_state, best)
+        rates = hyperparameters.rates(structure) if structure.scheduled else None
+        tensors = self._tensors(data)
+        points, done, diverged, ended = [], 0, 0, False
+        while done < hyperparameters.epochs and not ended:
+            if stopped():
+                raise StoppedError
+            order, n_epochs = _stack_orders(orders, structure, hyperparameters.epochs - done)
+            *carry, history, diverged_in_call, ended_in_call = self._compiled(
+                *carry, tf.constant(order), _rates_of_call(rates, structure, done), tensors, parameters,
+                tf.constant(done), tf.constant(n_epochs), tf.constant(hyperparameters.epochs),
+            )  # fmt: skip
+            diverged, ended = int(diverged_in_call), bool(ended_in_call)
+            points.append(history.numpy())
+            done += n_epochs
+        return self._trained(np.concatenate(points), carry, diverged)
+
+    def predict(self, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+        """Predict; see ``predict_compiled``."""
+        trainable, rest = self._split(weights, seed=0)
+        batches = []
+        for start in range(0, len(x), specification.EVALUATION_BATCH):
+            batch = x[start : start + specification.EVALUATION_BATCH]
+            # Padding changes no other row's prediction, and one shape means one compilation.
+            padded = np.pad(batch, ((0, specification.EVALUATION_BATCH - len(batch)), *((0, 0),) * (x.ndim - 1)))
+            batches.append(self._predict(trainable, rest, tf.constant(padded)).numpy()[: len(batch)])
+        return np.concatenate(batches)
+
+    def _split(self, weights: list[np.ndarray], seed: int) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        model = self._model
+        by_id = {id(v): tf.constant(w) for v, w in zip(model.weights, weights, strict=True)}
+        by_id |= {variable: tf.constant(state) for variable, state in random_states(model, seed).items()}
+        return (
+            [by_id[id(v)] for v in model.trainable_variables],
+            [by_id[id(v)] for v in model.non_trainable_variables],
+        )
+
+    def _tensors(self, data: Data) -> list[tf.Tensor]:
+        """Return the data as tensors; those that the runs of a cell share are made once."""
+        names = [name for name, _ in self.structure.n_samples]
+        arrays = [part[name] for name in names for part in (data.x, data.y, data.target)]
+        known = {id(array): (array, tensor) for array, tensor in self._pinned}
+        pinned = [known.get(id(array)) or (array, tf.constant(array)) for array in arrays]
+        self._pinned = pinned
+        return [tensor for _, tensor in pinned]
+
+    def _trained(self, history: np.ndarray, carry: Any, diverged: int) -> Trained:
+        trainable, rest, _, best = carry
+        selected = int(best[1]) if best else 0
+        if selected:
+            trainable, rest = best[2 : 2 + len(trainable)], best[2 + len(trainable) :]
+        model = self._model
+        by_id = {id(v): t.numpy() for v, t in zip(model.trainable_variables, trainable, strict=True)}
+        by_id |= {id(v): t.numpy() for v, t in zip(model.non_trainable_variables, rest, strict=True)}
+        reached = history[history[:, 0] > 0]
+        names = curve_names(self.structure)
+        return Trained(
+            epochs=reached[:, 0].astype(np.int64),
+            curves={name: reached[:, i + 1].copy() for i, name in enumerate(names)},
+            weights=[by_id[id(v)] for v in model.weights],
+            diverged_epoch=diverged,
+            selected_epoch=selected,
+        )
+
+    def _signature(self) -> tuple:
+        s = self.structure
+        trainable = [tf.TensorSpec(v.shape, v.dtype) for v in self._model.trainable_variables]
+        rest = [tf.TensorSpec(v.shape, v.dtype) for v in self._model.non_trainable_variables]
+        optimizer = [tf.TensorSpec(value.shape, value.dtype) for value in self._optimizer_start]
+        best = [tf.TensorSpec(()), tf.TensorSpec((), tf.int32), *trainable, *rest] if s.selects else []
+        order = tf.TensorSpec((s.epochs_per_call, dict(s.n_samples)["train"]), tf.int32)
+        rates = [tf.TensorSpec((s.epochs_per_call, s.steps_per_epoch))] if s.scheduled else []
+        several = s.pair.task in (*NUMBER_TASKS, "multilabel")
+        target_type = tf.float32 if s.pair.task in NUMBER_TASKS else tf.int32
+        data = []
+        for _, n in s.n_samples:
+            data += [tf.TensorSpec((n, s.n_features)), tf.TensorSpec((n, s.n_outputs))]
+            data.append(tf.TensorSpec((n, s.n_outputs) if several else (n,), target_type))
+        scalar = tf.TensorSpec((), tf.int32)
+        parameters = [tf.TensorSpec(np.shape(default)) for _, default in s.parameters]
+        return trainable, rest, optimizer, best, order, rates, data, parameters, scalar, scalar, scalar
+
+    def _compile_ahead(self) -> None:
+        """Compile by training no epoch: the first run then does not wait."""
+        zeros = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), self._signature())
+        self._compiled(*zeros)
+
+    # ---- What is traced: tensors only, from here on.
+
+    def _train(self, trainable, rest, optimizer, best, order, rates, data, parameters, done, n_epochs, last):
+        structure = self.structure
+        x, y, _ = data[:3]
+        n_train = dict(structure.n_samples)["train"]
+        batch = structure.batch_size
+        n_full, n_last = divmod(n_train, batch)
+        names = curve_names(structure)
+        parameters = dict(zip((name for name, _ in structure.parameters), parameters, strict=True))
+
+        def step(x, y, e, i, size, state):
+            def part(t):
+                return tf.slice(t, [i * batch, *[0] * (t.shape.rank - 1)], [size, *t.shape[1:]])
+
+            return self._step(self._with_rate(state, rates, e, i), part(x), part(y), parameters)
+
+        def epoch(e, state, best, history, diverged, ended):
+            # One gather an epoch: the steps then take slices, which cost less.
+            in_order = tf.gather(x, order[e]), tf.gather(y, order[e])
+            if n_full:
+                _, state = tf.while_loop(
+                    lambda i, _: i < n_full,
+                    lambda i, state: (i + 1, step(*in_order, e, i, batch, state)),
+                    (0, state),
+                )
+            if n_last:
+                state = step(*in_order, e, n_full, n_last, state)
+            number = done + e + 1
+            best, history, diverged, ended = tf.cond(
+                (number % structure.evaluate_every == 0) | (number == last),
+                lambda: self._record(state, best, data, parameters, history, e, number),
+                lambda: (best, history, diverged, ended),
+            )
+            return e + 1, state, best, history, diverged, ended
+
+        history = tf.zeros((structure.epochs_per_call, 1 + len(names)))
+        state = (trainable, rest, optimizer)
+        _, state, best, history, diverged, ended = tf.while_loop(
+            lambda e, state, best, history, diverged, ended: (e < n_epochs) & ~ended,
+            epoch,
+            (0, state, best, history, tf.constant(0), tf.constant(False)),
+        )
+        return (*state, best, history, diverged, ended)
+
+    def _with_rate(self, state, rates, e, i):
+        """Return the state with the learning rate of a step, where it has one of its own."""
+        if not rates:
+            return state
+        trainable, rest, optimizer = state
+        at = self._learning_rate_index
+        return trainable, rest, [*optimizer[:at], rates[0][e, i], *optimizer[at + 1 :]]
+
+    def _step(self, state, x, y, parameters):
+        trainable, rest, optimizer = state
+        with tf.GradientTape() as tape:
+            tape.watch(trainable)
+            raw, rest, penalties = self._model.stateless_call(trainable, rest, x, training=True, return_losses=True)
+            loss = tf.reduce_mean(self._loss(y, raw, **parameters)) + sum(penalties)
+        gradients = tape.gradient(loss, trainable)
+        trainable, optimizer = self._update(trainable, optimizer, gradients)
+        return trainable, rest, optimizer
+
+    def _update(self, trainable, optimizer, gradients):
+        variables, state = self._model.trainable_variables, self._optimizer_variables
+        values = [*zip(variables, trainable, strict=True), *zip(state, optimizer, strict=True)]
+        with keras.StatelessScope(values) as scope:
+            self._optimizer.apply(gradients)
+        return [scope.get_current_value(v) for v in variables], [scope.get_current_value(v) for v in state]
+
+    def _record(self, state, best, data, parameters, history, e, number):
+        trainable, rest, _ = state
+        values = []
+        for i in range(len(self.structure.n_samples)):
+            values += self._evaluate(trainable, rest, data[3 * i : 3 * i + 3], parameters)
+        row = tf.stack([tf.cast(number, tf.float32), *values])
+        history = tf.tensor_scatter_nd_update(history, [[e]], [row])
+        diverged = tf.where(tf.math.is_finite(values[0]), 0, number)
+        if not self.structure.selects:
+            return best, history, diverged, diverged > 0
+        best = self._better(best, trainable, rest, values, number)
+        patience = self.structure.patience
+        return best, history, diverged, (diverged > 0) | ((number - best[1] >= patience) if patience else False)
+
+    def _better(self, best, trainable, rest, values, number):
+        """Return value, number and weights of the better of two epochs: the best one so far, and this one."""
+        name, sign = self.structure.selection
+        value = sign * values[curve_names(self.structure).index(name)]
+        is_better = value < best[0] - self.structure.min_delta
+        both = zip([value, number, *trainable, *rest], best, strict=True)
+        return [tf.where(is_better, new, old) for new, old in both]
+
+    def _evaluate(self, trainable, rest, split, parameters):
+        """Return the mean loss, its terms if it is a sum, and the main metric over a whole split."""
+        n = split[0].shape[0]
+
+        def sums(x, y, target):
+            raw, _ = self._model.stateless_call(trainable, rest, x, training=False)
+            losses = [tf.reduce_sum(loss(y, raw, **parameters)) for loss in (self._loss, *self._terms)]
+            return [*losses, self._metric_sum(raw, target)]
+
+        def batch(i, totals):
+            begin = i * specification.EVALUATION_BATCH
+            rest_of = [t.shape[1:].as_list() for t in split]
+            parts = [
+                tf.slice(t, [begin, *[0] * len(rest)], [specification.EVALUATION_BATCH, *rest])
+                for t, rest in zip(split, rest_of, strict=True)
+            ]
+            return i + 1, [total + value for total, value in zip(totals, sums(*parts), strict=True)]
+
+        n_full, n_last = divmod(n, specification.EVALUATION_BATCH)
+        totals = [tf.constant(0.0)] * (len(self._terms) + 2)
+        if n_full:
+            _, totals = tf.while_loop(lambda i, _: i < n_full, batch, (0, totals))
+        if n_last:
+            last = sums(*(t[n - n_last :] for t in split))
+            totals = [total + value for total, value in zip(totals, last, strict=True)]
+        *losses, metric = [total / n for total in totals]
+        return [*losses, tf.sqrt(metric) if self.structure.pair.task in NUMBER_TASKS else metric]
+
+    def _metric_sum(self, raw, target):
+        pair = self.structure.pair
+        if pair.task in NUMBER_TASKS:
+            prediction = keras.activations.get(HEADS[pair.head].activation)(raw)[:, : self.structure.n_outputs]
+            error = (prediction - target) * tf.constant(self.structure.unit)
+            return tf.reduce_sum(tf.reduce_mean(tf.square(error), axis=-1))
+        decided = decide(raw, pair.head, pair.encoding, pair.task, argmax=tf.argmax)
+        right = tf.cast(decided, tf.int32) == target
+        return tf.reduce_sum(tf.cast(tf.reduce_all(right, -1) if pair.task == "multilabel" else right, tf.float32))
+
+    def _predict_batch(self, trainable, rest, x):
+        raw, _ = self._model.stateless_call(trainable, rest, x, training=False)
+        return raw
+
+
+def _stack_orders(orders: Iterator[np.ndarray], structure: Structure, remaining: int) -> tuple[np.ndarray, int]:
+    """Return the batch orders of the next call, padded to its size, and how many of them count."""
+    n_epochs = min(structure.epochs_per_call, remaining)
+    stacked = np.zeros((structure.epochs_per_call, dict(structure.n_samples)["train"]), np.int32)
+    for e in range(n_epochs):
+        stacked[e] = next(orders)
+    return stacked, n_epochs
+
+
+def _rates_of_call(rates: np.ndarray | None, structure: Structure, done: int) -> list[tf.Tensor]:
+    """Return the learning rates of the next call, padded to its size; none where all steps have the same."""
+    if rates is None:
+        return []
+    padded = np.zeros((structure.epochs_per_call, structure.steps_per_epoch), np.float32)
+    part = rates[done : done + structure.epochs_per_call]
+    padded[: len(part)] = part
+    return [tf.constant(padded)]
+
+
+def _pure_optimizer(settings: dict[str, Any]) -> keras.optimizers.Optimizer:
+    """Return a stock optimizer whose update can be a pure function of tensors.
+
+    With TensorFlow, Keras routes an optimizer's assignments through ``tf.distribute``, which wants variables. The
+    methods of its common base class, which other backends use, assign through Keras alone. They are put back
+    below the stock class, so that what it overrides itself stays its own.
+    """
+    stock = build_optimizer(settings)
+    base = next(cls for cls in type(stock).__mro__ if cls.__name__ == "BaseOptimizer")
+    backend = next(cls for cls in type(stock).__mro__ if cls.__name__ == "TFOptimizer")
+    common = {name: getattr(base, name) for name in vars(backend) if name in vars(base) and not name.startswith("__")}
+    below = type("Pure", (keras.optimizers.Optimizer,), common)
+    pure: Any = type(type(stock).__name__, (type(stock), below), {})
+    return pure.from_config(stock.get_config())
+
+
+def _optimizer_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Return all variables of an optimizer, also those that it does not list (Nadam has one)."""
+    listed = list(optimizer.variables)
+    known = {id(variable) for variable in listed}
+    return listed + [v for v in vars(optimizer).values() if isinstance(v, keras.Variable) and id(v) not in known]

@@ -1,0 +1,151 @@
+"""The plain trainer: Keras's ``Model.fit``, from the same start and order. Slow, and there to be believed."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lossbench.ground.seeds import batch_orders
+from lossbench.losses.functions import per_sample_loss, term_losses
+from lossbench.losses.heads import HEADS
+from lossbench.training.networks import build_optimizer, initial_weights, random_states
+from lossbench.training.specification import (
+    EVALUATION_BATCH,
+    Data,
+    Hyperparameters,
+    StoppedError,
+    Structure,
+    Trained,
+    curve_names,
+    main_metric,
+    tracing_lock,
+)
+
+
+def train_with_fit(
+    structure: Structure,
+    data: Data,
+    hyperparameters: Hyperparameters,
+    seed: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train one run with Keras's ``Model.fit``: the same start, order, loss and optimizer, nothing compiled ahead.
+
+    Slow, and plain enough to be believed; the compiled trainer agrees with it to 1e-5. Parameters, result and
+    errors are those of ``train_compiled``.
+    """
+    with tracing_lock:
+        model = structure.build()
+        model.set_weights(initial_weights(model, seed, structure.rebuild))
+        states = random_states(model, seed)
+        for variable in model.non_trainable_variables:
+            if id(variable) in states:
+                variable.assign(states[id(variable)])
+        optimizer = json.loads(structure.optimizer) | {"learning_rate": hyperparameters.learning_rate}
+        activation = HEADS[structure.pair.head].activation
+        given = dict(structure.parameters) | hyperparameters.loss
+        # Plain numbers: what cannot be compiled because it asks a parameter's value can be trained here.
+        parameters = {n: tf.constant(v, tf.float32) if isinstance(v, list | tuple) else v for n, v in given.items()}
+        losses: list[Callable] = [
+            partial(loss, **parameters)
+            for loss in (per_sample_loss(structure.pair, activation), *term_losses(structure.pair, activation).values())
+        ]
+        model.compile(optimizer=build_optimizer(optimizer), loss=losses[0])
+        evaluation = _Evaluation(structure, data, losses, hyperparameters.epochs, stopped)
+        n_train = dict(structure.n_samples)["train"]
+        orders = np.stack(list(batch_orders(seed, n_train, hyperparameters.epochs)))
+        model.fit(
+            _batches(data, orders, structure.batch_size),
+            epochs=hyperparameters.epochs,
+            steps_per_epoch=-(-n_train // structure.batch_size),
+            callbacks=[evaluation, *([_Rates(hyperparameters.rates(structure))] if structure.scheduled else [])],
+            shuffle=False,
+            verbose=0,
+        )
+    if stopped():
+        raise StoppedError
+    history = np.array(evaluation.rows, np.float32)
+    return Trained(
+        epochs=history[:, 0].astype(np.int64),
+        curves={name: history[:, i + 1] for i, name in enumerate(curve_names(structure))},
+        weights=evaluation.best_weights or model.get_weights(),
+        diverged_epoch=evaluation.diverged_epoch,
+        selected_epoch=evaluation.best_epoch,
+    )
+
+
+def _batches(data: Data, orders: np.ndarray, batch_size: int) -> tf.data.Dataset:
+    """Return the training batches of all epochs, one after the other."""
+    x, y = tf.constant(data.x["train"]), tf.constant(data.y["train"])
+    epochs = tf.data.Dataset.from_tensor_slices(orders)
+    rows = epochs.flat_map(lambda order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size))
+    return rows.map(lambda r: (tf.gather(x, r), tf.gather(y, r)))
+
+
+class _Evaluation(keras.callbacks.Callback):
+    """Evaluates whole splits after an epoch, and stops the training when its loss is no longer finite."""
+
+    def __init__(
+        self, structure: Structure, data: Data, losses: list[Callable], epochs: int, stopped: Callable[[], bool]
+    ):
+        super().__init__()
+        self.structure, self.data, self.losses, self.epochs, self.stopped = structure, data, losses, epochs, stopped
+        self.rows: list[list[float]] = []
+        self.diverged_epoch = 0
+        self.best, self.best_epoch, self.best_weights = np.float32(np.inf), 0, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        number = epoch + 1
+        self.model.stop_training = self.stopped()
+        if number % self.structure.evaluate_every and number != self.epochs:
+            return
+        values: list[float] = []
+        for name in self.data.x:
+            x, y, target = self.data.x[name], self.data.y[name], self.data.target[name]
+            batches = [slice(i, i + EVALUATION_BATCH) for i in range(0, len(x), EVALUATION_BATCH)]
+            raw = np.concatenate([self.model(x[batch], training=False) for batch in batches])
+            for loss in self.losses:
+                # A loss of the whole batch is one of what is evaluated together.
+                of_samples = [loss(tf.constant(y[batch]), tf.constant(raw[batch])) for batch in batches]
+                values.append(float(np.mean(np.concatenate(of_samples))))
+            values.append(main_metric(self.structure.pair, raw, target, self.structure.unit))
+        self.rows.append([number, *values])
+        if not np.isfinite(values[0]):
+            self.diverged_epoch = number
+            self.model.stop_training = True
+        if self.structure.selects:
+            self._select(number, values)
+
+    def _select(self, number: int, values: list[float]) -> None:
+        """Keep the weights of the best epoch, and end a run that has been without a better one for long."""
+        name, sign = self.structure.selection
+        value = np.float32(sign * values[curve_names(self.structure).index(name)])
+        if value < self.best - np.float32(self.structure.min_delta):
+            self.best, self.best_epoch, self.best_weights = value, number, self.model.get_weights()
+        if self.structure.patience and number - self.best_epoch >= self.structure.patience:
+            self.model.stop_training = True
+
+
+class _Rates(keras.callbacks.Callback):
+    """Sets the learning rate of each step."""
+
+    def __init__(self, rates: np.ndarray):
+        super().__init__()
+        self.rates, self.epoch = rates, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.rates[self.epoch, batch]
+
+
+def predict_with_fit(structure: Structure, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Return what ``predict_compiled`` does, through Keras's ``Model.predict``."""
+    with tracing_lock:
+        model = structure.build()
+        model.set_weights(weights)
+        return model.predict(x, batch_size=EVALUATION_BATCH, verbose=0)
