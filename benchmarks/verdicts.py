@@ -16,7 +16,7 @@ from lossbench.comparison import Sample, mean_intervals
 from lossbench.findings.tables import baselines, sample
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import read_plan
-from lossbench.results.runs import read_results
+from lossbench.results.cells import read_results
 
 # The tests simulate the same tables.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

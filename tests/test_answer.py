@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lossbench.config.schema import report_defaults
 from lossbench.console.summary import summary_lines
 from lossbench.findings.sentences import answer, ends, verdict_hint, what_went_wrong
 from lossbench.findings.tables import main_table
 from lossbench.planning.plan import Cell, Plan
-from lossbench.results.runs import DIVERGED, FINISHED, CellResults, Run, RunInfo
+from lossbench.planning.schema import report_defaults
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import DIVERGED, FINISHED, Run, RunInfo
 
 NOISE = np.random.default_rng(5).normal(0, 0.01, size=30)
 

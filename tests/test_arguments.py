@@ -8,7 +8,6 @@ import pytest
 from conftest import environment, run
 from omegaconf import OmegaConf
 
-from lossbench.config.schema import GROUPS
 from lossbench.findings.recommendation import training_command
 from lossbench.ground.errors import MissingEnvironmentError, UsageError
 from lossbench.ground.seeds import parse_seeds
@@ -17,8 +16,9 @@ from lossbench.losses.pairing import LOSSES
 from lossbench.planning.command_line import choices_of, encode, read_flags, read_overrides
 from lossbench.planning.plan import changes
 from lossbench.planning.planner import make_plan
+from lossbench.planning.schema import GROUPS
 from lossbench.planning.validation import CORRUPTED_TASKS
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults
 
 
 def plan(*argv: str):
@@ -289,7 +289,7 @@ DATASET_OF = {"regression": "regression", "binary": "circles", "multiclass": "bl
 NEEDED = {
     "cosine_similarity": ["dataset.n_targets=2"],
     "composite": ["loss.terms={mse: 1, mae: 0.5}"],
-    "custom": ["loss.function=lossbench.losses.numbers:half_squared_error"],
+    "custom": ["loss.function=lossbench.losses.regression:half_squared_error"],
 }
 
 
@@ -323,7 +323,7 @@ EXPERIMENTS = [pytest.param(n, marks=pytest.mark.slow) if n == "all_losses" else
 def test_every_experiment_keeps_its_values_and_names_its_command(name):
     # What is asked of the user's own file can be asked of any data.
     assert plan(f"experiment={name}", *(["dataset=iris"] if name == "advise" else [])).cells
-    from lossbench.config.schema import conf_folder
+    from lossbench.config.paths import conf_folder
 
     assert f"experiment={name}" in (conf_folder() / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
 

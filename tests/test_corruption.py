@@ -13,7 +13,7 @@ from lossbench.datasets.corruption import corrupted, kept_rows
 from lossbench.datasets.loading import Part
 from lossbench.jobs.evaluation import _is_stuck
 from lossbench.jobs.prepared import PreparedCell
-from lossbench.results.runs import read_run
+from lossbench.results.part_files import read_run
 from lossbench.training.trainers import train_compiled, train_with_fit
 
 N = 300

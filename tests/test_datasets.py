@@ -8,7 +8,7 @@ import pytest
 from conftest import run
 from omegaconf import OmegaConf
 
-from lossbench.config.schema import conf_folder
+from lossbench.config.paths import conf_folder
 from lossbench.datasets.catalogue import DATASETS, n_outputs, split_counts
 from lossbench.datasets.loading import load
 from lossbench.losses.heads import NUMBER_TASKS

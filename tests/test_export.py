@@ -17,7 +17,7 @@ from lossbench.findings.recommendation import advice, training_command, typical_
 from lossbench.findings.tables import main_table
 from lossbench.planning.command_line import read_overrides
 from lossbench.planning.planner import make_plan
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults
 from lossbench.tuning.study_files import Outcome
 
 

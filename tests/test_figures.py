@@ -11,13 +11,14 @@ from test_answer import NOISE, cell, cell_results, sweep
 
 from lossbench.findings.claims import CHECKS, Evidence, check_claims, roughness
 from lossbench.findings.tables import main_table, tables
+from lossbench.ground.files import write_arrays
 from lossbench.planning.plan import Plan
 from lossbench.report import drawing as ink
 from lossbench.report.across_datasets import overall_figures, rankings
 from lossbench.report.content import Content
 from lossbench.report.figures.confusions import confusions
 from lossbench.report.figures.frame import Frame
-from lossbench.results.runs import CellResults, write_arrays
+from lossbench.results.cells import CellResults
 
 EPOCHS = np.arange(1, 61)
 

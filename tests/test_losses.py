@@ -7,7 +7,7 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from scipy.optimize import minimize_scalar
 
-from lossbench.config.schema import conf_folder
+from lossbench.config.paths import conf_folder
 from lossbench.losses.choice import COMPOSITE, CUSTOM, chosen_pair, parameter_values
 from lossbench.losses.functions import load, loss_parameters, per_sample_loss, term_losses
 from lossbench.losses.heads import ENCODINGS, HEADS

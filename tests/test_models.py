@@ -5,7 +5,7 @@ import pytest
 from omegaconf import OmegaConf
 from test_trainer import BCE, MLP, MSE, SGD, assert_close, bits, pair_of, setting
 
-from lossbench.config.schema import conf_folder
+from lossbench.config.paths import conf_folder
 from lossbench.datasets.loading import Part
 from lossbench.planning.command_line import choices_of
 from lossbench.training import specification

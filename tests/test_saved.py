@@ -25,7 +25,7 @@ from lossbench.export.saved_model.reading import NAME, NoModelError, read_conten
 from lossbench.jobs.prepared import PreparedCell
 from lossbench.jobs.run_cell import run_cell
 from lossbench.losses.heads import HEADS, LEAST_VARIANCE, decide
-from lossbench.results.runs import read_run
+from lossbench.results.part_files import read_run
 
 ROWS, TRAIN = 120, 80
 TARGETS = ["price", "sold", "grade", "garden", "pool", "east", "west", "north"]

@@ -13,7 +13,7 @@ from lossbench.losses.heads import HEADS
 from lossbench.metrics.reference_predictors import ceiling_scores
 from lossbench.planning.command_line import read_overrides
 from lossbench.planning.planner import make_plan
-from lossbench.results.runs import read_run
+from lossbench.results.part_files import read_run
 
 
 def cell_of(*argv: str):

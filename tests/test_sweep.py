@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import BIN, Sweep, environment, mlflow_metrics, mlflow_runs, run
 
-from lossbench.results.runs import read_run
+from lossbench.results.part_files import read_run
 
 # Small enough to be quick, long enough to be interrupted.
 QUICK = ["-m", "dataset=circles", "loss=bce,hinge", "epochs=3", "name=quick"]

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from conftest import BIN, Sweep, environment, mlflow_metrics, mlflow_runs, run
 
-from lossbench.config.schema import cell_key, key_settings, untuned
 from lossbench.config.search_space import LEARNING_RATE, applied, dimensions
 from lossbench.datasets.loading import Dataset, load
 from lossbench.ground.errors import UsageError
 from lossbench.planning.command_line import read_flags, read_overrides
+from lossbench.planning.keys import cell_key, key_settings, untuned
 from lossbench.planning.plan import Cell
 from lossbench.planning.planner import make_plan
 from lossbench.tuning.study_files import Trial, best_trial, conclude, edge, read_outcome, read_trials, tolerance

@@ -9,29 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lossbench.config.schema import shown
+from lossbench.config.paths import shown
 from lossbench.console.progress import Terminal
 from lossbench.console.text_tables import WIDTH
 from lossbench.console.watcher import Watcher
 from lossbench.datasets.catalogue import DATASETS
 from lossbench.findings.sentences import counted
 from lossbench.ground.errors import MissingEnvironmentError, Problem
+from lossbench.ground.files import write_text
 from lossbench.jobs.launch import launch
 from lossbench.planning.plan import Plan, changes
-from lossbench.results.runs import (
-    FAILED,
-    CellResults,
-    Run,
-    other_cells,
-    part_path,
-    read_results,
-    read_run,
-    read_runs,
-    remove_unfinished,
-    seeds_on_disk,
-    write_results,
-    write_text,
-)
+from lossbench.results.cells import CellResults, other_cells, read_results
+from lossbench.results.part_files import FAILED, Run, part_path, read_run, read_runs, remove_unfinished, seeds_on_disk
+from lossbench.results.table import write_results
 from lossbench.tracking.process import TrackingProcess, is_tracked
 from lossbench.tuning.study_files import open_studies, read_outcome, read_trials
 

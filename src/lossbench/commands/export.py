@@ -5,12 +5,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from lossbench.config.schema import home, shown
+from lossbench.config.paths import home, shown
+from lossbench.export.preset_file import write_preset
 from lossbench.ground.errors import Problem, UsageError, unknown
+from lossbench.ground.files import write_text
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import Plan, read_plan
-from lossbench.planning.presets import write_preset
-from lossbench.results.runs import CellResults, Run, read_results, write_text
+from lossbench.results.cells import CellResults, read_results
+from lossbench.results.part_files import Run
 from lossbench.tuning.study_files import outcomes
 
 

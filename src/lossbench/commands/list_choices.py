@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from lossbench.config.schema import GROUPS, conf_folder, schema
+from lossbench.config.paths import conf_folder
 from lossbench.console.text_tables import WIDTH, table
 from lossbench.datasets.catalogue import DATASETS, DatasetInfo
 from lossbench.ground.errors import UsageError, unknown
@@ -18,6 +18,7 @@ from lossbench.metrics.catalogue import MAIN_METRICS, METRICS
 from lossbench.planning.candidates import why_left_out
 from lossbench.planning.command_line import choices_of, group_folders
 from lossbench.planning.presets import read_preset
+from lossbench.planning.schema import GROUPS, schema
 
 # What can be listed: the groups that are chosen from, and what is measured.
 LISTED = (*GROUPS, "metric")

@@ -124,7 +124,7 @@ def _hydra(argv: list[str]) -> int:
     """Hand over to Hydra itself."""
     import hydra
 
-    from lossbench.config.schema import conf_folder
+    from lossbench.config.paths import conf_folder
     from lossbench.jobs.launch import job
     from lossbench.planning.composition import search_path_override
 

@@ -8,11 +8,14 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lossbench.config.schema import ReportConfig, home
+from lossbench.config.paths import home
 from lossbench.ground.errors import Problem, UsageError, unknown
+from lossbench.ground.files import write_text
 from lossbench.planning.plan import Plan, read_plan
+from lossbench.planning.schema import ReportConfig
 from lossbench.planning.validation import report_problems
-from lossbench.results.runs import read_results, write_results, write_text
+from lossbench.results.cells import read_results
+from lossbench.results.table import write_results
 
 DESCRIPTION = "Write a sweep's report again from its results, or with two names compare the cells that they share."
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from lossbench.config.schema import default_store, home
+from lossbench.config.paths import default_store, home
 from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.planning.plan import Plan, read_plan
 from lossbench.tracking.saved_views import TRAINING, views

@@ -1,1 +1,1 @@
-"""console."""
+"""What is said in the terminal: while a sweep runs, and at its end."""

@@ -9,7 +9,8 @@ from lossbench.console.summary import summary_lines
 from lossbench.console.text_tables import WIDTH, mean_and_interval
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import Cell, Plan
-from lossbench.results.runs import DIVERGED, FAILED, CellResults, Run
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import DIVERGED, FAILED, Run
 from lossbench.tuning.study_files import Outcome
 
 

@@ -4,15 +4,15 @@ import math
 import textwrap
 
 from lossbench.comparison import mean_interval
-from lossbench.config.schema import cell_key, untuned
 from lossbench.console.text_tables import WIDTH, mean_and_interval, table
 from lossbench.findings.published import published
 from lossbench.findings.recommendation import advice_lines
 from lossbench.findings.sentences import answer, name_in, number, verdict_hint, what_went_wrong
 from lossbench.findings.tables import Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, lower_is_better
+from lossbench.planning.keys import cell_key, untuned
 from lossbench.planning.plan import Plan
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults
 from lossbench.tuning.study_files import TOLERANCE, Outcome, outcomes
 
 

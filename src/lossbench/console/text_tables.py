@@ -2,7 +2,7 @@
 
 from lossbench.comparison import mean_interval
 from lossbench.findings.sentences import number, spread
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults
 
 WIDTH = 80
 

@@ -6,7 +6,8 @@ import time
 
 from lossbench.console.progress import Terminal
 from lossbench.planning.plan import Cell, Plan
-from lossbench.results.runs import FAILED, CellResults, part_path, read_run, read_runs
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import FAILED, part_path, read_run, read_runs
 from lossbench.tuning.study_files import open_studies, read_outcome
 
 # How often the parent looks for finished parts.

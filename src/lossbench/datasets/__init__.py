@@ -1,1 +1,4 @@
-"""The data sets: ``table`` says what there is, as plain data; ``loading`` makes them."""
+"""Data sets: the catalogue as plain data; making, splitting, scaling and corrupting them; the user's own files.
+
+In: the settings of a data set. Out: a ``Dataset`` of NumPy arrays by split. Nothing here trains or writes.
+"""

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 
-# Each name of ``catalogue.SCALINGS`` to scikit-learn's scaler, and what it subtracts and divides by, from the fitted one.
+# Each of ``catalogue.SCALINGS``: scikit-learn's scaler, and what it subtracts and divides by once fitted.
 SCALERS: dict[str, tuple[type, Any]] = {
     "standard": (StandardScaler, lambda fitted: (fitted.mean_, fitted.scale_)),
     "minmax": (MinMaxScaler, lambda fitted: (fitted.data_min_, 1.0 / fitted.scale_)),

@@ -4,7 +4,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lossbench.config.schema import NEUTRAL
 from lossbench.config.search_space import applied
 from lossbench.datasets.catalogue import DatasetInfo, described, split_counts
 from lossbench.datasets.user_file.reading import reading_of
@@ -15,6 +14,7 @@ from lossbench.losses.choice import parameter_values
 from lossbench.losses.heads import HEADS, NUMBER_TASKS
 from lossbench.losses.pairing import LOSSES, Pair
 from lossbench.metrics.catalogue import MAIN_METRICS
+from lossbench.planning.keys import NEUTRAL
 from lossbench.planning.plan import Cell
 
 # How Keras's class of a loss is told what ours is told.

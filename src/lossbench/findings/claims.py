@@ -14,8 +14,7 @@ from lossbench.findings.sentences import ends, listed, number
 from lossbench.findings.tables import sample
 from lossbench.losses.heads import HEADS
 from lossbench.planning.plan import Plan
-from lossbench.results.runs import CellResults
-from lossbench.tracking.figures import curve_matrix
+from lossbench.results.cells import CellResults, curve_matrix
 
 HOLDS, IN_PART, FAILS, ARTEFACT, OPEN = "holds", "in part", "does not hold", "mostly an artefact", "not in this sweep"
 # A loss whose runs are this much rougher than another's is the bumpy one of the two.

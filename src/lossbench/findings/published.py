@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lossbench.planning.plan import Plan
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults
 
 
 @dataclass(frozen=True)

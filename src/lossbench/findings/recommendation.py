@@ -11,7 +11,8 @@ from lossbench.findings.sentences import ends, listed, name_in
 from lossbench.findings.tables import Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import Cell, Plan
-from lossbench.results.runs import CellResults, Run
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import Run
 from lossbench.tuning.study_files import Outcome, read_outcome
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from lossbench.comparison import Interval, mean_interval, share_interval
 from lossbench.comparison.verdict import EQUIVALENT, FEW_SEEDS, LEAST_SEEDS, NO_VERDICT, WORSE
 from lossbench.findings.tables import Table
-from lossbench.results.runs import DIVERGED, FAILED, CellResults
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import DIVERGED, FAILED
 
 # Metrics between 0 and 1 whose differences are read in percentage points.
 IN_POINTS = ("accuracy", "rounded_accuracy", "subset_accuracy")

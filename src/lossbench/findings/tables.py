@@ -11,7 +11,8 @@ from lossbench.comparison import Comparison, Sample, best_group, compare_pairs, 
 from lossbench.losses.pairing import BASELINES
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell, Plan
-from lossbench.results.runs import FAILED, FINISHED, CellResults
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import FAILED, FINISHED
 
 # Tables of more cells than this name no group of the best: their pairs take longer than the answer is worth.
 MOST_IN_GROUP = 60

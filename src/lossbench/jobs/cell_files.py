@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from lossbench.config.schema import KEY_SETTINGS
 from lossbench.export.saved_model.contents import model_contents
 from lossbench.export.saved_model.reading import FORMAT
 from lossbench.export.saved_model.reading import NAME as MODEL
+from lossbench.ground.files import write_arrays, write_text
 from lossbench.jobs.prepared import PreparedCell
 from lossbench.losses.shape import loss_shape
+from lossbench.planning.keys import KEY_SETTINGS
 from lossbench.results.provenance import commit
-from lossbench.results.runs import write_arrays, write_text
 
 log = logging.getLogger(__name__)
 

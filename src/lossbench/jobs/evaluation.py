@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from lossbench.config.schema import is_corrupted
+from lossbench.config.search_space import is_corrupted
 from lossbench.datasets.corruption import kept_rows
 from lossbench.datasets.loading import Part
 from lossbench.jobs.prepared import PreparedCell, by_split
@@ -14,7 +14,7 @@ from lossbench.metrics.classification import Scores
 from lossbench.metrics.evaluation import evaluate
 from lossbench.metrics.reference_predictors import is_stuck, naive_scores
 from lossbench.planning.plan import Cell
-from lossbench.results.runs import DIVERGED, FINISHED, RunInfo
+from lossbench.results.part_files import DIVERGED, FINISHED, RunInfo
 from lossbench.training.specification import Trained
 from lossbench.training.trainers import PREDICT
 

@@ -11,12 +11,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from lossbench.config.schema import conf_folder
+from lossbench.config.paths import conf_folder
 from lossbench.ground.errors import MissingEnvironmentError, Problem
+from lossbench.ground.files import write_text
 from lossbench.planning.command_line import encode
 from lossbench.planning.composition import search_path_override
 from lossbench.planning.plan import Plan, read_plan
-from lossbench.results.runs import write_text
 
 log = logging.getLogger(__name__)
 

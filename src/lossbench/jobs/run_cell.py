@@ -20,7 +20,7 @@ from lossbench.jobs.evaluation import judged, run_key
 from lossbench.jobs.prepared import PreparedCell
 from lossbench.losses.choice import CUSTOM
 from lossbench.planning.plan import Cell
-from lossbench.results.runs import FAILED, RunInfo, write_part
+from lossbench.results.part_files import FAILED, RunInfo, write_part
 from lossbench.training import specification
 from lossbench.training.compiled import program_for
 from lossbench.training.specification import Structure

@@ -1,1 +1,4 @@
-"""What runs are compared by: the table of metrics, and their computation."""
+"""How predictions are judged: the catalogue of metrics, their computation, and the reference predictors.
+
+In: targets and raw predictions as arrays. Out: numbers by name. Nothing here knows of runs or files.
+"""

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lossbench.config.schema import GROUPS, is_corrupted
-from lossbench.config.search_space import is_tuned
+from lossbench.config.search_space import is_corrupted, is_tuned
 from lossbench.datasets.catalogue import DATASETS, DatasetInfo, described, n_outputs, scaled_target_range
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.choice import chosen_rows
@@ -17,6 +16,7 @@ from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import ALIASES, BASELINES, LOSSES, losses_for, outside_domain
 from lossbench.planning.command_line import ALL, Arguments
 from lossbench.planning.composition import composed, plain, typed
+from lossbench.planning.schema import GROUPS
 
 
 @dataclass
@@ -138,7 +138,7 @@ def _with_facts(dataset: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     if not DATASETS[dataset["name"]].is_file:
         return dataset, []
     # 0.4 s: pandas.
-    from lossbench.datasets.user_file.description import with_facts
+    from lossbench.planning.file_descriptions import with_facts
 
     return with_facts(dataset)
 

@@ -13,9 +13,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString, Transformer
 from hydra.errors import HydraException
 
-from lossbench.config.schema import GROUPS, conf_folder
+from lossbench.config.paths import conf_folder
 from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.losses.pairing import ALIASES
+from lossbench.planning.schema import GROUPS
 
 # What Hydra reads as it stands; and words that it takes for something else.
 PLAIN_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")

@@ -15,11 +15,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lossbench.config.schema import CELL_GROUPS, GROUPS, CellConfig, conf_folder, schema
+from lossbench.config.paths import conf_folder
 from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError, unknown
 from lossbench.losses.choice import COMPOSITE
 from lossbench.losses.pairing import ALIASES, LOSSES
 from lossbench.planning.command_line import encode, group_folders
+from lossbench.planning.schema import CELL_GROUPS, GROUPS, CellConfig, schema
 
 # Settings whose names are the user's.
 OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters", "tune.space")

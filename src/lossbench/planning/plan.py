@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lossbench.config.schema import home, key_settings, report_defaults
+from lossbench.config.paths import home
 from lossbench.config.search_space import is_tuned
 from lossbench.datasets.catalogue import described, n_outputs
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.pairing import Pair
+from lossbench.planning.keys import key_settings
+from lossbench.planning.schema import report_defaults
 
 # Swept settings that make other data, and so another comparison.
 OF_THE_DATA = ("dataset.", "corruption")

@@ -5,7 +5,6 @@ import itertools
 import json
 import re
 
-from lossbench.config.schema import GROUPS, cell_key
 from lossbench.config.search_space import applied, is_tuned
 from lossbench.datasets.catalogue import described, n_outputs, scaled_target_range
 from lossbench.ground.errors import Problem, UsageError
@@ -13,8 +12,10 @@ from lossbench.losses.choice import chosen_head, chosen_outside_domain, chosen_p
 from lossbench.planning.candidates import Draft, assignments_of, drafts_of, listed
 from lossbench.planning.command_line import Arguments, encode, unique
 from lossbench.planning.composition import check_launcher, composed, hydra_started, plain
+from lossbench.planning.keys import cell_key
 from lossbench.planning.plan import Cell, Plan
 from lossbench.planning.presets import preset_values, read_preset
+from lossbench.planning.schema import GROUPS
 from lossbench.planning.validation import report_problems, validate, validate_loss
 
 # Settings of the whole sweep: they make no cells and give it no other name.

@@ -1,47 +1,10 @@
 """Learning rates that studies found, as a choice for later sweeps: ``conf/tuned/<sweep>.yaml``, written and read."""
 
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lossbench.config.schema import key_settings
 from lossbench.planning.command_line import group_folders
-from lossbench.planning.plan import Plan
-from lossbench.results.runs import write_text
-from lossbench.tuning.study_files import Outcome
-
-HEADER = """\
-# lossbench-export tuned {name}
-# What the studies of this sweep chose; `tuned={name}` uses it. Found by:
-# {command}
-"""
-
-
-def write_preset(plan: Plan, outcomes: dict[str, Outcome]) -> Path:
-    """Write what a sweep's studies chose, by the keys of its cells, and return the file's path."""
-    values = []
-    for cell in plan.cells:
-        outcome = outcomes.get(cell.key)
-        if outcome is None or not outcome.parameters:
-            continue
-        swept = {key: value for key, value in cell.swept.items() if not key.startswith("tune")}
-        tune = key_settings(cell.settings)["tune"]
-        entry = {
-            "dataset": cell.dataset,
-            "head": cell.head,
-            "loss": cell.loss,
-            "where": {"optimizer": cell.settings["optimizer"]["name"], **swept},
-            "values": outcome.parameters,
-            "study": {"metric": outcome.metric, "value": outcome.value, "tolerance": list(outcome.tolerance)},
-            "budget": {name: tune[name] for name in ("trials", "low", "high", "sampler", "seeds")},
-        }
-        values.append(entry)
-    path = Path("conf").absolute() / "tuned" / f"{plan.name}.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump({"cells": values}, default_flow_style=None, sort_keys=False, width=120)
-    write_text(path, HEADER.format(name=plan.name, command=plan.command) + text)
-    return path
 
 
 def read_preset(name: str) -> list[dict[str, Any]]:

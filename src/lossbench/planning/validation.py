@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from lossbench.config.search_space import study_problems
 from lossbench.datasets.catalogue import DATASETS, SCALINGS, SPLITS, described, n_outputs, split_counts
 from lossbench.ground.errors import Problem, unknown
 from lossbench.ground.seeds import parse_seeds
@@ -13,6 +12,7 @@ from lossbench.losses.definition import Loss, Parameter
 from lossbench.losses.heads import ENCODINGS, HEADS, TASKS
 from lossbench.losses.pairing import ALIASES, LOSSES
 from lossbench.metrics.catalogue import METRICS
+from lossbench.planning.study_validation import study_problems
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "gelu", "selu", "silu", "softplus", "leaky_relu", "linear")
 INITIALIZERS = ("he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "lecun_uniform", "lecun_normal")

@@ -6,8 +6,8 @@ from lossbench.comparison import mean_interval
 from lossbench.comparison.diagnosis import Diagnosis, diagnose
 from lossbench.findings.tables import Table
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
-from lossbench.results.runs import DIVERGED, CellResults
-from lossbench.tracking.figures import curve_matrix
+from lossbench.results.cells import CellResults, curve_matrix
+from lossbench.results.part_files import DIVERGED
 
 
 def metrics_of(table: Table) -> list[str]:

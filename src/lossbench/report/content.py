@@ -15,7 +15,8 @@ from lossbench.report.across_datasets import Ranking, overall_figures, rankings
 from lossbench.report.caveats import limits
 from lossbench.report.dataset_section import Section, section
 from lossbench.report.figures.frame import Figure
-from lossbench.results.runs import FAILED, CellResults
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import FAILED
 
 # So many runs may be in memory together: about 100 kB each.
 MOST_HELD = 2000

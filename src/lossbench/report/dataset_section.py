@@ -23,7 +23,7 @@ from lossbench.report.cell_measures import diagnosis, metrics_of
 from lossbench.report.drawing import MARKERS, Mark, mark
 from lossbench.report.figures.all import all_figures
 from lossbench.report.figures.frame import Figure, Frame
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults
 from lossbench.tuning.study_files import TOLERANCE, read_outcome
 
 SYMBOLS = dict(zip(MARKERS, "●■▲◆▼✚✖★", strict=True))

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from lossbench import __version__
 from lossbench.planning.plan import Plan
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults
 
 PAGE, SUMMARY, TABLE, FIGURES, MARKER = "report.html", "report.md", "comparison.csv", "figures", "report.json"
 

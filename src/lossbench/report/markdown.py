@@ -10,7 +10,7 @@ from lossbench.planning.plan import Plan
 from lossbench.report.caveats import difference_text, rate_text
 from lossbench.report.content import Content
 from lossbench.report.page import p_value
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults
 
 COLUMNS = (
     *("data", "metric", "cell", "loss", "head", "baseline", "n", "mean", "low", "high", "difference", "difference_low"),

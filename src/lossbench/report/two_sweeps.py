@@ -16,7 +16,7 @@ from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Plan, changes
 from lossbench.report.caveats import difference_text
 from lossbench.report.page import p_value
-from lossbench.results.runs import CellResults, read_results
+from lossbench.results.cells import CellResults, read_results
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from typing import Any
 
 import matplotlib
 
+from lossbench.ground.files import write_text
 from lossbench.planning.plan import Plan
 from lossbench.report import drawing as ink
 from lossbench.report.content import Content
 from lossbench.report.freshness import FIGURES, MARKER, PAGE, SUMMARY, TABLE, report_state
 from lossbench.report.markdown import comparison_csv, summary
 from lossbench.report.page import page
-from lossbench.results.runs import CellResults, write_text
+from lossbench.results.cells import CellResults
 
 
 def write_report(plan: Plan, results: list[CellResults]) -> Path:

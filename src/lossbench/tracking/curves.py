@@ -4,9 +4,9 @@ import numpy as np
 from mlflow.entities import Metric
 
 from lossbench.comparison import mean_interval, mean_intervals
-from lossbench.results.runs import DIVERGED, FAILED, CellResults
+from lossbench.results.cells import CellResults, curve_matrix
+from lossbench.results.part_files import DIVERGED, FAILED
 from lossbench.tracking.experiment import milliseconds
-from lossbench.tracking.figures import curve_matrix
 
 
 def aggregates(results: CellResults) -> dict[str, float]:

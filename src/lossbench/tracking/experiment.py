@@ -20,8 +20,9 @@ from mlflow.entities import Experiment as Recorded
 from mlflow.entities import Metric, Param, Run, ViewType
 
 from lossbench import __version__
-from lossbench.config.schema import KEY_SETTINGS, home
+from lossbench.config.paths import home
 from lossbench.config.search_space import applied
+from lossbench.planning.keys import KEY_SETTINGS
 from lossbench.planning.plan import Cell, Plan
 
 # What MLflow takes in one call.

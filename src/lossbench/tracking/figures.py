@@ -1,26 +1,15 @@
 """Figures, drawn from results alone. No pyplot: figures are made in threads."""
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lossbench.comparison import mean_intervals
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults, curve_matrix
 from lossbench.tuning.study_files import Outcome, Trial
 
 # Okabe and Ito's palette, safe for colour-blind readers, and markers for print without colour.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-
-
-def curve_matrix(results: CellResults, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the epochs, and a curve of all runs: shape (n_runs, n_epochs), NaN after a run's end."""
-    runs = [run for run in results.runs if "epochs" in run.arrays]
-    epochs = np.unique(np.concatenate([run.arrays["epochs"] for run in runs] or [np.array([], np.int64)]))
-    matrix = np.full((len(runs), len(epochs)), np.nan)
-    for row, run in zip(matrix, runs, strict=True):
-        row[np.searchsorted(epochs, run.arrays["epochs"])] = run.curves[name]
-    return epochs, matrix
 
 
 def cell_figure(results: CellResults, metric: str) -> Figure:

@@ -14,7 +14,7 @@ from lossbench.export.saved_model.packing import write_model
 from lossbench.export.saved_model.reading import NoModelError, read_contents
 from lossbench.findings.recommendation import judged_by
 from lossbench.planning.plan import Cell
-from lossbench.results.runs import Run as Result
+from lossbench.results.part_files import Run as Result
 from lossbench.tracking.experiment import Experiment, milliseconds, params
 
 NOTE = """\

@@ -17,13 +17,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lossbench.config.schema import default_store, home
+from lossbench.config.paths import default_store, home
 from lossbench.console.summary import summary_lines
 from lossbench.findings.recommendation import saved_runs
 from lossbench.ground.errors import Problem, UsageError, unknown
+from lossbench.ground.files import write_text
 from lossbench.planning.plan import Cell, Plan, read_plan
 from lossbench.report.freshness import SUMMARY
-from lossbench.results.runs import CellResults, read_results, read_runs, write_text
+from lossbench.results.cells import CellResults, read_results
+from lossbench.results.part_files import read_runs
 from lossbench.tuning.study_files import outcomes, read_outcome, read_trial, read_trials
 
 POLL_SECONDS = 0.2

@@ -16,8 +16,10 @@ from lossbench.datasets.catalogue import DATASETS
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report.freshness import FIGURES, PAGE, SUMMARY, TABLE
-from lossbench.results.runs import FAILED, CellResults, results_table
-from lossbench.results.runs import Run as Result
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import FAILED
+from lossbench.results.part_files import Run as Result
+from lossbench.results.table import results_table
 from lossbench.tracking.curves import aggregates, counts, curve_metrics
 from lossbench.tracking.experiment import Experiment, milliseconds, params
 from lossbench.tracking.figures import COLOURS, cell_figure, dataset_figure

@@ -1,1 +1,4 @@
-"""tuning."""
+"""The study of a cell: what Optuna proposes, training the trials, the files they lie in.
+
+Only ``proposals`` imports Optuna; only ``study`` trains.
+"""

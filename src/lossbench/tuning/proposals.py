@@ -24,9 +24,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from lossbench.config.search_space import Dimension, dimensions, grid_points
+from lossbench.ground.files import write_text
 from lossbench.metrics.catalogue import lower_is_better
 from lossbench.planning.plan import Cell, Plan
-from lossbench.results.runs import write_text
 from lossbench.tuning.study_files import Trial, read_trials, study_metric
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lossbench.config.schema import is_corrupted
-from lossbench.config.search_space import applied
+from lossbench.config.search_space import applied, is_corrupted
 from lossbench.datasets.corruption import corrupted
 from lossbench.datasets.loading import Dataset, Part, tuning_splits
 from lossbench.metrics.catalogue import MAIN_METRICS

@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 
 from lossbench.config.search_space import LEARNING_RATE
+from lossbench.ground.files import write_text
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell, Plan
-from lossbench.results.runs import write_text
 
 FINISHED, FAILED = "finished", "failed"
 # A value this close to the best one is as good: a share of the best.

@@ -1,58 +1,21 @@
-"""What must be known of a user's file before anything trains: found once, and kept while the file stays the same."""
+"""What must be known of a user's file before anything trains."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lossbench.config.schema import home
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.user_file.columns import Columns, check_names, find_columns
-from lossbench.datasets.user_file.reading import NAMES_SHOWN, Table, file_state, read_table, reading_of
+from lossbench.datasets.user_file.reading import NAMES_SHOWN, Table, read_table, reading_of
 from lossbench.datasets.user_file.rows import kept_rows
 from lossbench.datasets.user_file.targets import Target, check_classes, find_target
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.heads import TASKS
-from lossbench.results.runs import write_text
-
-# Part of a kept description's name: raise it when the same file is described in another way than before.
-RULES_VERSION = 2
-_kept: dict[str, dict[str, Any]] = {}
 
 
-def with_facts(settings: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return typed ``dataset`` settings of a file with what the file says, and what is to be told of it.
-
-    ``auto`` is resolved; the new key ``file`` holds what plan, key and jobs need: the file's digest, how many rows
-    are used, the targets' range, the classes in the order of their numbers, and which columns are features.
-
-    Raises
-    ------
-    UsageError
-        With what is wrong with the file or with what the settings say of it.
-    """
-    settings = _normal(settings)
-    asked = {key: value for key, value in settings.items() if key != "standardize"}
-    state = [RULES_VERSION, str(Path(settings["path"]).absolute()), *file_state(settings["path"]), asked]
-    name = hashlib.sha256(json.dumps(state, sort_keys=True, default=str).encode()).hexdigest()[:32]
-    if name not in _kept:
-        path = home() / "multirun" / ".files" / f"{name}.json"
-        try:
-            _kept[name] = json.loads(path.read_text())
-        except (OSError, ValueError):
-            _kept[name] = _describe(settings)
-            _keep(path, _kept[name])
-    found = _kept[name]
-    standardize = dict(settings["standardize"])
-    if standardize["y"] == "auto":
-        standardize["y"] = "standard" if found["task"] == "regression" else "none"
-    return {**settings, "task": found["task"], "standardize": standardize, "file": found["file"]}, found["notes"]
-
-
-def _normal(settings: dict[str, Any]) -> dict[str, Any]:
+def normalised(settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings with lists of names where one may stand alone, checked without the file."""
     problems = []
     if not settings["path"]:
@@ -82,16 +45,22 @@ def _names(given: Any) -> list[str]:
     return list(dict.fromkeys(str(name).strip() for name in (given if isinstance(given, list) else [given])))
 
 
-def _keep(path: Path, content: dict[str, Any]) -> None:
-    """Write a description where the next start finds it; without a place for it the file is read again then."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(content))
-    except OSError:
-        return
+def described_file(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the task of a file, what plan, key and jobs need of it (``file``), and what is to be told (``notes``).
 
+    ``file`` holds the file's digest, how many rows are used, the range of the targets, the classes in the order of
+    their numbers, and which columns are features.
 
-def _describe(settings: dict[str, Any]) -> dict[str, Any]:
+    Parameters
+    ----------
+    settings : dict
+        Of the data set, ``normalised``.
+
+    Raises
+    ------
+    UsageError
+        With what is wrong with the file or with what the settings say of it.
+    """
     table = read_table(reading_of(settings))
     check_names(table, settings)
     target = find_target(table, settings)

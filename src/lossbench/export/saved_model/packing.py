@@ -18,7 +18,8 @@ from mlflow.models import Model
 
 from lossbench.export.saved_model import serving
 from lossbench.export.saved_model.reading import NAME, read_contents
-from lossbench.results.runs import Run, write_arrays
+from lossbench.ground.files import write_arrays
+from lossbench.results.part_files import Run
 
 
 def write_model(run: Run, folder: Path, recorded: Model | None = None) -> None:

@@ -8,7 +8,7 @@ from lossbench.losses.heads import decide
 from lossbench.metrics.classification import confusion_matrix
 from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults
 
 # More classes than this are too many to read, and up to so many there is room for a decimal.
 MOST_CLASSES, FEW_CLASSES = 12, 4

@@ -7,8 +7,7 @@ import numpy as np
 from lossbench.findings.sentences import number
 from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
-from lossbench.results.runs import CellResults
-from lossbench.tracking.figures import curve_matrix
+from lossbench.results.cells import CellResults, curve_matrix
 
 # Points of a curve beyond these are not drawn: a panel has 300 pixels.
 MOST_POINTS = 240

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from lossbench.findings.sentences import name_in
 from lossbench.findings.tables import Table
 from lossbench.report import drawing as ink
-from lossbench.results.runs import CellResults, Run
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import Run
 
 # More lines than this leave no room for their names beside them.
 MOST_NAMED = 8

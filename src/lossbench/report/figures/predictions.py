@@ -6,7 +6,8 @@ from lossbench.findings.sentences import number
 from lossbench.losses.heads import HEADS, NUMBER_TASKS, decide
 from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import MOST_NAMED, MOST_PANELS, Figure, Frame, Panel, key_panel, slug
-from lossbench.results.runs import CellResults, Run
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import Run
 
 N_BINS = 10
 # So many samples say what more would, in a page of a tenth the size.

@@ -9,7 +9,7 @@ from lossbench.comparison import mean_intervals
 from lossbench.findings.sentences import IN_POINTS, number
 from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import Figure, Frame, Panel
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults
 
 
 def runs(frame: Frame) -> Figure:

@@ -4,7 +4,7 @@ import numpy as np
 
 from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import MOST_NAMED, Figure, Frame, Panel, key_panel
-from lossbench.results.runs import CellResults
+from lossbench.results.cells import CellResults
 
 
 def shape(frame: Frame) -> Figure | None:

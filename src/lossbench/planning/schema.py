@@ -3,21 +3,15 @@
 Types stand here, values only in ``conf/``.
 """
 
-import hashlib
-import json
-import os
 from dataclasses import dataclass, field, make_dataclass
-from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING, OmegaConf
 
+from lossbench.config.paths import conf_folder
 from lossbench.datasets.catalogue import DATASETS
 from lossbench.losses.choice import COMPOSITE, CUSTOM
 from lossbench.losses.pairing import LOSSES
-
-# Part of every cell's key: raise it when the same settings give other numbers than before.
-RESULTS_VERSION = 1
 
 
 @dataclass
@@ -346,61 +340,6 @@ TUNES: dict[str, type] = {"none": NoTuneConfig, "learning_rate": TuneConfig}
 # The groups that make a cell, and all that can be chosen.
 CELL_GROUPS = ("dataset", "head", "loss", "model", "optimizer", "schedule", "corruption", "tune")
 GROUPS = (*CELL_GROUPS, "tuned", "experiment")
-# What makes a cell's numbers: a positive list. Seeds, tracking, names and the launcher are not in it.
-KEY_SETTINGS = (
-    "dataset",
-    "head",
-    "loss",
-    "model",
-    "optimizer",
-    "schedule",
-    "corruption",
-    "epochs",
-    "batch_size",
-    "evaluate_every",
-    "early_stopping",
-    "select",
-    "trainer",
-    "tune",
-)
-
-# Settings of models, and of ``KEY_SETTINGS``, that change nothing.
-NEUTRAL_OF_MODELS = (("initializer_scale", 1.0), ("output_scale", 1.0))
-NEUTRAL: dict[str, Any] = {
-    "schedule": {"name": "constant", "warmup_epochs": 0},
-    "corruption": {"name": "none"},
-    "early_stopping": {"patience": None, "min_delta": 0.0},
-    "select": "last",
-    "tune": {"name": "none"},
-}
-
-
-def conf_folder() -> Path:
-    """Return the folder of the shipped choices: beside ``src`` in a clone, in the package once installed."""
-    installed = Path(__file__).parents[1] / "conf"
-    return installed if installed.is_dir() else Path(__file__).parents[3] / "conf"
-
-
-def report_defaults() -> dict[str, Any]:
-    """Return the report's settings as they stand in ``conf/``: for plans written before there were any."""
-    return OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml").report)  # type: ignore[return-value]
-
-
-def home() -> Path:
-    """Return the folder in which ``multirun/`` and ``mlruns/`` lie: ``LOSSBENCH_HOME``, or the working directory."""
-    return Path(os.environ.get("LOSSBENCH_HOME") or ".").absolute()
-
-
-def shown(path: Path) -> str:
-    """Return a path as it is said: relative to the working directory where it lies in it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def default_store() -> str:
-    """Return the address of this working directory's MLflow store."""
-    path = str(home() / "mlruns" / "mlflow.db")
-    # In an address these two mean something.
-    return f"sqlite:///{path.replace('%', '%25').replace('?', '%3F')}"
 
 
 def schema(group: str, name: str) -> type:
@@ -431,38 +370,6 @@ def schema(group: str, name: str) -> type:
     return types[group][name]
 
 
-def is_corrupted(settings: dict[str, Any]) -> bool:
-    """Say whether a cell's runs get a training split that is made worse."""
-    # Plans of sweeps from before there were corruptions do not name one.
-    return settings.get("corruption", {"name": "none"})["name"] != "none"
-
-
-def key_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that make a cell's numbers.
-
-    What does nothing is left out, so that results keep their keys when there is more to choose.
-    """
-    there = {name: settings[name] for name in KEY_SETTINGS if name in settings}
-    found = {name: value for name, value in there.items() if value != NEUTRAL.get(name)}
-    found["dataset"] = _dataset_content(settings["dataset"])
-    found["model"] = {name: value for name, value in found["model"].items() if (name, value) not in NEUTRAL_OF_MODELS}
-    return found
-
-
-def cell_key(settings: dict[str, Any]) -> str:
-    """Return the key of a cell: a hash of the resolved settings that make its numbers."""
-    content = {"version": RESULTS_VERSION, **key_settings(settings)}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def untuned(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of the cell that is the same but for its study."""
-    return settings | {"tune": {"name": "none"}}
-
-
-def _dataset_content(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a data set's settings makes numbers; of a file that is its digest, wherever it lies."""
-    standardize = dict(settings["standardize"])
-    if standardize["y"] == "none" or standardize["metrics"] == "scaled":
-        del standardize["metrics"]
-    return {name: value for name, value in settings.items() if name != "path"} | {"standardize": standardize}
+def report_defaults() -> dict[str, Any]:
+    """Return the report's settings as they stand in ``conf/``: for plans written before there were any."""
+    return OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml").report)  # type: ignore[return-value]

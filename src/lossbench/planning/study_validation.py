@@ -1,0 +1,175 @@
+"""What is wrong with what a cell's study is told."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from lossbench.config.search_space import (
+    LEARNING_RATE,
+    Dimension,
+    applied,
+    dimensions,
+    grid_points,
+    has_setting,
+    is_tuned,
+    read_dimension,
+    read_setting,
+)
+from lossbench.datasets.catalogue import SPLITS, described, n_outputs, split_counts
+from lossbench.ground.errors import Problem, unknown
+from lossbench.ground.seeds import parse_seeds
+from lossbench.losses.choice import chosen_pair
+from lossbench.losses.heads import TASKS
+from lossbench.losses.pairing import LOSSES
+from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, PROBABILITY_METRICS
+
+SAMPLERS = ("tpe", "random", "grid", "quasi_random")
+# Whose settings a study may search, and which settings besides.
+SEARCHED = ("loss.", "optimizer.", "model.", "batch_size", "epochs")
+
+
+def study_problems(settings: dict[str, Any], problems_of: Callable[[dict[str, Any]], list[Problem]]) -> list[Problem]:
+    """Return all that is wrong with what a cell's study is told.
+
+    Parameters
+    ----------
+    settings : dict
+        A cell's; its types hold, its seeds are read.
+    problems_of : callable
+        Says what is wrong with the values of such settings without their study.
+    """
+    tune = settings["tune"]
+    if not is_tuned(settings):
+        return []
+    problems = [*_budget_problems(tune), *_seed_problems(settings), *_validation_problems(settings)]
+    problems += [*_metric_problems(settings), *_space_problems(settings, problems_of)]
+    if not problems and tune["sampler"] == "grid" and grid_points(tune, dimensions(settings)) < 2:
+        message = f"tune.sampler=grid needs two points of each range; tune.trials={tune['trials']} are too few."
+        problems.append(Problem(message, "raise tune.trials, search less, or choose another tune.sampler."))
+    return problems
+
+
+def _budget_problems(tune: dict[str, Any]) -> list[Problem]:
+    problems = [
+        Problem(f"tune.{name} must be from 1 to 10000; got {tune[name]}.")
+        for name in ("trials", "batch")
+        if not 1 <= tune[name] <= 10_000
+    ]
+    if not 0.0 < tune["low"] < tune["high"] <= 1e6:
+        got = f"got {tune['low']:g} and {tune['high']:g}"
+        problems.append(Problem(f"tune.low must be above 0 and below tune.high, which is at most 1e+06; {got}."))
+    if tune["sampler"] not in SAMPLERS:
+        problems.append(unknown("tune.sampler", tune["sampler"], SAMPLERS))
+    return problems
+
+
+def _seed_problems(settings: dict[str, Any]) -> list[Problem]:
+    tune = settings["tune"]
+    try:
+        tune["seeds"] = parse_seeds(tune["seeds"])
+    except ValueError as error:
+        return [Problem(f"tune.{error}", "tune.seeds=[1000,1001,1002]")]
+    both = sorted(set(tune["seeds"]) & set(settings["seeds"] if isinstance(settings["seeds"], list) else ()))
+    if not both:
+        return []
+    named = " and ".join(map(str, both)) if len(both) < 3 else f"{both[0]}, {both[1]}, … ({len(both)} of them)"
+    are = "is also an evaluation seed" if len(both) == 1 else "are also evaluation seeds"
+    first = max(1000, max(settings["seeds"]) + 1)
+    return [
+        Problem(
+            f"tune.seeds {named} {are}; the learning rate would be judged by the runs that chose it.",
+            f"use others, e.g. tune.seeds=[{first},{first + 1},{first + 2}].",
+        )
+    ]
+
+
+def _validation_problems(settings: dict[str, Any]) -> list[Problem]:
+    share, data = settings["tune"]["validation"], settings["dataset"]
+    if not 0.0 < share < 1.0:
+        return [Problem(f"tune.validation must be a share above 0 and below 1; got {share:g}.")]
+    try:
+        n_samples = data.get("n_samples", described(data).n_samples)
+        counts = dict(zip(SPLITS, split_counts(data["split"], n_samples), strict=True))
+    except TypeError:
+        # The split itself is wrong, and is said to be.
+        return []
+    if not counts["validation"] and not 1 <= round(share * counts["train"]) < counts["train"]:
+        message = f"tune.validation must leave samples on both sides; got {share:g} of {counts['train']}."
+        return [Problem(message, "take another share, or more samples.")]
+    return []
+
+
+def _metric_problems(settings: dict[str, Any]) -> list[Problem]:
+    metric, info = settings["tune"]["metric"], described(settings["dataset"])
+    loss, head = settings["loss"]["name"], settings["head"]["name"]
+    if metric is None:
+        return []
+    # The rounded one is the published, wrong one.
+    allowed = [name for name, row in METRICS.items() if info.task in row.tasks and name != "rounded_accuracy"]
+    if metric not in allowed:
+        message = f"tune.metric must be one of {', '.join(allowed)} for {TASKS[info.task]}; got {metric!r}."
+        return [Problem(message, "a loss's own value compares with no other loss's." if metric == "loss" else "")]
+    made = chosen_pair(settings["loss"], settings["head"], info.task, n_outputs(info, settings["dataset"]))
+    if metric in PROBABILITY_METRICS and not made.probability:
+        message = f"tune.metric={metric} needs a probability; loss={loss} with head={head} gives none."
+        return [Problem(message, f"choose by {MAIN_METRICS[info.task]}, which all losses have.")]
+    if metric == "roc_auc" and info.task == "multiclass" and head != "softmax":
+        return [Problem(f"tune.metric=roc_auc needs head=softmax for several classes; got head={head}.")]
+    return []
+
+
+def _space_problems(settings: dict[str, Any], problems_of: Callable[[dict[str, Any]], list[Problem]]) -> list[Problem]:
+    problems = []
+    for key, value in settings["tune"]["space"].items():
+        problem = _key_problem(key)
+        if problem is not None:
+            problems.append(problem)
+            continue
+        try:
+            dimension = read_dimension(key, value)
+        except ValueError as error:
+            problems.append(Problem(f"tune.space: {key} {error}."))
+            continue
+        if has_setting(settings, key):
+            problems += _value_problems(settings, dimension, problems_of)
+        elif not key.startswith("loss."):
+            group = key.split(".")[0]
+            there = [f"{group}.{name}" for name in settings.get(group, {}) if name != "name"]
+            problems.append(unknown("key in tune.space", key, there))
+    return problems
+
+
+def _value_problems(
+    settings: dict[str, Any], dimension: Dimension, problems_of: Callable[[dict[str, Any]], list[Problem]]
+) -> list[Problem]:
+    """Return what is wrong with the values at the ends of a dimension that the cell has."""
+    kind, words = _kind(read_setting(settings, dimension.key))
+    wrong = [end for end in dimension.ends if not isinstance(end, kind) or (isinstance(end, bool) and kind is not bool)]
+    if wrong:
+        return [Problem(f"tune.space: {dimension.key} must be {words}; got {wrong[0]!r}.")]
+    before = set(problems_of(copy.deepcopy(settings)))
+    found = [p for end in dimension.ends for p in problems_of(applied(settings, {dimension.key: end}))]
+    return [Problem(f"tune.space: {p.message}", p.hint) for p in found if p not in before]
+
+
+def _kind(value: Any) -> tuple[Any, str]:
+    """Return the type that a setting with this value takes, and what to call it."""
+    if isinstance(value, bool):
+        return bool, "true or false"
+    if isinstance(value, float):
+        return (int, float), "a number"
+    return (str, "a word") if isinstance(value, str) else (int, "an integer")
+
+
+def _key_problem(key: str) -> Problem | None:
+    if key == LEARNING_RATE:
+        return Problem(f"{key} is always searched.", "its range is from tune.low to tune.high.")
+    if not key.startswith(SEARCHED) or key.endswith(".name"):
+        message = f"tune.space takes settings of loss, optimizer and model, batch_size and epochs; got {key!r}."
+        return Problem(message)
+    parameters = sorted({p.name for loss in LOSSES.values() for p in loss.parameters if not p.matrix})
+    if key.startswith(("loss.terms.", "loss.parameters.")):
+        return None
+    if key.startswith("loss.") and key.removeprefix("loss.") not in parameters:
+        return unknown("loss parameter", key, [f"loss.{name}" for name in parameters])
+    return None

@@ -1,0 +1,60 @@
+"""``results.csv``: a row for each run of a sweep."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lossbench.config.search_space import LEARNING_RATE
+from lossbench.ground.files import write_text
+from lossbench.planning.plan import Cell, Plan
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import RunInfo
+
+
+def results_table(plan: Plan, results: list[CellResults]) -> pd.DataFrame:
+    """Return a row for each run of the plan: where it stands, how it ended, every final metric."""
+    swept = list(dict.fromkeys(key for cell in plan.cells for key in cell.swept))
+    scores = list(dict.fromkeys(name for result in results for run in result.runs for name in run.info.scores))
+    rows = []
+    for result in results:
+        runs = {run.info.seed: run.info for run in result.runs}
+        rows += [_row(plan, result.cell, seed, runs.get(seed), swept) for seed in plan.seeds]
+    table = pd.DataFrame(rows)
+    # By split, so that the columns of one stand together.
+    ordered = [name for split in ("train", "validation", "test") for name in scores if name.startswith(f"{split}/")]
+    return table.reindex(columns=[*table.columns[: 9 + len(swept)], *ordered])
+
+
+def _row(plan: Plan, cell: Cell, seed: int, info: RunInfo | None, swept: list[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "sweep": plan.name,
+        "cell": cell.name,
+        "dataset": cell.dataset,
+        "head": cell.head,
+        "loss": cell.loss,
+        "seed": seed,
+        "status": info.status if info else "missing",
+        "stuck": info.stuck if info else False,
+        "learning_rate": _learning_rate(cell, info),
+    }
+    values = {"tune": "none", **cell.swept}
+    row |= {key: json.dumps(v) if isinstance(v := values.get(key), (list, dict)) else v for key in swept}
+    return row | (info.scores if info else {})
+
+
+def _learning_rate(cell: Cell, info: RunInfo | None) -> float | None:
+    """Return the learning rate that a run was trained with; of a tuned cell's it is known once its study has ended."""
+    if info is not None and info.tuned:
+        return info.tuned[LEARNING_RATE]
+    return None if cell.is_tuned else cell.settings["optimizer"]["learning_rate"]
+
+
+def write_results(plan: Plan, results: list[CellResults]) -> Path:
+    """Write ``results.csv`` and return its path; the same runs give the same bytes."""
+    path = plan.folder / "results.csv"
+    text = results_table(plan, results).to_csv(index=False, lineterminator="\n")
+    if not path.exists() or path.read_text() != text:
+        write_text(path, text)
+    return path
