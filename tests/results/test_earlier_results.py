@@ -1,0 +1,76 @@
+"""Results of each kind that lossbench wrote before its modules moved into packages: read, continued, answered from."""
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import mlflow_runs, run
+
+from lossbench.planning.plan import read_plan
+
+RECORDED = Path(__file__).parents[1] / "data" / "before_moves"
+SWEEPS = sorted(path.parent.name for path in RECORDED.glob("multirun/*/plan.json"))
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory) -> Path:
+    """Return a home with the recorded sweeps, as a user had it."""
+    home = tmp_path_factory.mktemp("earlier") / "home"
+    shutil.copytree(RECORDED, home)
+    return home
+
+
+def files_of(home: Path, name: str) -> dict[str, bytes]:
+    """Return the files of a sweep that no later start may change."""
+    folder = home / "multirun" / name
+    kept = [path for kind in ("*/parts/*", "*/study/*", "*/*.npz", "results.csv") for path in folder.glob(kind)]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_an_earlier_sweep_is_finished_and_stays_as_it_was(earlier, name):
+    before = files_of(earlier, name)
+    command = json.loads((RECORDED / "multirun" / name / "plan.json").read_text())["command"]
+    done = run(earlier, *shlex.split(command)[1:])
+    assert done.status == 0, done.err
+    assert "nothing to run" in done.out.splitlines()[0]
+    assert files_of(earlier, name) == before
+    assert (earlier / "multirun" / name / "report.html").exists()
+
+
+def test_an_earlier_plan_is_read_as_it_stands():
+    for name in SWEEPS:
+        written = json.loads((RECORDED / "multirun" / name / "plan.json").read_text())
+        assert "format" not in written
+        plan = read_plan(RECORDED / "multirun" / name)
+        assert [cell.key for cell in plan.cells] == [cell["key"] for cell in written["cells"]]
+        there = {path.parent.name for path in RECORDED.glob(f"multirun/{name}/*/cell.json")}
+        assert {cell.folder for cell in plan.cells} == there
+
+
+def test_an_earlier_sweep_is_reported_and_sent_to_mlflow(tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(RECORDED, home)
+    done = run(home, "tuned", command="lossbench-report")
+    assert done.status == 0, done.err
+    assert (home / "multirun/tuned/comparison.csv").read_bytes() == (
+        RECORDED / "multirun/tuned/comparison.csv"
+    ).read_bytes()
+    done = run(home, "tuned", command="lossbench-sync")
+    assert (done.status, done.out.strip()) == (0, "tuned: sent to MLflow")
+    runs = [found for found in mlflow_runs(home) if found.get("kind") == "run"]
+    assert len(runs) == 4
+    assert {found["run_status"] for found in runs} == {"FINISHED"}
+
+
+def test_an_earlier_model_answers_as_it_did(tmp_path):
+    import mlflow
+
+    shutil.copytree(RECORDED / "saved_model", tmp_path / "model")
+    recorded = json.loads((RECORDED / "answers.json").read_text())
+    answers = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(pd.DataFrame(recorded["rows"]))
+    np.testing.assert_allclose(answers["price"], recorded["price"], rtol=1e-6)
