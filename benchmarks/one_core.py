@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lossbench.ground.seeds import batch_orders
-from lossbench.jobs.prepared import PreparedCell
+from lossbench.jobs.prepare import PreparedCell
 from lossbench.planning.command_line import read_overrides
 from lossbench.planning.planner import make_plan
 from lossbench.training.compiled import program_for
@@ -66,12 +66,12 @@ class Peer:
         """Return the seconds of a training, its weights in one row and its curves, a row for each epoch."""
         x, y = self.data.x, self.data.y
         trained, curves = in_one_row(weights), np.zeros((len(orders), 4), np.float32)
-        optimizer = self.settings["optimizer"]
+        optimizer = self.settings.optimizer
         arguments = [
             *(_pointer(x["train"]), _pointer(y["train"]), len(x["train"])),
             *(_pointer(x["test"]), _pointer(y["test"]), len(x["test"])),
-            *(_pointer(orders), len(orders), self.settings["batch_size"]),
-            *(ctypes.c_float(optimizer["learning_rate"]), ctypes.c_float(optimizer["momentum"])),
+            *(_pointer(orders), len(orders), self.settings.batch_size),
+            *(ctypes.c_float(optimizer.learning_rate), ctypes.c_float(optimizer.parameters["momentum"])),
             *(_pointer(trained), _pointer(curves)),
         ]
         seconds, _ = timed(lambda: self.variants[variant].train(*arguments))

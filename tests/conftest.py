@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from lossbench.config.mlflow_environment import configure_mlflow
 from lossbench.ground import quiet_tensorflow  # noqa: F401
+
+configure_mlflow()
 
 BIN = Path(sys.executable).parent
 

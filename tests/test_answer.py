@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.settings import cell_with, dataset_settings, report_defaults
 
+from lossbench.config.settings import TrackingSettings, report_settings
 from lossbench.console.summary import summary_lines
-from lossbench.findings.sentences import answer, ends, verdict_hint, what_went_wrong
+from lossbench.findings.number_formats import ends
+from lossbench.findings.sentences import answer, verdict_hint, what_went_wrong
 from lossbench.findings.tables import main_table
 from lossbench.planning.plan import Cell, Plan
-from lossbench.planning.schema import report_defaults
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import DIVERGED, FINISHED, Run, RunInfo
 
@@ -21,13 +23,22 @@ def cell(
     loss: str, *, dataset: str = "circles", head: str = "sigmoid", swept: dict | None = None, outside=False
 ) -> Cell:
     unscaled = {"x": "none", "y": "none", "fitted_on": "train", "metrics": "original"}
-    settings = {
-        "dataset": {"name": dataset, "standardize": unscaled},
-        "head": {"name": head, "encoding": "auto"},
-        "loss": {"name": loss},
-    }
+    settings = cell_with(
+        dataset=dataset_settings(dataset, standardize=unscaled),
+        head={"name": head, "encoding": "auto"},
+        loss={"name": loss},
+    )
     name = "/".join([dataset, loss, head, *(f"{key}={value}" for key, value in (swept or {}).items())])
-    return Cell(name, f"key of {name}", settings, swept or {}, [], outside)
+    return Cell(
+        name=name,
+        dataset=dataset,
+        loss=loss,
+        key=f"key of {name}",
+        settings=settings,
+        swept=swept or {},
+        overrides=[],
+        outside_domain=outside,
+    )
 
 
 def cell_results(own: Cell, values, *, stuck=(), missing=()) -> CellResults:
@@ -55,7 +66,15 @@ def cell_results(own: Cell, values, *, stuck=(), missing=()) -> CellResults:
 
 def sweep(*results: CellResults, n_seeds: int = 30, **report) -> Plan:
     cells = [result.cell for result in results]
-    return Plan("test", None, "lossbench", cells, list(range(n_seeds)), report=report_defaults() | report)
+    return Plan(
+        name="test",
+        experiment=None,
+        command="lossbench",
+        cells=cells,
+        seeds=list(range(n_seeds)),
+        tracking=TrackingSettings(enabled=False, uri=None, models="none"),
+        report=report_settings(report_defaults() | report),
+    )
 
 
 def said(*results: CellResults, n_seeds: int = 30, **report) -> str:
@@ -151,7 +170,7 @@ def test_margins():
     other = cell_results(cell("hinge", head="tanh"), 0.842 + NOISE * 1.05)
     verdicts = [
         main_table(sweep(BASE, other, **report), [BASE, other]).comparisons[1].verdict
-        for report in ({}, {"margin": 0.02}, {"margins": {"accuracy": 0.001, "rmse": 0.01}})
+        for report in ({}, {"margin": 0.02}, {"margins": {"accuracy": 0.001, "subset_accuracy": 0.005, "rmse": 0.01}})
     ]
     assert verdicts == ["worse", "equivalent", "worse"]
     base = cell_results(cell("mean_squared_error", dataset="regression", head="linear"), 0.5 + NOISE)

@@ -8,6 +8,7 @@ import pytest
 from conftest import environment, run
 from omegaconf import OmegaConf
 
+from lossbench.config.settings import plain
 from lossbench.findings.recommendation import training_command
 from lossbench.ground.errors import MissingEnvironmentError, UsageError
 from lossbench.ground.seeds import parse_seeds
@@ -52,7 +53,7 @@ def test_tutorial_is_three_grids_of_three_losses():
     assert tutorial.name == "tutorial"
     assert tutorial.seeds == list(range(30))
     by_dataset = {cell.dataset: cell.settings for cell in tutorial.cells}
-    assert {name: (s["model"]["hidden_units"], s["epochs"]) for name, s in by_dataset.items()} == {
+    assert {name: (s.model.hidden_units, s.epochs) for name, s in by_dataset.items()} == {
         "regression": ([25], 100),
         "circles": ([50], 200),
         "blobs": ([50], 100),
@@ -60,9 +61,9 @@ def test_tutorial_is_three_grids_of_three_losses():
     for settings in by_dataset.values():
         clipping = dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"))
         sgd = {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": False}
-        assert settings["optimizer"] == sgd | clipping
-        assert settings["batch_size"] == 32
-        assert settings["dataset"]["split"] == {"train": 500, "validation": 0, "test": 500, "seed": None}
+        assert plain(settings.optimizer) == sgd | clipping
+        assert settings.batch_size == 32
+        assert plain(settings.dataset.split) == {"train": 500, "validation": 0, "test": 500, "seed": None}
     assert [cell.name for cell in tutorial.cells if cell.outside_domain] == [
         "regression/mean_squared_logarithmic_error/linear"
     ]
@@ -104,7 +105,7 @@ def test_a_choice_keeps_the_matching_cells_of_an_experiment():
 
 def test_a_value_replaces_the_grids_value_and_a_new_key_multiplies():
     replaced = plan("-m", "experiment=tutorial", "dataset=circles", "epochs=7")
-    assert {cell.settings["epochs"] for cell in replaced.cells} == {7}
+    assert {cell.settings.epochs for cell in replaced.cells} == {7}
     multiplied = cell_names("-m", "experiment=tutorial", "loss=hinge", "optimizer.learning_rate=0.1,0.01")
     assert multiplied == [
         "circles/hinge/tanh/optimizer.learning_rate=0.1",
@@ -339,15 +340,15 @@ def test_choices_of_the_working_directory_are_added_and_replace_none(tmp_path, m
     monkeypatch.chdir(tmp_path)
     made = plan("experiment=mine")
     assert [cell.name for cell in made.cells] == ["noisy/binary_crossentropy/sigmoid", "noisy/hinge/tanh"]
-    assert made.cells[0].settings["dataset"]["noise"] == 0.3
-    assert plan("dataset=circles").cells[0].settings["dataset"]["noise"] == 0.1
+    assert made.cells[0].settings.dataset.parameters["noise"] == 0.3
+    assert plan("dataset=circles").cells[0].settings.dataset.parameters["noise"] == 0.1
 
 
 def test_settings_of_the_report_make_no_other_sweep():
     one, other = plan("experiment=smoke"), plan("experiment=smoke", "report.margin=0.02", "report.baseline=mse")
     assert other.name == "smoke"
     assert [cell.key for cell in other.cells] == [cell.key for cell in one.cells]
-    assert (other.report["margin"], other.report["baseline"]) == (0.02, "mean_squared_error")
+    assert (other.report.margin, other.report.baseline) == (0.02, "mean_squared_error")
     said = message("experiment=smoke", "report.baseline=huber", "report.margin=-1")
     assert "report.baseline must be a loss of the sweep; got huber." in said
     assert "report.margin must be at least 0; got -1." in said
@@ -444,4 +445,4 @@ def test_a_value_refers_to_no_other_setting():
     said = message("dataset=circles", "model.activation=${epochs}", "optimizer.learning_rate=${epochs}")
     assert "model.activation must not refer to other settings; got '${epochs}'." in said
     assert "optimizer.learning_rate must not refer" in said
-    assert plan("dataset=circles").cells[0].settings["optimizer"]["learning_rate"] > 0
+    assert plan("dataset=circles").cells[0].settings.optimizer.learning_rate > 0

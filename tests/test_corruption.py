@@ -2,6 +2,7 @@
 
 import csv
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,17 +10,18 @@ from conftest import run
 from test_arguments import message, plan
 from test_trainer import assert_close, bits
 
+from lossbench.config.settings import ImbalanceSettings, LabelNoiseSettings, NoCorruptionSettings, OutliersSettings
 from lossbench.datasets.corruption import corrupted, kept_rows
 from lossbench.datasets.loading import Part
-from lossbench.jobs.evaluation import _is_stuck
-from lossbench.jobs.prepared import PreparedCell
+from lossbench.jobs.evaluate import ended_stuck
+from lossbench.jobs.prepare import PreparedCell
 from lossbench.results.part_files import read_run
 from lossbench.training.trainers import train_compiled, train_with_fit
 
 N = 300
-LABEL_NOISE = {"name": "label_noise", "rate": 0.2}
-OUTLIERS = {"name": "outliers", "rate": 0.1, "scale": 10.0}
-IMBALANCE = {"name": "imbalance", "share": 0.1, "rare_class": None}
+LABEL_NOISE = LabelNoiseSettings(name="label_noise", rate=0.2)
+OUTLIERS = OutliersSettings(name="outliers", rate=0.1, scale=10.0)
+IMBALANCE = ImbalanceSettings(name="imbalance", share=0.1, rare_class=None)
 KINDS = {"label_noise": LABEL_NOISE, "outliers": OUTLIERS, "imbalance": IMBALANCE}
 
 
@@ -30,8 +32,8 @@ def part(n_classes):
 
 
 def given(settings, n_classes=3, seed=0, **changed):
-    n_classes = 0 if settings["name"] == "outliers" else n_classes
-    return corrupted(settings | changed, part(n_classes), n_classes, seed)
+    n_classes = 0 if isinstance(settings, OutliersSettings) else n_classes
+    return corrupted(replace(settings, **changed), part(n_classes), n_classes, seed)
 
 
 def same(a: Part, b: Part) -> bool:
@@ -88,7 +90,7 @@ def test_outliers_are_so_many_deviations_away_and_nested():
 def test_of_a_rare_class_a_share_is_kept_the_smaller_share_among_the_larger(rare_class, rare):
     clean = part(3)
     n_rare = (clean.y == rare).sum()
-    kept = {share: kept_rows(IMBALANCE | {"share": share, "rare_class": rare_class}, clean.y, 3, 5)
+    kept = {share: kept_rows(replace(IMBALANCE, share=share, rare_class=rare_class), clean.y, 3, 5)
             for share in (0.001, 0.1, 0.5, 1.0)}  # fmt: skip
     assert [(clean.y[rows] == rare).sum() for rows in kept.values()] == [
         1, round(0.1 * n_rare), round(0.5 * n_rare), n_rare,
@@ -105,7 +107,7 @@ def test_of_a_rare_class_a_share_is_kept_the_smaller_share_among_the_larger(rare
 
 def test_nothing_is_copied_where_nothing_is_corrupted():
     clean = part(3)
-    assert corrupted({"name": "none"}, clean, 3, 0) is clean
+    assert corrupted(NoCorruptionSettings(name="none"), clean, 3, 0) is clean
 
 
 # ---- What runs get.
@@ -126,7 +128,7 @@ def prepared(name, *more):
 @pytest.mark.parametrize("name", CELLS)
 def test_only_the_training_split_is_corrupted_and_runs_share_the_rest(name):
     cell = prepared(name)
-    first, second = (cell.data_of(cell.splits(seed)) for seed in (0, 1))
+    first, second = (cell.run(seed).data for seed in (0, 1))
     clean = cell.data
     for split in ("validation", "test"):
         for kind in ("x", "y", "target"):
@@ -140,7 +142,7 @@ def test_only_the_training_split_is_corrupted_and_runs_share_the_rest(name):
 @pytest.mark.parametrize("name", CELLS)
 def test_compiled_and_fit_train_on_it_alike(name):
     cell = prepared(name)
-    data = cell.data_of(cell.splits(3))
+    data = cell.run(3).data
     ours = train_compiled(cell.structure, data, cell.hyperparameters, seed=3)
     theirs = train_with_fit(cell.structure, data, cell.hyperparameters, seed=3)
     assert_close(ours, theirs.weights, theirs.curves)
@@ -148,7 +150,7 @@ def test_compiled_and_fit_train_on_it_alike(name):
 
 def test_all_losses_of_a_seed_get_the_same_labels():
     cells = [prepared("label_noise", f"loss={loss}") for loss in ("categorical_crossentropy", "mean_absolute_error")]
-    assert same(*(cell.splits(4)["train"] for cell in cells))
+    assert same(*(cell.run(4).splits["train"] for cell in cells))
 
 
 def test_runs_do_not_depend_on_what_runs_before_or_beside_them():
@@ -156,7 +158,7 @@ def test_runs_do_not_depend_on_what_runs_before_or_beside_them():
     cell = prepared("label_noise")
 
     def trained(seed):
-        return bits(train_compiled(cell.structure, cell.data_of(cell.splits(seed)), cell.hyperparameters, seed))
+        return bits(train_compiled(cell.structure, cell.run(seed).data, cell.hyperparameters, seed))
 
     alone = {seed: trained(seed) for seed in (0, 1, 2)}
     clean = train_compiled(cell.structure, cell.data, cell.hyperparameters, 0)
@@ -169,12 +171,13 @@ def test_runs_do_not_depend_on_what_runs_before_or_beside_them():
 def test_a_run_is_stuck_by_what_it_was_given():
     """Nine in ten of class 0 are nothing learned, where that is the share of class 0 that was given."""
     cell = prepared("imbalance")
-    train = cell.splits(0)["train"]
+    run = cell.run(0)
+    train = run.splits["train"]
     share = np.mean(train.y == 0)
     assert share > 0.8
-    assert _is_stuck(cell, train, share, 10.0)
-    assert not _is_stuck(cell, train, share + 0.01, 10.0)
-    assert not _is_stuck(cell, train, share, cell.naive_loss_on(train.y) - 0.01)
+    assert ended_stuck(run, share, 10.0)
+    assert not ended_stuck(run, share + 0.01, 10.0)
+    assert not ended_stuck(run, share, cell.naive_loss_on(train.y) - 0.01)
     assert cell.naive["train/accuracy"] == pytest.approx(0.5, abs=0.1)
 
 

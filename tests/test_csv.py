@@ -13,9 +13,9 @@ import pytest
 from conftest import run
 
 from lossbench.datasets.loading import load
-from lossbench.datasets.user_file import description as facts
 from lossbench.datasets.user_file import reading as files
 from lossbench.ground.errors import UsageError
+from lossbench.planning import file_descriptions
 from lossbench.planning.command_line import read_overrides
 from lossbench.planning.planner import make_plan
 
@@ -37,7 +37,7 @@ def planned(content: str | bytes, *argv: str, path: str = "data.csv"):
 
 
 def settings_of(content: str | bytes, *argv: str):
-    return planned(content, *argv).cells[0].settings["dataset"]
+    return planned(content, *argv).cells[0].settings.dataset
 
 
 def message(content: str | bytes, *argv: str, path: str = "data.csv") -> str:
@@ -433,11 +433,11 @@ def test_the_task_is_inferred_and_said(target, task, labels, said):
     made = planned(columns_of().to_csv(index=False), f"dataset.target={target}", "dataset.leave_out=[x]")
     cell = made.cells[0]
     assert cell.task == task
-    assert cell.settings["dataset"]["task"] == task
-    assert cell.settings["dataset"]["file"]["labels"] == labels
+    assert cell.settings.dataset.task == task
+    assert cell.settings.dataset.facts.labels == labels
     assert said in made.notes[0]
-    assert cell.settings["dataset"]["standardize"]["y"] == ("standard" if task == "regression" else "none")
-    data = load(cell.settings["dataset"])
+    assert cell.settings.dataset.standardize.y == ("standard" if task == "regression" else "none")
+    data = load(cell.settings.dataset)
     assert data.task == task
     assert all(np.isfinite(part.x).all() for part in data.splits.values())
 
@@ -446,11 +446,11 @@ def test_several_columns_of_0_and_1_are_labels_and_classes_may_be_called_numbers
     table = columns_of().assign(a=lambda f: f.truth.astype(int), b=lambda f: (f.few == 4).astype(int))
     content = table.to_csv(index=False)
     several = settings_of(content, "dataset.target=[a,b]")
-    assert (several["task"], several["file"]["n_outputs"], load(several).n_classes) == ("multilabel", 2, 2)
+    assert (several.task, several.facts.n_outputs, load(several).n_classes) == ("multilabel", 2, 2)
     numbers = settings_of(content, "dataset.target=few", "dataset.task=regression")
-    assert (numbers["task"], numbers["file"]["target_range"]) == ("regression", [3.0, 5.0])
+    assert (numbers.task, numbers.facts.target_range) == ("regression", [3.0, 5.0])
     classes = settings_of(content, "dataset.target=many", "dataset.categorical=[few]", "dataset.ordered=false")
-    assert "few" in classes["file"]["categories"]
+    assert "few" in classes.facts.categories
     ordered = planned(content, "dataset.target=few", "dataset.ordered=true", "loss=squared_earth_mover").cells[0]
     assert not ordered.outside_domain
 
@@ -468,9 +468,9 @@ def test_columns_that_say_nothing_are_left_out_with_a_warning():
     )
     table["y"] = table.x * 2
     made = planned(table.to_csv(), "dataset.target=y", "dataset.max_levels=20")
-    file = made.cells[0].settings["dataset"]["file"]
-    assert file["numbers"] == ["x", "years"]
-    assert file["left_out"] == {
+    file = made.cells[0].settings.dataset.facts
+    assert file.numbers == ["x", "years"]
+    assert file.left_out == {
         "Unnamed: 0": "identifiers",
         "PassengerId": "identifiers",
         "name": "identifiers",
@@ -514,12 +514,12 @@ HOLES = "x,t,y\n1,a,1\n,a,2.5\n5,,3\n6,b,4\n,a,5\n9,b,\n7,a,7\n100,,8\n,b,9\n3,a
 def test_missing_values_are_dropped_or_imputed_from_the_training_rows():
     argv = ["dataset.target=y", "dataset.split.seed=null", "dataset.standardize.x=none", "dataset.standardize.y=none"]
     dropped = planned(HOLES, *argv, "dataset.missing=drop")
-    data = load(dropped.cells[0].settings["dataset"])
+    data = load(dropped.cells[0].settings.dataset)
     assert np.concatenate([part.y for part in data.splits.values()])[:, 0].tolist() == [1, 4, 7, 10, 11]
     assert "data.csv: 6 rows that miss a value are left out" in dropped.notes
     imputed = planned(HOLES, *argv, "dataset.missing=impute")
     assert "data.csv: 1 rows that miss the target are left out" in imputed.notes
-    data = load(imputed.cells[0].settings["dataset"])
+    data = load(imputed.cells[0].settings.dataset)
     # Training rows: x of 1, 5, 6, 7 with median 5.5; t is mostly a.
     assert data.splits["train"].x.tolist() == [[1, 1, 0], [5.5, 1, 0], [5, 1, 0], [6, 0, 1], [5.5, 1, 0], [7, 1, 0]]
     assert data.splits["test"].x.tolist() == [[100, 1, 0], [5.5, 0, 1], [3, 1, 0], [4, 0, 1]]
@@ -528,7 +528,7 @@ def test_missing_values_are_dropped_or_imputed_from_the_training_rows():
 def test_other_words_may_mean_missing_values():
     content = changed(20, 6, "4,?,5")
     settings = settings_of(content, "dataset.target=y", 'dataset.missing_values=["?"]', "dataset.missing=drop")
-    assert settings["file"]["n_samples"] == 19
+    assert settings.facts.n_samples == 19
 
 
 @pytest.mark.parametrize(
@@ -558,13 +558,13 @@ def test_parquet_is_what_csv_is():
     argv = ["dataset.target=x", "dataset.missing=impute"]
     plain = settings_of(table.to_csv(index=False), *argv)
     table.astype({"text": "category"}).to_parquet("data.parquet", index=True)
-    parquet = plan("dataset.path=data.parquet", *argv).cells[0].settings["dataset"]
+    parquet = plan("dataset.path=data.parquet", *argv).cells[0].settings.dataset
     for name in ("numbers", "categories", "n_samples", "target_range"):
-        assert parquet["file"][name] == plain["file"][name]
+        assert getattr(parquet.facts, name) == getattr(plain.facts, name)
     assert load(parquet).digest == load(plain).digest
     dated = table.assign(day=pd.Timestamp("2020-01-01"), things=[[1]] * len(table))
     dated.to_parquet("data.parquet")
-    left_out = plan("dataset.path=data.parquet", *argv).cells[0].settings["dataset"]["file"]["left_out"]
+    left_out = plan("dataset.path=data.parquet", *argv).cells[0].settings.dataset.facts.left_out
     assert left_out["day"] == "dates"
     assert left_out["things"].startswith("neither numbers nor text")
     table.assign(x=np.inf).to_parquet("data.parquet")
@@ -583,7 +583,7 @@ def test_a_files_name_and_place_are_not_part_of_the_key_its_content_is():
 
 def test_a_file_is_read_once_while_it_stays_the_same(monkeypatch):
     before = planned(GOOD, "dataset.target=y")
-    facts._kept.clear()
+    file_descriptions._kept.clear()
     files._read_table.cache_clear()
     monkeypatch.setattr(files, "_read_csv", None)
     again = plan("dataset.path=data.csv", "dataset.target=y")
@@ -621,7 +621,7 @@ def test_swept_files_are_named_apart():
     Path("two.csv").write_text(rows(30))
     made = plan("dataset.path=one.csv,two.csv", "dataset.target=y", "loss=mse")
     assert [cell.data for cell in made.cells] == ["one.csv", "two.csv"]
-    assert [cell.settings["dataset"]["file"]["n_samples"] for cell in made.cells] == [20, 30]
+    assert [cell.settings.dataset.facts.n_samples for cell in made.cells] == [20, 30]
 
 
 # ---- From the file to the table.

@@ -6,10 +6,9 @@ import json
 import numpy as np
 import pytest
 from conftest import run
-from omegaconf import OmegaConf
+from support.settings import dataset_settings
 
-from lossbench.config.paths import conf_folder
-from lossbench.datasets.catalogue import DATASETS, n_outputs, split_counts
+from lossbench.datasets.catalogue import DATASETS, n_outputs, n_samples, split_counts
 from lossbench.datasets.loading import load
 from lossbench.losses.heads import NUMBER_TASKS
 from lossbench.metrics.catalogue import lower_is_better
@@ -18,27 +17,21 @@ from lossbench.metrics.reference_predictors import ceiling_scores
 HERE = [name for name, info in DATASETS.items() if not info.download and not info.is_file]
 
 
-def settings_of(name, **changed):
-    settings = OmegaConf.to_container(OmegaConf.load(conf_folder() / "dataset" / f"{name}.yaml"))
-    return {**settings, **changed}
-
-
 @pytest.mark.parametrize("name", HERE)
 def test_every_data_set_is_what_its_row_says(name):
-    info, settings = DATASETS[name], settings_of(name)
+    info, settings = DATASETS[name], dataset_settings(name)
     data = load(settings)
-    n_samples = settings.get("n_samples", info.n_samples)
-    counts = dict(zip(("train", "validation", "test"), split_counts(settings["split"], n_samples), strict=True))
+    counts = dict(zip(("train", "validation", "test"), split_counts(settings.split, n_samples(settings)), strict=True))
     assert {split: len(part.x) for split, part in data.splits.items()} == {s: n for s, n in counts.items() if n}
-    if "n_samples" not in settings:
-        assert 0 <= n_samples - sum(counts.values()) <= 2
+    if "n_samples" not in settings.parameters:
+        assert 0 <= n_samples(settings) - sum(counts.values()) <= 2
     y = np.concatenate([part.y for part in data.splits.values()])
     if info.task in ("binary", "multiclass"):
         assert set(y) == set(range(n_outputs(info, settings)))
         assert data.n_classes == n_outputs(info, settings)
     else:
         assert y.shape[1] == n_outputs(info, settings)
-    if settings["standardize"]["y"] == "none":
+    if settings.standardize.y == "none":
         assert y.min() >= info.target_range[0]
         assert y.max() <= info.target_range[1]
     if info.task == "shares":
@@ -51,7 +44,7 @@ def test_the_ceiling_is_what_no_other_prediction_beats(name):
     """Mixing the best prediction with anything else, or moving it, is worse on many samples."""
     info = DATASETS[name]
     split = {"train": 100, "validation": 0, "test": 7900, "seed": None}
-    part = load(settings_of(name, n_samples=8000, split=split)).splits["test"]
+    part = load(dataset_settings(name, n_samples=8000, split=split)).splits["test"]
     best = ceiling_scores(info.task, part.y, part.optimum, ordered=info.ordered)
     assert ("class_mae" in best) == info.ordered
     rng = np.random.default_rng(0)
@@ -81,23 +74,25 @@ def test_the_ceiling_of_known_noise():
     """Noise of deviation 5 around linear targets; the median and the mean of a normal number are one."""
     split = {"train": 100, "validation": 0, "test": 19900, "seed": None}
     plain = {"x": "none", "y": "none", "fitted_on": "train", "metrics": "original"}
-    part = load(settings_of("regression", n_samples=20000, noise=5.0, split=split, standardize=plain)).splits["test"]
+    part = load(dataset_settings("regression", n_samples=20000, noise=5.0, split=split, standardize=plain)).splits[
+        "test"
+    ]
     scores = ceiling_scores("regression", part.y, part.optimum)
     assert scores["rmse"] == pytest.approx(5.0, rel=0.02)
     assert scores["mae"] == pytest.approx(5.0 * np.sqrt(2 / np.pi), rel=0.02)
 
 
 def test_without_noise_classes_have_no_ceiling_to_speak_of():
-    assert load(settings_of("circles", noise=0.0)).splits["test"].optimum == {}
+    assert load(dataset_settings("circles", noise=0.0)).splits["test"].optimum == {}
 
 
 def test_a_split_with_a_seed_has_each_class_in_its_share():
-    data = load(settings_of("wine"))
+    data = load(dataset_settings("wine"))
     shares = [np.bincount(part.y) / len(part.y) for part in data.splits.values()]
     np.testing.assert_allclose(shares[0], shares[1], atol=0.02)
-    other = load(settings_of("wine", split={"train": 0.6, "validation": 0, "test": 0.4, "seed": 1}))
+    other = load(dataset_settings("wine", split={"train": 0.6, "validation": 0, "test": 0.4, "seed": 1}))
     assert other.digest != data.digest
-    assert load(settings_of("wine")).digest == data.digest
+    assert load(dataset_settings("wine")).digest == data.digest
 
 
 def small_fashion_mnist(folder, n_train=120, n_test=60):

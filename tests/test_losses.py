@@ -8,8 +8,10 @@ from omegaconf import OmegaConf
 from scipy.optimize import minimize_scalar
 
 from lossbench.config.paths import conf_folder
-from lossbench.losses.choice import COMPOSITE, CUSTOM, chosen_pair, parameter_values
-from lossbench.losses.functions import load, loss_parameters, per_sample_loss, term_losses
+from lossbench.config.settings import COMPOSITE, CUSTOM, CompositeLossSettings, HeadSettings
+from lossbench.ground.loading_functions import load_function
+from lossbench.losses.choice import chosen_pair, parameter_values
+from lossbench.losses.functions import loss_parameters, per_sample_loss, term_losses
 from lossbench.losses.heads import ENCODINGS, HEADS
 from lossbench.losses.pairing import ALIASES, BASELINES, LOSSES, fitting_heads, losses_for, pair
 from lossbench.metrics.reference_predictors import STATISTICS, constant_raw_prediction
@@ -239,7 +241,7 @@ def test_no_constant_beats_the_statistic(made):
     ],
 )
 def test_published_values(loss, y_true, y_pred, value):
-    function = load(LOSSES[loss].function)
+    function = load_function(LOSSES[loss].function)
     losses = function(tf.constant(y_true, tf.float32), tf.constant(y_pred, tf.float32))
     np.testing.assert_allclose(np.mean(losses), value, rtol=1e-5)
 
@@ -280,7 +282,9 @@ def test_label_smoothing_is_kerass_and_may_be_a_tensor(loss, head):
     ours = per_sample_loss(made, head)(tf.constant(y), tf.constant(raw, tf.float32), label_smoothing=tf.constant(0.2))
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
     prediction = HEADS[head].activate(raw).astype(np.float32)
-    plain = load(LOSSES[loss].function)(tf.constant(y), tf.constant(prediction), label_smoothing=tf.constant(0.2))
+    plain = load_function(LOSSES[loss].function)(
+        tf.constant(y), tf.constant(prediction), label_smoothing=tf.constant(0.2)
+    )
     np.testing.assert_allclose(plain, expected, rtol=1e-5)
 
 
@@ -330,12 +334,13 @@ def test_two_classes_can_have_an_output_each():
     np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+def weighted_sum(terms):
+    return CompositeLossSettings(name=COMPOSITE, terms=terms)
+
+
 def test_a_weighted_sum_is_the_sum_of_its_terms():
-    settings = {
-        "name": COMPOSITE,
-        "terms": {"huber": {"weight": 0.7, "delta": 0.5}, "mean_absolute_error": {"weight": 0.3}},
-    }
-    made = chosen_pair(settings, {"name": "linear", "encoding": "auto"}, "regression", 1)
+    settings = weighted_sum({"huber": {"weight": 0.7, "delta": 0.5}, "mean_absolute_error": {"weight": 0.3}})
+    made = chosen_pair(settings, HeadSettings(name="linear", encoding="auto"), "regression", 1)
     y, raw = tf.constant([[0.0], [1.0]]), tf.constant([[2.0], [1.25]])
     given = {name: tf.constant(value) for name, value in parameter_values(settings).items()}
     assert set(given) == {name for name, _ in loss_parameters(made, 1)}
@@ -356,13 +361,13 @@ def test_a_weighted_sum_is_the_sum_of_its_terms():
     ],
 )
 def test_all_terms_of_a_sum_see_the_same_targets(terms, head, encoding):
-    settings = {"name": COMPOSITE, "terms": {term: {"weight": 1.0} for term in terms}}
-    made = chosen_pair(settings, {"name": head, "encoding": "auto"}, "binary", 2)
+    settings = weighted_sum({term: {"weight": 1.0} for term in terms})
+    made = chosen_pair(settings, HeadSettings(name=head, encoding="auto"), "binary", 2)
     assert made.encoding == encoding
     assert {term.encoding for term in made.terms} == {encoding}
 
 
 def test_terms_that_do_not_go_together_say_why():
-    settings = {"name": COMPOSITE, "terms": {"hinge": {"weight": 1.0}, "binary_crossentropy": {"weight": 1.0}}}
+    settings = weighted_sum({"hinge": {"weight": 1.0}, "binary_crossentropy": {"weight": 1.0}})
     with pytest.raises(ValueError, match="take the same targets; loss=binary_crossentropy needs predictions from 0"):
-        chosen_pair(settings, {"name": "tanh", "encoding": "auto"}, "binary", 2)
+        chosen_pair(settings, HeadSettings(name="tanh", encoding="auto"), "binary", 2)

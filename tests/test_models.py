@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
+from support.settings import cell_with, shipped
 from test_trainer import BCE, MLP, MSE, SGD, assert_close, bits, pair_of, setting
 
-from lossbench.config.paths import conf_folder
+from lossbench.config.settings import group_settings
 from lossbench.datasets.loading import Part
 from lossbench.planning.command_line import choices_of
 from lossbench.training import specification
@@ -15,11 +15,6 @@ from lossbench.training.trainers import predict_compiled, train_compiled, train_
 
 EPOCHS = 5
 SELECT = {"select": "best", "early_stopping": {"patience": None, "min_delta": 0.0}}
-
-
-def shipped(group, name, **changed):
-    settings = OmegaConf.to_container(OmegaConf.load(conf_folder() / group / f"{name}.yaml"))
-    return {**settings, **changed}
 
 
 def both(cell, seed=0):
@@ -75,11 +70,23 @@ def test_every_schedule_is_the_fit_trainer_with_the_rates_set(schedule):
 
 def test_the_rates_of_a_schedule():
     """Four steps of warm-up, then from the learning rate to its share at the end."""
-    warm = step_rates({"name": "constant", "warmup_epochs": 2}, 0.1, epochs=4, steps_per_epoch=2)
+    warm = step_rates(
+        group_settings("schedule", {"name": "constant", "warmup_epochs": 2}), 0.1, epochs=4, steps_per_epoch=2
+    )
     np.testing.assert_allclose(warm, [[0.025, 0.05], [0.075, 0.1], [0.1, 0.1], [0.1, 0.1]])
-    cosine = step_rates({"name": "cosine", "warmup_epochs": 0, "final": 0.0}, 1.0, epochs=3, steps_per_epoch=1)
+    cosine = step_rates(
+        group_settings("schedule", {"name": "cosine", "warmup_epochs": 0, "final": 0.0}),
+        1.0,
+        epochs=3,
+        steps_per_epoch=1,
+    )
     np.testing.assert_allclose(cosine.ravel(), [1.0, 0.5, 0.0], atol=1e-7)
-    falling = step_rates({"name": "exponential", "warmup_epochs": 1, "final": 0.01}, 1.0, epochs=4, steps_per_epoch=1)
+    falling = step_rates(
+        group_settings("schedule", {"name": "exponential", "warmup_epochs": 1, "final": 0.01}),
+        1.0,
+        epochs=4,
+        steps_per_epoch=1,
+    )
     np.testing.assert_allclose(falling.ravel(), [1.0, 1.0, 0.1, 0.01], rtol=1e-6)
 
 
@@ -116,8 +123,9 @@ def with_validation(made, *, epochs=30, n=60, noise=3.0, optimizer=None, **more)
         **SELECT,
         **more,
     }
-    hyperparameters = Hyperparameters(optimizer["learning_rate"], {}, epochs, cell["schedule"])
-    return make_structure(cell, made, data), data, hyperparameters
+    settings = cell_with(**cell)
+    hyperparameters = Hyperparameters(optimizer["learning_rate"], {}, epochs, settings.schedule)
+    return make_structure(settings, made, data), data, hyperparameters
 
 
 @pytest.mark.parametrize("made", [BCE, MSE], ids=["higher is better", "lower is better"])
@@ -172,7 +180,7 @@ def pictures(model, epochs=3, **more):
     data = make_data(made, {"train": Part(x[:70], y[:70]), "test": Part(x[70:], y[70:])}, 3)
     cell = {"model": model, "optimizer": SGD, "loss": {"name": made.loss}, "batch_size": 16, "evaluate_every": 1}
     cell |= {"epochs": epochs, "schedule": shipped("schedule", "constant"), **SELECT, "select": "last", **more}
-    return make_structure(cell, made, data), data, Hyperparameters(0.01, {}, epochs)
+    return make_structure(cell_with(**cell), made, data), data, Hyperparameters(0.01, {}, epochs)
 
 
 @pytest.mark.parametrize(

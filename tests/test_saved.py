@@ -15,14 +15,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Done, Sweep, environment, run
+from support.settings import shipped
 from test_export import cell_of, house, plain_python
 
+from lossbench.config.settings import group_settings
 from lossbench.datasets.user_file.columns import as_text
 from lossbench.export.saved_model import serving
 from lossbench.export.saved_model.contents import model_contents
 from lossbench.export.saved_model.packing import write_model
 from lossbench.export.saved_model.reading import NAME, NoModelError, read_contents
-from lossbench.jobs.prepared import PreparedCell
+from lossbench.jobs.prepare import PreparedCell
 from lossbench.jobs.run_cell import run_cell
 from lossbench.losses.heads import HEADS, LEAST_VARIANCE, decide
 from lossbench.results.part_files import read_run
@@ -107,14 +109,14 @@ def test_a_model_answers_for_a_file_what_its_run_predicted(table, tmp_path, opti
     assert answer.index.equals(rows.index)
     raw = np.asarray(found.arrays["raw/test"], np.float64)
     prediction, dataset = HEADS[cell.head].activate(raw), PreparedCell(cell).dataset
-    names = cell.settings["dataset"]["target"]
+    names = cell.settings.dataset.target
     if cell.task in ("regression", "shares"):
         expected = dataset.in_unit(prediction[:, : len(names)])
         np.testing.assert_allclose(answer[names], expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
     elif cell.task == "multilabel":
         assert (answer[names] == decide(raw, cell.head, cell.pair.encoding, cell.task)).all(axis=None)
     else:
-        labels = np.array(cell.settings["dataset"]["file"]["labels"])
+        labels = np.array(cell.settings.dataset.facts.labels)
         decided = decide(raw, cell.head, cell.pair.encoding, cell.task).astype(int)
         assert list(answer[names[0]].astype(str)) == list(labels[decided])
     probable = [name for name in answer if name.startswith("probability of ")]
@@ -134,9 +136,7 @@ def test_a_model_of_an_array_answers_in_the_targets_own_unit(tmp_path):
 
     cell = cell_of("dataset=regression", "dataset.standardize.metrics=scaled", "epochs=30")
     found = trained(cell, tmp_path)
-    settings = cell.settings["dataset"]
-    names = ("n_samples", "n_features", "n_informative", "n_targets", "noise", "random_state")
-    x, y = make_regression(**{name: settings[name] for name in names})
+    x, y = make_regression(**cell.settings.dataset.parameters)
     answer = model_of(found, tmp_path).predict(x)
     assert list(answer) == ["y"]
     assert np.std(answer["y"] - y) < 0.2 * np.std(y)
@@ -232,10 +232,11 @@ def test_classes_keep_their_names_and_kinds():
         (["01", "2"], ["01", "2"]),
         (["False", "True"], [False, True]),
     ):
-        settings = {**cell.settings["dataset"], "name": "csv", "task": "binary", "ordered": False, "target": ["kind"]}
-        file = {"labels": names, "n_outputs": 2, "n_samples": 9, "target_range": (0, 1), "numbers": ["a"]}
-        settings |= {"file": {**file, "categories": []}, "missing_values": []}
-        own = dataclasses.replace(cell, settings={**cell.settings, "dataset": settings})
+        facts = {"labels": names, "n_outputs": 2, "n_samples": 9, "target_range": [0, 1], "numbers": ["a"]}
+        facts |= {"categories": [], "left_out": {}, "digest": "0"}
+        file = shipped("dataset", "csv", path="x.csv", task="binary", target=["kind"], file=facts)
+        settings = dataclasses.replace(cell.settings, dataset=group_settings("dataset", file))
+        own = dataclasses.replace(cell, settings=settings)
         assert model_contents(own, dataset, network)["outputs"]["labels"] == expected
 
 

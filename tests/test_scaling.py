@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, mean_squared_error
-from test_datasets import settings_of
+from support.settings import dataset_settings
 
 from lossbench.datasets.catalogue import DATASETS, SCALINGS, scaled_target_range
 from lossbench.datasets.loading import load
-from lossbench.jobs.prepared import PreparedCell
+from lossbench.jobs.prepare import PreparedCell
 from lossbench.jobs.run_cell import run_cell
 from lossbench.losses.heads import HEADS
 from lossbench.metrics.reference_predictors import ceiling_scores
@@ -21,8 +21,7 @@ def cell_of(*argv: str):
 
 
 def scaled(name: str, **how: str):
-    settings = settings_of(name)
-    return load({**settings, "standardize": {**settings["standardize"], **how}})
+    return load(dataset_settings(name, standardize=how))
 
 
 @pytest.mark.parametrize("how", [how for how in SCALINGS if how != "none"])
@@ -46,9 +45,9 @@ def test_scalers_are_fitted_on_the_training_rows(how):
 
 
 def test_where_scaled_targets_lie():
-    info, settings = DATASETS["diabetes"], settings_of("diabetes")["standardize"]
+    info = DATASETS["diabetes"]
     ranges = {
-        (how, rows): scaled_target_range(info, {"standardize": {**settings, "y": how, "fitted_on": rows}})
+        (how, rows): scaled_target_range(info, dataset_settings("diabetes", standardize={"y": how, "fitted_on": rows}))
         for how in SCALINGS
         for rows in ("train", "all_rows")
     }
@@ -112,11 +111,11 @@ def test_the_ceiling_is_in_the_targets_own_unit():
 def test_what_is_not_as_it_should_be_is_said_below_the_table():
     from lossbench.console.summary import _scaling_lines
 
-    regression = settings_of("regression")["standardize"]
+    regression = dataset_settings("regression").standardize
     assert _scaling_lines(regression) == [
         "scaling fitted on all rows, as tutorials do; errors in units of scaled targets"
     ]
-    assert _scaling_lines(settings_of("diabetes")["standardize"]) == []
+    assert _scaling_lines(dataset_settings("diabetes").standardize) == []
 
 
 def test_impossible_scalings_are_said():

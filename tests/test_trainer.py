@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import environment
+from support.settings import cell_with
 from test_losses import KERAS_ARGUMENTS, N_CLASSES, PAIRS, named, parameters_of
 
+from lossbench.config.settings import CompositeLossSettings, HeadSettings, ScheduleSettings, group_settings
 from lossbench.datasets.loading import Part
 from lossbench.ground.seeds import batch_orders
 from lossbench.losses.choice import chosen_pair, parameter_values
@@ -37,7 +39,7 @@ MLP = {
     "dropout": 0.0,
     "batch_normalization": False,
 }
-CONSTANT = {"name": "constant", "warmup_epochs": 0}
+CONSTANT = ScheduleSettings(name="constant", warmup_epochs=0)
 NEVER = {"patience": None, "min_delta": 0.0}
 SGD = {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": False}
 ADAM = {"name": "adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
@@ -70,19 +72,9 @@ def setting(made, *, optimizer=SGD, loss=None, epochs=EPOCHS, n_train=N_TRAIN, d
     data = make_data(made, made_splits, N_CLASSES[made.task])
     if made.loss in STEEP:
         optimizer = {**optimizer, "learning_rate": optimizer["learning_rate"] / STEEP[made.loss]}
-    settings = {
-        "model": MLP,
-        "optimizer": optimizer,
-        "loss": {"name": made.loss, **(loss or {})},
-        "batch_size": BATCH,
-        "evaluate_every": 1,
-        "epochs": epochs,
-        "schedule": CONSTANT,
-        "early_stopping": NEVER,
-        "select": "last",
-        **more,
-    }
-    hyperparameters = Hyperparameters(optimizer["learning_rate"], loss or {}, epochs, settings["schedule"])
+    own = {"model": MLP, "optimizer": optimizer, "loss": {"name": made.loss, **(loss or {})}, "batch_size": BATCH}
+    settings = cell_with(**{**own, "epochs": epochs, **more})
+    hyperparameters = Hyperparameters(optimizer["learning_rate"], loss or {}, epochs, settings.schedule)
     return make_structure(settings, made, data), data, hyperparameters
 
 
@@ -177,11 +169,11 @@ def test_every_other_loss_and_every_head_is_the_fit_trainer(made):
 
 
 def test_a_weighted_sum_is_the_fit_trainer_and_logs_its_terms():
-    settings = {"name": "composite", "terms": {"huber": {"weight": 0.7, "delta": 0.5}, "log_cosh": {"weight": 0.3}}}
-    made = chosen_pair(settings, {"name": "linear", "encoding": "auto"}, "regression", 1)
+    terms = {"huber": {"weight": 0.7, "delta": 0.5}, "log_cosh": {"weight": 0.3}}
+    settings = CompositeLossSettings(name="composite", terms=terms)
+    made = chosen_pair(settings, HeadSettings(name="linear", encoding="auto"), "regression", 1)
     data = make_data(made, splits("regression"), 0)
-    cell = {"model": MLP, "optimizer": SGD, "loss": settings, "batch_size": BATCH, "evaluate_every": 1, "epochs": 5}
-    cell |= {"schedule": CONSTANT, "early_stopping": NEVER, "select": "last"}
+    cell = cell_with(model=MLP, optimizer=SGD, loss=settings, batch_size=BATCH)
     structure = make_structure(cell, made, data)
     hyperparameters = Hyperparameters(0.01, parameter_values(settings), 5, CONSTANT)
     ours = train_compiled(structure, data, hyperparameters, seed=1)
@@ -271,7 +263,7 @@ def test_the_same_seed_with_another_loss_starts_from_the_same_weights_and_order(
 
 
 def test_initial_weights_follow_the_layers_initializers():
-    model = build_model({**MLP, "hidden_units": [1000]}, 6, 500)
+    model = build_model(group_settings("model", {**MLP, "hidden_units": [1000]}), 6, 500)
     hidden, hidden_bias, output, output_bias = initial_weights(model, 0, lambda seed: [])
     # Uniform within sqrt(6 / inputs) for He, sqrt(6 / (inputs + outputs)) for Glorot.
     for kernel, limit in ((hidden, (6 / 6) ** 0.5), (output, (6 / 1500) ** 0.5)):
@@ -280,7 +272,11 @@ def test_initial_weights_follow_the_layers_initializers():
     assert not hidden_bias.any()
     assert not output_bias.any()
     scaled = initial_weights(
-        build_model({**MLP, "hidden_units": [1000], "initializer_scale": 2.0, "output_scale": 3.0}, 6, 500),
+        build_model(
+            group_settings("model", {**MLP, "hidden_units": [1000], "initializer_scale": 2.0, "output_scale": 3.0}),
+            6,
+            500,
+        ),
         0,
         lambda seed: [],
     )
@@ -400,17 +396,10 @@ def test_saturated_on_the_wrong_side_still_learns():
         n = len(start[0])
         y = np.ones((4, 1), np.float32) if n == 1 else np.eye(3, dtype=np.float32)[[0, 0, 0, 0]]
         data = Data({"train": x.numpy()}, {"train": y}, {"train": np.full(4, int(n == 1), np.int32)})
-        settings = {
-            "model": {"name": "linear"},
-            "optimizer": {**SGD, "momentum": 0.0},
-            "loss": {"name": made.loss},
-            "schedule": CONSTANT,
-            "early_stopping": NEVER,
-            "select": "last",
-            "batch_size": 4,
-            "evaluate_every": 1,
-            "epochs": 1,
-        }
+        optimizer = {**SGD, "momentum": 0.0}
+        settings = cell_with(
+            model={"name": "linear"}, optimizer=optimizer, loss={"name": made.loss}, batch_size=4, epochs=1
+        )
         program = compiled.program_for(make_structure(settings, made, data))
         program_start = [np.zeros((1, n), np.float32), np.array(start[0], np.float32)]
         trained = program.train_from(program_start, batch_orders(0, 4, 1), data, Hyperparameters(1.0, {}, 1))

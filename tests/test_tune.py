@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import BIN, Sweep, environment, mlflow_metrics, mlflow_runs, run
 
-from lossbench.config.search_space import LEARNING_RATE, applied, dimensions
+from lossbench.config.search_space import LEARNING_RATE, dimensions
+from lossbench.config.settings import with_values
 from lossbench.datasets.loading import Dataset, load
 from lossbench.ground.errors import UsageError
 from lossbench.planning.command_line import read_flags, read_overrides
@@ -192,9 +193,9 @@ def test_a_parameter_of_a_loss_is_searched_for_that_loss():
         [LEARNING_RATE, "optimizer.momentum", "batch_size"],
     ]
     assert [dimension.integer for dimension in dimensions(huber.settings)] == [False, False, False, True]
-    changed = applied(huber.settings, {"loss.delta": 0.5, "model.hidden_units": 7})
-    assert (changed["loss"]["delta"], changed["model"]["hidden_units"]) == (0.5, [7])
-    assert huber.settings["loss"]["delta"] == 1.0
+    changed = with_values(huber.settings, {"loss.delta": 0.5, "model.hidden_units": 7})
+    assert (changed.loss.parameters["delta"], changed.model.hidden_units) == (0.5, [7])
+    assert huber.settings.loss.parameters["delta"] == 1.0
 
 
 # ---- Proposals.
@@ -253,7 +254,7 @@ class WithoutTest(dict):
 
 def guarded(cell: Cell) -> Dataset:
     """Return a cell's data set without a test split at hand."""
-    dataset = load(cell.settings["dataset"])
+    dataset = load(cell.settings.dataset)
     splits = WithoutTest({name: dataset.splits[name] for name in dataset.splits})
     return Dataset(dataset.name, dataset.task, dataset.n_classes, splits, dataset.digest)
 
@@ -288,7 +289,7 @@ def test_samples_are_held_out_of_each_class_and_alike_for_all_losses():
     assert max(counts) - min(counts) <= 3
     both = [tuple(x) for part in splits[0].values() for x in part.x]
     assert sorted(both) == sorted(
-        tuple(x) for x in load(tuned_cell("dataset=blobs").settings["dataset"]).splits["train"].x
+        tuple(x) for x in load(tuned_cell("dataset=blobs").settings.dataset).splits["train"].x
     )
     own = PreparedStudy(cell := tuned_cell("dataset=digits"), guarded(cell)).splits
     assert [(name, len(part.x)) for name, part in own.items()] == [("train", 1077), ("validation", 270)]
@@ -459,7 +460,7 @@ def test_what_was_tuned_is_a_choice_for_later_sweeps(small: Sweep, tmp_path, mon
     }
     for cell in made.cells:
         rate = found[cell.loss].learning_rate
-        assert cell.settings["optimizer"]["learning_rate"] == rate
+        assert cell.settings.optimizer.learning_rate == rate
         # It is the cell that one gets who types the number.
         by_hand = plan("dataset=circles", f"loss={cell.loss}", "epochs=3", f"optimizer.learning_rate={rate!r}").cells
         assert (cell.key, cell.name) == (by_hand[0].key, by_hand[0].name)
@@ -473,9 +474,7 @@ def test_what_was_tuned_is_a_choice_for_later_sweeps(small: Sweep, tmp_path, mon
             for i, cell in enumerate(plan("-m", "dataset=blobs", "loss=all").cells)
         )
     )
-    rates = [
-        c.settings["optimizer"]["learning_rate"] for c in plan("-m", "dataset=blobs", "loss=all", "tuned=all").cells
-    ]
+    rates = [c.settings.optimizer.learning_rate for c in plan("-m", "dataset=blobs", "loss=all", "tuned=all").cells]
     assert rates == [0.001 * (i + 1) for i in range(len(rates))]
     for argv, said in (
         (["loss=exponential"], "has no learning rate for circles/"),

@@ -5,11 +5,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from lossbench.config.paths import home, shown
+from lossbench.config.mlflow_environment import configure_mlflow
+from lossbench.config.paths import shown
 from lossbench.export.preset_file import write_preset
 from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.ground.files import write_text
 from lossbench.metrics.catalogue import MAIN_METRICS
+from lossbench.planning.known_sweeps import folders_of
 from lossbench.planning.plan import Plan, read_plan
 from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import Run
@@ -28,12 +30,7 @@ def run(argv: list[str]) -> int:
         kind.add_argument("sweep", help="a sweep of multirun/")
         kind.add_argument("cell", nargs="?", help="a cell's name (circles/hinge/tanh), instead of the recommended one")
     arguments = parser.parse_args(argv)
-    name = arguments.sweep
-    known = sorted(path.parent.name for path in (home() / "multirun").glob("*/plan.json"))
-    if name not in known:
-        missing = Problem(f"there is no sweep in {home() / 'multirun'}.", "is LOSSBENCH_HOME right?")
-        raise UsageError(unknown("sweep", name, known) if known else missing)
-    plan = read_plan(home() / "multirun" / name)
+    plan = read_plan(folders_of([arguments.sweep])[0])
     if arguments.kind == "tuned":
         return _export_tuned(plan)
     return (_export_keras if arguments.kind == "keras" else _export_model)(*_chosen(plan, arguments))
@@ -66,6 +63,7 @@ def _export_keras(results: CellResults, run: Run) -> int:
 
 
 def _export_model(results: CellResults, run: Run) -> int:
+    configure_mlflow()
     from lossbench.export.saved_model.packing import write_model
     from lossbench.export.saved_model.reading import NoModelError
 

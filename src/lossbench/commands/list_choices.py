@@ -8,7 +8,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from lossbench.config.paths import conf_folder
-from lossbench.console.text_tables import WIDTH, table
+from lossbench.config.settings import group_settings
+from lossbench.console.text_tables import WIDTH, text_table
 from lossbench.datasets.catalogue import DATASETS, DatasetInfo
 from lossbench.ground.errors import UsageError, unknown
 from lossbench.losses.definition import Loss
@@ -18,7 +19,7 @@ from lossbench.metrics.catalogue import MAIN_METRICS, METRICS
 from lossbench.planning.candidates import why_left_out
 from lossbench.planning.command_line import choices_of, group_folders
 from lossbench.planning.presets import read_preset
-from lossbench.planning.schema import GROUPS, schema
+from lossbench.planning.schema import GROUPS, meaning
 
 # What can be listed: the groups that are chosen from, and what is measured.
 LISTED = (*GROUPS, "metric")
@@ -55,7 +56,7 @@ def _overview() -> list[str]:
         rows = [
             [f"  {name}", ", ".join(fitting_heads(loss, task))] for name, loss in LOSSES.items() if task in loss.heads
         ]
-        lines += table([["  loss", "heads"], *rows], left=2)
+        lines += text_table([["  loss", "heads"], *rows], left=2)
         others = [name for name, loss in LOSSES.items() if task in loss.encodings and task not in loss.heads]
         if others:
             text = f"made for other targets, by name with an output for each class: {', '.join(others)}"
@@ -74,11 +75,11 @@ def _group(group: str) -> list[str]:
     if group == "dataset":
         return _wrapped_table([[i.name, f"{_targets(i)}: {i.description}"] for i in DATASETS.values()])
     if group == "head":
-        return table([[head.name, head.formula] for head in HEADS.values()], left=2)
+        return text_table([[head.name, head.formula] for head in HEADS.values()], left=2)
     if group == "metric":
         return _wrapped_table([[metric.name, metric.description] for metric in METRICS.values()])
     if group in ("model", "optimizer", "schedule", "corruption", "tune"):
-        return _wrapped_table([[name, _first_line(schema(group, name))] for name in choices_of(group)])
+        return _wrapped_table([[name, meaning(group, name)] for name in choices_of(group)])
     if group == "experiment":
         return _wrapped_table([[name, _experiment_comment(name)] for name in choices_of(group)])
     if not choices_of(group):
@@ -99,10 +100,6 @@ def _wrapped_table(rows: list[list[str]]) -> list[str]:
     return lines
 
 
-def _first_line(documented: type) -> str:
-    return (documented.__doc__ or "").splitlines()[0]
-
-
 def _experiment_comment(name: str) -> str:
     """Return what a named sweep's file says of it, below its command."""
     path = next(folder / "experiment" / f"{name}.yaml" for folder in group_folders() if _has(folder, name))
@@ -121,7 +118,7 @@ def _card(group: str, name: str) -> list[str]:
     if name not in known:
         raise UsageError(unknown(group, name, known))
     if group in ("model", "optimizer", "schedule", "corruption", "tune"):
-        rows = {"what it is": _first_line(schema(group, name)), "settings": _settings(group, name)}
+        rows = {"what it is": meaning(group, name), "settings": _settings(group, name)}
     elif group == "experiment":
         rows = {"what it is": _experiment_comment(name), "command": f"lossbench experiment={name}"}
     elif group == "tuned":
@@ -162,11 +159,11 @@ def _what_goes_with(dataset: str) -> list[str]:
             "",
             f"  what goes with it: lossbench dataset={dataset} dataset.path=… dataset.target=… loss=all plan=true",
         ]
-    settings: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "dataset" / f"{dataset}.yaml"))
-    reasons = why_left_out(info, settings, "auto")
+    content: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "dataset" / f"{dataset}.yaml"))
+    reasons = why_left_out(info, group_settings("dataset", content), "auto")
     taken = [name for name, reason in reasons.items() if not reason]
     rows = [[f"  {name}", ", ".join(fitting_heads(LOSSES[name], info.task))] for name in taken]
-    lines = ["", *table([["  loss=all takes", "with head"], *rows], left=2)]
+    lines = ["", *text_table([["  loss=all takes", "with head"], *rows], left=2)]
     together: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         if reason:

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Callable
 
 from lossbench import __version__
-from lossbench.ground.errors import Problem, UsageError
+from lossbench.ground.errors import INTERRUPTED, NOT_THERE, Problem, UsageError
 
-NOT_THERE, INTERRUPTED = 3, 130
 # A folder that is read-only or full is no fault of the program.
 NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
@@ -136,7 +135,7 @@ def _hydra(argv: list[str]) -> int:
 
 
 def _sync(argv: list[str]) -> int:
-    from lossbench.tracking.process import run
+    from lossbench.commands.sync import run
 
     return run(argv)
 

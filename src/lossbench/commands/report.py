@@ -4,15 +4,19 @@ import argparse
 import dataclasses
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lossbench.config.paths import home
+from lossbench.config.settings import ReportSettings, plain, report_settings
 from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.ground.files import write_text
+from lossbench.planning.known_sweeps import folders_of, newest_sweep
+from lossbench.planning.normalisation import normalised_report
 from lossbench.planning.plan import Plan, read_plan
-from lossbench.planning.schema import ReportConfig
+from lossbench.planning.schema import structured
 from lossbench.planning.validation import report_problems
 from lossbench.results.cells import read_results
 from lossbench.results.table import write_results
@@ -47,36 +51,31 @@ def run(argv: list[str]) -> int:
 
 def _folders(names: list[str]) -> list[Path]:
     """Return the folders of the named sweeps, or of the newest one."""
-    known = {path.parent.name: path for path in sorted((home() / "multirun").glob("*/plan.json"))}
-    if not known:
-        raise UsageError(Problem(f"there is no sweep in {home() / 'multirun'}.", "is LOSSBENCH_HOME right?"))
-    problems = [unknown("sweep", name, known) for name in names if name not in known]
-    if problems:
-        raise UsageError(*problems)
+    folders = folders_of(names) or [newest_sweep()]
     if len(names) > 2:
         raise UsageError(Problem(f"lossbench-report takes one sweep, or two to compare; got {len(names)}."))
-    newest = max(known, key=lambda name: known[name].stat().st_mtime)
-    return [known[name].parent for name in names or [newest]]
+    return folders
 
 
 def _with(plan: Plan, settings: list[str]) -> Plan:
     """Return the plan with other settings of its report (``report.margin=0.01``)."""
-    there = [f"report.{field.name}" for field in dataclasses.fields(ReportConfig)]
+    there = [f"report.{field.name}" for field in dataclasses.fields(ReportSettings)]
     given = [f"report.{text.removeprefix('report.').partition('=')[0]}" for text in settings]
     wrong = [unknown("key", key, there) for key in given if ".".join(key.split(".")[:2]) not in there]
     if wrong:
         raise UsageError(*wrong)
     try:
-        config = OmegaConf.merge(OmegaConf.structured(ReportConfig), plan.report)
+        config = OmegaConf.merge(OmegaConf.structured(structured(ReportSettings)), plain(plan.report))
         changed = OmegaConf.from_dotlist([text.removeprefix("report.") for text in settings])
-        report = OmegaConf.to_container(OmegaConf.merge(config, changed))
+        content: Any = OmegaConf.to_container(OmegaConf.merge(config, changed))
     except OmegaConfBaseException as error:
         said = f"{' '.join(settings)}: {str(error).splitlines()[0]}"
         raise UsageError(Problem(said, f"there is {', '.join(there)}.")) from None
-    problems = report_problems(report, [cell.loss for cell in plan.cells])  # type: ignore[arg-type]
+    report = normalised_report(report_settings(content))
+    problems = report_problems(report, [cell.loss for cell in plan.cells])
     if problems:
         raise UsageError(*problems)
-    return dataclasses.replace(plan, report=report)  # type: ignore[arg-type]
+    return dataclasses.replace(plan, report=report)
 
 
 def _compare(first: Plan, second: Plan) -> int:

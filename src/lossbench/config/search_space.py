@@ -1,9 +1,10 @@
-"""What a study searches: the learning rate and whatever else ``tune.space`` names, read and checked."""
+"""What a study searches: the learning rate and whatever else ``tune.space`` names."""
 
-import copy
 import math
 from dataclasses import dataclass, replace
 from typing import Any
+
+from lossbench.config.settings import CellSettings, TuneSettings, has_setting, read_setting
 
 LEARNING_RATE = "optimizer.learning_rate"
 
@@ -35,12 +36,6 @@ class Dimension:
     def ends(self) -> tuple[Any, ...]:
         """The values that must be allowed for all to be: both ends, or every choice."""
         return self.choices or (self.low, self.high)
-
-
-def is_tuned(settings: dict[str, Any]) -> bool:
-    """Say whether a cell with these settings searches its learning rate."""
-    # Plans of sweeps from before there were studies do not name one.
-    return settings.get("tune", {"name": "none"})["name"] != "none"
 
 
 def read_dimension(key: str, value: Any) -> Dimension:
@@ -80,14 +75,14 @@ def _choices(key: str, values: list[Any]) -> Dimension:
     return Dimension(key, choices=tuple(values))
 
 
-def dimensions(settings: dict[str, Any]) -> list[Dimension]:
+def dimensions(settings: CellSettings) -> list[Dimension]:
     """Return what the study of a cell with these validated settings searches, the learning rate first.
 
     A parameter of another loss is left out: the cells of a sweep have one space, and of it each what it has.
     """
-    tune = settings["tune"]
-    found = [Dimension(LEARNING_RATE, tune["low"], tune["high"], log=True)]
-    for key, value in tune["space"].items():
+    tune = settings.study
+    found = [Dimension(LEARNING_RATE, tune.low, tune.high, log=True)]
+    for key, value in tune.space.items():
         if has_setting(settings, key):
             dimension = read_dimension(key, value)
             # 1 to 10 for a setting that takes any number means 1.0 to 10.0.
@@ -96,46 +91,11 @@ def dimensions(settings: dict[str, Any]) -> list[Dimension]:
     return found
 
 
-def applied(settings: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return a cell's settings with values, by their dotted keys, put in."""
-    result = copy.deepcopy(settings)
-    for key, value in parameters.items():
-        *groups, name = key.split(".")
-        node = result
-        for group in groups:
-            node = node[group]
-        node[name] = [value] if isinstance(node.get(name), list) and isinstance(value, int) else value
-    return result
-
-
-def grid_points(tune: dict[str, Any], found: list[Dimension]) -> int:
+def grid_points(tune: TuneSettings, found: list[Dimension]) -> int:
     """Return how many points of each range a grid has that the study's trials can pay; 0 if it cannot."""
     n_choices = math.prod(len(d.choices) for d in found if d.choices)
     n_ranges = sum(not d.choices for d in found)
     points = 0
-    while n_choices * (points + 1) ** n_ranges <= tune["trials"]:
+    while n_choices * (points + 1) ** n_ranges <= tune.trials:
         points += 1
     return points
-
-
-def has_setting(settings: dict[str, Any], key: str) -> bool:
-    """Say whether a cell has a setting, by its dotted key."""
-    try:
-        read_setting(settings, key)
-    except (KeyError, TypeError):
-        return False
-    return True
-
-
-def read_setting(settings: dict[str, Any], key: str) -> Any:
-    """Return a setting of a cell by its dotted key."""
-    value: Any = settings
-    for part in key.split("."):
-        value = value[part]
-    return value
-
-
-def is_corrupted(settings: dict[str, Any]) -> bool:
-    """Say whether a cell's runs get a training split that is made worse."""
-    # Plans of sweeps from before there were corruptions do not name one.
-    return settings.get("corruption", {"name": "none"})["name"] != "none"

@@ -4,10 +4,12 @@ import math
 import textwrap
 
 from lossbench.comparison import mean_interval
-from lossbench.console.text_tables import WIDTH, mean_and_interval, table
+from lossbench.config.settings import StandardizeSettings
+from lossbench.console.text_tables import WIDTH, mean_and_interval, text_table
+from lossbench.findings.number_formats import number
 from lossbench.findings.published import published
 from lossbench.findings.recommendation import advice_lines
-from lossbench.findings.sentences import answer, name_in, number, verdict_hint, what_went_wrong
+from lossbench.findings.sentences import answer, name_in, verdict_hint, what_went_wrong
 from lossbench.findings.tables import Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, lower_is_better
 from lossbench.planning.keys import cell_key, untuned
@@ -32,7 +34,7 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
         lines += ["", *textwrap.wrap(text, WIDTH)]
     if plan.published:
         lines += ["", *_published_table(plan, results)]
-    return lines + (_advice_lines(plan, results) if plan.report["recommend"] else [])
+    return lines + (_advice_lines(plan, results) if plan.report.recommend else [])
 
 
 def _advice_lines(plan: Plan, results: list[CellResults]) -> list[str]:
@@ -68,11 +70,11 @@ def _tuned_table(tuned: list[CellResults], found: dict[str, Outcome], by_key: di
     rows = [["loss", "untuned", "tuned", "rate", "from", "to"], *rows]
     if not any(row[1] for row in rows[1:]):
         rows = [[row[0], *row[2:]] for row in rows]
-    budget = f"{outcome.n_trials} trials x {len(cell.settings['tune']['seeds'])} seeds"
+    budget = f"{outcome.n_trials} trials x {len(cell.settings.study.seeds)} seeds"
     return [
         f"{cell.data}: test {metric} at the learning rate best for validation {outcome.metric}",
         f"({budget}; from, to: rates within {TOLERANCE * 100:.0f} % of the best value)",
-        *table(rows, left=1, gap=" "),
+        *text_table(rows, left=1, gap=" "),
         *(line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")),
     ]
 
@@ -93,14 +95,14 @@ def _further_tables(plan: Plan, results: list[CellResults]) -> list[str]:
     """Return a table of one data set for each metric that is shown beside the main one."""
     lines: list[str] = []
     task = results[0].cell.task
-    for metric in plan.report["metrics"]:
+    for metric in plan.report.metrics:
         if task in METRICS[metric].tasks and metric != MAIN_METRICS[task]:
             name, order = f"test {metric}", "lower" if lower_is_better(metric) else "higher"
             rows = [
                 [r.cell.label, r.cell.head, mean_and_interval(r, f"test/{metric}")] for r in ranked(results, metric)
             ]
             heading = f"{results[0].cell.data}: {name}, mean ± 95 % interval ({order} is better)"
-            lines += ["", heading, *table([["loss", "head", name], *rows], left=2)]
+            lines += ["", heading, *text_table([["loss", "head", name], *rows], left=2)]
     return lines
 
 
@@ -127,25 +129,25 @@ def _data_table(found: Table) -> list[str]:
     notes = [t for i, r in enumerate(found.results) for t in what_went_wrong(r, name_in(found, i))]
     notes += verdict_hint(found)
     said = answer(found)
-    lines = table([["loss", "head", metric, "n", "verdict"], *rows], left=2)
+    lines = text_table([["loss", "head", metric, "n", "verdict"], *rows], left=2)
     if max(map(len, lines)) > WIDTH and len({row[1] for row in rows}) == 1:
         # The head that all have is what a reader misses least.
-        lines = table([["loss", metric, "n", "verdict"], *([row[0], *row[2:]] for row in rows)], left=1)
+        lines = text_table([["loss", metric, "n", "verdict"], *([row[0], *row[2:]] for row in rows)], left=1)
     return [
         *([together] if len(together) <= WIDTH else [heading, explained]),
         *lines,
         *(line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")),
-        *_scaling_lines(found.results[0].cell.settings["dataset"]["standardize"]),
+        *_scaling_lines(found.results[0].cell.settings.dataset.standardize),
         *textwrap.wrap(said, WIDTH),
     ]
 
 
-def _scaling_lines(standardize: dict[str, str]) -> list[str]:
+def _scaling_lines(standardize: StandardizeSettings) -> list[str]:
     """Say what is not as it should be in how x and y are scaled."""
     marks = []
-    if standardize["fitted_on"] == "all_rows" and (standardize["x"], standardize["y"]) != ("none", "none"):
+    if standardize.fitted_on == "all_rows" and (standardize.x, standardize.y) != ("none", "none"):
         marks.append("scaling fitted on all rows, as tutorials do")
-    if standardize["metrics"] == "scaled" and standardize["y"] != "none":
+    if standardize.metrics == "scaled" and standardize.y != "none":
         marks.append("errors in units of scaled targets")
     return ["; ".join(marks)] if marks else []
 
@@ -168,4 +170,4 @@ def _published_table(plan: Plan, results: list[CellResults]) -> list[str]:
             ]
         )
     said = f"published, and over our {len(plan.seeds)} seeds (range: least to greatest run; below: share of runs)"
-    return [said, *table(rows, left=2, gap=" ")]
+    return [said, *text_table(rows, left=2, gap=" ")]

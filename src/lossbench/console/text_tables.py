@@ -1,7 +1,7 @@
 """Tables of plain text, 80 columns wide."""
 
 from lossbench.comparison import mean_interval
-from lossbench.findings.sentences import number, spread
+from lossbench.findings.number_formats import number, spread
 from lossbench.results.cells import CellResults
 
 WIDTH = 80
@@ -17,7 +17,7 @@ def mean_and_interval(results: CellResults, name: str) -> str:
     return number(interval.mean) + (f" ± {spread(half, interval.mean)}" if interval.n > 1 else "")
 
 
-def table(rows: list[list[str]], *, left: int, gap: str = "  ") -> list[str]:
+def text_table(rows: list[list[str]], *, left: int, gap: str = "  ") -> list[str]:
     """Return rows of text as aligned lines: the first ``left`` columns to the left, the others to the right."""
     full = [row for row in rows if any(row[1:])]
     widths = [max(len(row[i]) for row in full) for i in range(len(rows[0]))]

@@ -45,7 +45,7 @@ class Watcher:
 
     def _n_trained(self, cell: Cell) -> int:
         folder = self.plan.folder / cell.folder / "study"
-        return len(list(folder.glob("trial=*.json"))) * len(cell.settings["tune"]["seeds"])
+        return len(list(folder.glob("trial=*.json"))) * len(cell.settings.study.seeds)
 
     def _watch(self) -> None:
         last = False
@@ -83,4 +83,4 @@ class Watcher:
 
 def _n_trainings(cell: Cell) -> int:
     """Return how many trainings a cell's study has."""
-    return cell.settings["tune"]["trials"] * len(cell.settings["tune"]["seeds"])
+    return cell.settings.study.trials * len(cell.settings.study.seeds)

@@ -3,187 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from omegaconf import MISSING
-
+from lossbench.config.settings import FILE, DatasetSettings, FileSettings, SplitSettings
 from lossbench.losses.heads import INFINITY
-
-
-@dataclass
-class Split:
-    """How many samples train, choose and judge: counts, or shares of all.
-
-    They are taken in this order: from the rows as they are if ``seed`` is null, else from rows shuffled with it, each
-    class in its share.
-    """
-
-    train: Any = MISSING
-    validation: Any = MISSING
-    test: Any = MISSING
-    seed: int | None = MISSING
-
-
-@dataclass
-class Standardize:
-    """How features (x) and targets (y) are scaled, on which rows that is fitted, and in which unit metrics are."""
-
-    x: str = MISSING
-    y: str = MISSING
-    fitted_on: str = MISSING
-    metrics: str = MISSING
-
-
-@dataclass
-class DatasetConfig:
-    """What every data set is told."""
-
-    name: str = MISSING
-    split: Split = MISSING
-    standardize: Standardize = MISSING
-
-
-@dataclass
-class RegressionConfig(DatasetConfig):
-    """Linear targets with Gaussian noise (its standard deviation)."""
-
-    n_samples: int = MISSING
-    n_features: int = MISSING
-    n_informative: int = MISSING
-    n_targets: int = MISSING
-    noise: float = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class CirclesConfig(DatasetConfig):
-    """Two noisy circles; ``factor`` is the inner one's radius, the outer one's is 1."""
-
-    n_samples: int = MISSING
-    noise: float = MISSING
-    factor: float = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class BlobsConfig(DatasetConfig):
-    """Gaussian clouds of one standard deviation around random centers."""
-
-    n_samples: int = MISSING
-    n_features: int = MISSING
-    centers: int = MISSING
-    cluster_std: float = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class MoonsConfig(DatasetConfig):
-    """Two noisy half circles that reach into each other."""
-
-    n_samples: int = MISSING
-    noise: float = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class SpiralsConfig(DatasetConfig):
-    """Two noisy spirals of so many turns around each other."""
-
-    n_samples: int = MISSING
-    turns: float = MISSING
-    noise: float = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class FriedmanConfig(DatasetConfig):
-    """Friedman's first problem: sines, a parabola and lines of 5 features, the others are noise."""
-
-    n_samples: int = MISSING
-    n_features: int = MISSING
-    noise: float = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class CountsConfig(DatasetConfig):
-    """Poisson counts whose logarithmic mean is linear in the features; ``mean`` is that of an average sample."""
-
-    n_samples: int = MISSING
-    n_features: int = MISSING
-    mean: float = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class OrdinalConfig(DatasetConfig):
-    """Classes in an order: a noisy linear score, cut at its quantiles."""
-
-    n_samples: int = MISSING
-    n_features: int = MISSING
-    n_classes: int = MISSING
-    noise: float = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class TwoModesConfig(DatasetConfig):
-    """A number that is +f(x) or -f(x) with a chance: no single prediction is near both."""
-
-    n_samples: int = MISSING
-    share: float = MISSING
-    noise: float = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class ImbalancedConfig(DatasetConfig):
-    """Two classes of unequal size, in clusters; ``weights`` are their shares."""
-
-    n_samples: int = MISSING
-    n_features: int = MISSING
-    n_informative: int = MISSING
-    weights: list[float] = MISSING
-    class_sep: float = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class MultilabelConfig(DatasetConfig):
-    """Counts of words, and the subjects that a text with them has: ``n_labels`` of ``n_classes`` on average."""
-
-    n_samples: int = MISSING
-    n_features: int = MISSING
-    n_classes: int = MISSING
-    n_labels: int = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class SharesConfig(DatasetConfig):
-    """Shares that sum to 1, around a softmax of linear scores; a larger ``concentration`` is less noise."""
-
-    n_samples: int = MISSING
-    n_features: int = MISSING
-    n_outputs: int = MISSING
-    concentration: float = MISSING
-    random_state: int = MISSING
-
-
-@dataclass
-class CsvConfig(DatasetConfig):
-    """A file of the user's: where it is, what is to be predicted, and how its text is read."""
-
-    path: str | None = MISSING
-    target: Any = MISSING
-    task: str = MISSING
-    ordered: bool = MISSING
-    leave_out: Any = MISSING
-    categorical: Any = MISSING
-    max_levels: int = MISSING
-    missing: str = MISSING
-    missing_values: Any = MISSING
-    sep: str = MISSING
-    decimal: str = MISSING
-    encoding: str = MISSING
 
 
 @dataclass(frozen=True)
@@ -196,8 +17,6 @@ class DatasetInfo:
         One of ``heads.TASKS``.
     n_outputs : int or str
         How many classes, labels or numbers a target has; or the setting that says it.
-    config : type
-        Of its settings.
     target_range : (low, high)
         Where its targets lie before standardizing.
     maker : str
@@ -205,7 +24,9 @@ class DatasetInfo:
     optimum : str
         ``module:name`` of the function that gives the best predictions which the generator allows, where it is known.
     ranges : dict
-        Each setting to the closed range (low, high) of its values.
+        Each parameter of the generator to the closed range (low, high) of its values, whole numbers or not.
+    lists : tuple of str
+        Parameters that are lists of numbers.
     n_samples : int
         Of data that is not generated.
     ordered : bool
@@ -221,11 +42,11 @@ class DatasetInfo:
     name: str
     task: str
     description: str
-    config: type[DatasetConfig]
     target_range: tuple[float, float]
     maker: str
     source: str
     ranges: dict[str, tuple[float, float]]
+    lists: tuple[str, ...] = ()
     n_samples: int = 0
     n_outputs: int | str = 1
     ordered: bool = False
@@ -236,7 +57,8 @@ class DatasetInfo:
 
 
 _SEED_RANGE = (0, 2**32 - 1)
-_GENERATED = {"n_samples": (2, 10**8), "random_state": _SEED_RANGE}
+_SAMPLES = {"n_samples": (2, 10**8)}
+_STATE = {"random_state": _SEED_RANGE}
 _NOISE, _FEATURES = (0.0, 1e30), (1, 10**5)
 
 
@@ -244,7 +66,7 @@ def _real(name: str, task: str, n_samples: int, description: str, source: str, *
     """Return a row for data that scikit-learn ships."""
     target_range = more.pop("target_range", (0.0, INFINITY))
     maker = f"sklearn.datasets:load_{name}"
-    return DatasetInfo(name, task, description, DatasetConfig, target_range, maker, source, {}, n_samples, **more)
+    return DatasetInfo(name, task, description, target_range, maker, source, {}, n_samples=n_samples, **more)
 
 
 def _images(
@@ -253,14 +75,9 @@ def _images(
     """Return a row for pictures of ten classes that Keras downloads."""
     maker = f"lossbench.datasets.images:load_{name}"
     return DatasetInfo(
-        name, "multiclass", description, DatasetConfig, (0.0, INFINITY), maker, source, {}, n_samples, 10,
+        name, "multiclass", description, (0.0, INFINITY), maker, source, {}, n_samples=n_samples, n_outputs=10,
         shape=shape, download=download,
     )  # fmt: skip
-
-
-def n_outputs(info: DatasetInfo, settings: dict[str, Any]) -> int:
-    """Return how many classes, labels or numbers a target of a data set with these settings has."""
-    return settings[info.n_outputs] if isinstance(info.n_outputs, str) else info.n_outputs
 
 
 DATASETS = {
@@ -270,7 +87,6 @@ DATASETS = {
             name="regression",
             task="regression",
             description="linear targets of 10 of 20 features, with little noise",
-            config=RegressionConfig,
             target_range=(-INFINITY, INFINITY),
             maker="sklearn.datasets:make_regression",
             source="scikit-learn's make_regression",
@@ -289,7 +105,6 @@ DATASETS = {
             name="circles",
             task="binary",
             description="two noisy circles, one inside the other",
-            config=CirclesConfig,
             target_range=(0.0, 1.0),
             maker="sklearn.datasets:make_circles",
             source="scikit-learn's make_circles",
@@ -306,7 +121,6 @@ DATASETS = {
             name="blobs",
             task="multiclass",
             description="Gaussian clouds that overlap",
-            config=BlobsConfig,
             target_range=(0.0, INFINITY),
             maker="sklearn.datasets:make_blobs",
             source="scikit-learn's make_blobs",
@@ -324,11 +138,10 @@ DATASETS = {
             name="moons",
             task="binary",
             description="two half circles that reach into each other",
-            config=MoonsConfig,
             target_range=(0.0, 1.0),
             maker="sklearn.datasets:make_moons",
             source="scikit-learn's make_moons",
-            ranges={**_GENERATED, "noise": _NOISE},
+            ranges={**_SAMPLES, "noise": _NOISE, **_STATE},
             n_outputs=2,
             optimum="lossbench.datasets.optima:of_moons",
         ),
@@ -336,11 +149,10 @@ DATASETS = {
             name="spirals",
             task="binary",
             description="two spirals around each other",
-            config=SpiralsConfig,
             target_range=(0.0, 1.0),
             maker="lossbench.datasets.generators:make_spirals",
             source="Lang and Witbrock (1988), Learning to Tell Two Spirals Apart",
-            ranges={**_GENERATED, "turns": (0.1, 10.0), "noise": _NOISE},
+            ranges={**_SAMPLES, "turns": (0.1, 10.0), "noise": _NOISE, **_STATE},
             n_outputs=2,
             optimum="lossbench.datasets.optima:of_spirals",
         ),
@@ -348,33 +160,30 @@ DATASETS = {
             name="friedman1",
             task="regression",
             description="sines, a parabola and lines of 5 features",
-            config=FriedmanConfig,
             target_range=(-INFINITY, INFINITY),
             maker="sklearn.datasets:make_friedman1",
             source="Friedman (1991), Multivariate Adaptive Regression Splines, doi:10.1214/aos/1176347963",
-            ranges={**_GENERATED, "n_features": (5, 10**5), "noise": _NOISE},
+            ranges={**_SAMPLES, "n_features": (5, 10**5), "noise": _NOISE, **_STATE},
             optimum="lossbench.datasets.optima:of_friedman1",
         ),
         DatasetInfo(
             name="counts",
             task="regression",
             description="Poisson counts",
-            config=CountsConfig,
             target_range=(0.0, INFINITY),
             maker="lossbench.datasets.generators:make_counts",
             source="Nelder and Wedderburn (1972), Generalized Linear Models, doi:10.2307/2344614",
-            ranges={**_GENERATED, "n_features": _FEATURES, "mean": (1e-6, 1e6)},
+            ranges={**_SAMPLES, "n_features": _FEATURES, "mean": (1e-6, 1e6), **_STATE},
             optimum="lossbench.datasets.optima:of_counts",
         ),
         DatasetInfo(
             name="ordinal",
             task="multiclass",
             description="classes in an order, from a noisy score",
-            config=OrdinalConfig,
             target_range=(0.0, INFINITY),
             maker="lossbench.datasets.generators:make_ordinal",
             source="McCullagh (1980), Regression Models for Ordinal Data, doi:10.1111/j.2517-6161.1980.tb01109.x",
-            ranges={**_GENERATED, "n_features": _FEATURES, "n_classes": (3, 1000), "noise": _NOISE},
+            ranges={**_SAMPLES, "n_features": _FEATURES, "n_classes": (3, 1000), "noise": _NOISE, **_STATE},
             n_outputs="n_classes",
             optimum="lossbench.datasets.optima:of_ordinal",
             ordered=True,
@@ -383,54 +192,53 @@ DATASETS = {
             name="two_modes",
             task="regression",
             description="a number with two modes",
-            config=TwoModesConfig,
             target_range=(-INFINITY, INFINITY),
             maker="lossbench.datasets.generators:make_two_modes",
             source="Bishop (1994), Mixture Density Networks, Aston University NCRG/94/004",
-            ranges={**_GENERATED, "share": (0.0, 1.0), "noise": _NOISE},
+            ranges={**_SAMPLES, "share": (0.0, 1.0), "noise": _NOISE, **_STATE},
             optimum="lossbench.datasets.optima:of_two_modes",
         ),
         DatasetInfo(
             name="imbalanced",
             task="binary",
             description="two classes of unequal size",
-            config=ImbalancedConfig,
             target_range=(0.0, 1.0),
             maker="sklearn.datasets:make_classification",
             source="Guyon (2003), Design of Experiments for the NIPS 2003 Variable Selection Benchmark",
             ranges={
-                **_GENERATED,
+                **_SAMPLES,
                 "n_features": _FEATURES,
                 "n_informative": (2, 10**5),
                 "class_sep": (0.0, 1e30),
+                **_STATE,
             },
+            lists=("weights",),
             n_outputs=2,
         ),
         DatasetInfo(
             name="multilabel",
             task="multilabel",
             description="counts of words, and several subjects that a text can have at once",
-            config=MultilabelConfig,
             target_range=(0.0, 1.0),
             maker="sklearn.datasets:make_multilabel_classification",
             source="scikit-learn's make_multilabel_classification",
-            ranges={**_GENERATED, "n_features": _FEATURES, "n_classes": (2, 1000), "n_labels": (1, 1000)},
+            ranges={**_SAMPLES, "n_features": _FEATURES, "n_classes": (2, 1000), "n_labels": (1, 1000), **_STATE},
             n_outputs="n_classes",
         ),
         DatasetInfo(
             name="shares",
             task="shares",
             description="shares of a whole, with noise",
-            config=SharesConfig,
             target_range=(0.0, 1.0),
             maker="lossbench.datasets.generators:make_shares",
             source="Aitchison (1982), The Statistical Analysis of Compositional Data, "
             "doi:10.1111/j.2517-6161.1982.tb01195.x",
             ranges={
-                **_GENERATED,
+                **_SAMPLES,
                 "n_features": _FEATURES,
                 "n_outputs": (2, 1000),
                 "concentration": (1e-3, 1e9),
+                **_STATE,
             },
             n_outputs="n_outputs",
             optimum="lossbench.datasets.optima:of_shares",
@@ -509,10 +317,9 @@ DATASETS = {
             "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto",
         ),
         DatasetInfo(
-            name="csv",
+            name=FILE,
             task="",
             description="a file of your own: dataset.path=house.csv dataset.target=price",
-            config=CsvConfig,
             target_range=(-INFINITY, INFINITY),
             maker="",
             source="the user's file",
@@ -527,31 +334,47 @@ SPLITS = ("train", "validation", "test")
 SCALINGS = ("none", "standard", "minmax", "robust")
 
 
-def described(settings: dict[str, Any]) -> DatasetInfo:
+def described(settings: DatasetSettings) -> DatasetInfo:
     """Return what is known of the data that resolved settings choose; of a file, what planning found in it."""
-    info = DATASETS[settings["name"]]
-    if not info.is_file:
+    info = DATASETS[settings.name]
+    if not isinstance(settings, FileSettings):
         return info
-    file = settings["file"]
+    low, high = settings.facts.target_range
     return replace(
         info,
-        task=settings["task"],
-        n_samples=file["n_samples"],
-        n_outputs=file["n_outputs"],
-        target_range=tuple(file["target_range"]),
-        ordered=settings["ordered"],
+        task=settings.task,
+        n_samples=settings.facts.n_samples,
+        n_outputs=settings.facts.n_outputs,
+        target_range=(low, high),
+        ordered=settings.ordered,
     )
 
 
-def split_counts(split: dict[str, Any], n_samples: int) -> list[int]:
+def parameter_types(info: DatasetInfo) -> dict[str, type]:
+    """Return the type of each parameter of a generator: int, float, or list for numbers."""
+    return {**{name: type(low) for name, (low, _) in info.ranges.items()}, **dict.fromkeys(info.lists, list)}
+
+
+def n_outputs(info: DatasetInfo, settings: DatasetSettings) -> int:
+    """Return how many classes, labels or numbers a target of a data set with these settings has."""
+    return settings.parameters[info.n_outputs] if isinstance(info.n_outputs, str) else info.n_outputs
+
+
+def n_samples(settings: DatasetSettings) -> int:
+    """Return how many samples a data set has: as many as are generated, or as there are."""
+    return settings.parameters.get("n_samples", described(settings).n_samples)
+
+
+def split_counts(split: SplitSettings, n_samples: int) -> list[int]:
     """Return how many samples each of ``SPLITS`` has; shares are rounded down."""
-    return [int(split[name] * n_samples) if isinstance(split[name], float) else split[name] for name in SPLITS]
+    asked = (split.train, split.validation, split.test)
+    return [int(value * n_samples) if isinstance(value, float) else value for value in asked]
 
 
-def scaled_target_range(info: DatasetInfo, settings: dict[str, Any]) -> tuple[float, float]:
+def scaled_target_range(info: DatasetInfo, settings: DatasetSettings) -> tuple[float, float]:
     """Return where the targets lie after scaling: of rows that it was not fitted on that can be anywhere."""
-    standardize = settings["standardize"]
-    if standardize["y"] == "none":
+    standardize = settings.standardize
+    if standardize.y == "none":
         return info.target_range
-    everywhere = standardize["y"] != "minmax" or standardize["fitted_on"] != "all_rows"
+    everywhere = standardize.y != "minmax" or standardize.fitted_on != "all_rows"
     return (-INFINITY, INFINITY) if everywhere else (0.0, 1.0)

@@ -1,5 +1,6 @@
-"""Data that no library makes: functions of their settings and a random state, as scikit-learn's are."""
+"""Data that no library makes: functions of their parameters and a random state, as scikit-learn's are."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,10 @@ def make_counts(n_samples: int, n_features: int, mean: float, random_state: int)
     return x, rng.poisson(mean * np.exp(0.5 * x @ direction)).astype(np.float64)
 
 
-def count_means(x: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
-    """Return the means of ``make_counts`` with these settings, shape (n_samples,)."""
-    _, _, direction = _features(**_shape(settings))
-    return settings["mean"] * np.exp(0.5 * x @ direction)
+def count_means(x: np.ndarray, parameters: Mapping[str, Any]) -> np.ndarray:
+    """Return the means of ``make_counts`` with these parameters, shape (n_samples,)."""
+    _, _, direction = _features(**_shape(parameters))
+    return parameters["mean"] * np.exp(0.5 * x @ direction)
 
 
 def make_ordinal(
@@ -41,11 +42,11 @@ def make_ordinal(
     return x, np.digitize(score, _cuts(score, n_classes))
 
 
-def ordinal_scores(x: np.ndarray, settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def ordinal_scores(x: np.ndarray, parameters: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return the scores of ``make_ordinal`` without noise, shape (n_samples,), and the cuts between classes."""
-    rng, all_x, direction = _features(**_shape(settings))
-    noisy = all_x @ direction + settings["noise"] * rng.normal(size=len(all_x))
-    return x @ direction, _cuts(noisy, settings["n_classes"])
+    rng, all_x, direction = _features(**_shape(parameters))
+    noisy = all_x @ direction + parameters["noise"] * rng.normal(size=len(all_x))
+    return x @ direction, _cuts(noisy, parameters["n_classes"])
 
 
 def make_two_modes(n_samples: int, share: float, noise: float, random_state: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,9 +70,9 @@ def make_shares(
     return x, drawn / drawn.sum(axis=1, keepdims=True)
 
 
-def share_means(x: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
-    """Return the means of ``make_shares`` with these settings, shape (n_samples, n_outputs)."""
-    _, _, scores = _features(**_shape(settings), n_outputs=settings["n_outputs"])
+def share_means(x: np.ndarray, parameters: Mapping[str, Any]) -> np.ndarray:
+    """Return the means of ``make_shares`` with these parameters, shape (n_samples, n_outputs)."""
+    _, _, scores = _features(**_shape(parameters), n_outputs=parameters["n_outputs"])
     return softmax(x @ scores, axis=1)
 
 
@@ -88,8 +89,8 @@ def _features(
     return rng, x, direction / np.linalg.norm(direction, axis=0)
 
 
-def _shape(settings: dict[str, Any]) -> dict[str, int]:
-    return {name: settings[name] for name in ("n_samples", "n_features", "random_state")}
+def _shape(parameters: Mapping[str, Any]) -> dict[str, int]:
+    return {name: parameters[name] for name in ("n_samples", "n_features", "random_state")}
 
 
 def _cuts(score: np.ndarray, n_classes: int) -> np.ndarray:

@@ -2,24 +2,24 @@
 
 import functools
 import hashlib
-import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from lossbench.config.settings import DatasetSettings, FileSettings, group_settings, plain
 from lossbench.datasets.catalogue import DatasetInfo, described, n_outputs
 from lossbench.datasets.scaling import TargetScaling, fit_targets, prepare_numbers, prepare_texts
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.user_file.columns import Columns
 from lossbench.datasets.user_file.reading import read_table, reading_of
-from lossbench.datasets.user_file.rows import feature_arrays, kept_rows
+from lossbench.datasets.user_file.rows import feature_arrays, used_rows
 from lossbench.datasets.user_file.targets import find_target
+from lossbench.ground.loading_functions import load_function
 from lossbench.losses.heads import NUMBER_TASKS
 
-NOT_OF_GENERATORS = ("name", "split", "standardize")
 # Of the order in which training samples are held out for a study.
 HELD_OUT_SEED = 0
 
@@ -77,32 +77,32 @@ class Dataset:
         return self.splits["train"].x.shape[1]
 
 
-def load(settings: dict[str, Any]) -> Dataset:
+def load(settings: DatasetSettings) -> Dataset:
     """Return the data set that settings describe; the same object for the same settings.
 
     Parameters
     ----------
-    settings : dict
-        The cell's validated ``dataset`` settings.
+    settings : DatasetSettings
+        The cell's.
     """
-    return _load(json.dumps(settings, sort_keys=True))
+    return _load(json.dumps(plain(settings), sort_keys=True))
 
 
 @functools.lru_cache(maxsize=8)
 def _load(settings_json: str) -> Dataset:
-    settings = json.loads(settings_json)
+    settings: DatasetSettings = group_settings("dataset", json.loads(settings_json))
     info = described(settings)
-    made = _read(settings) if info.is_file else _generate(info, settings)
-    order = ordered_rows(made.y, settings["split"]["seed"], by_class=info.task in ("binary", "multiclass"))
+    made = _read(settings) if isinstance(settings, FileSettings) else _generate(info, settings)
+    order = ordered_rows(made.y, settings.split.seed, by_class=info.task in ("binary", "multiclass"))
     x, y, codes = made.x[order], made.y[order], made.codes[order]
     optimum = {name: values[order] for name, values in made.optimum.items()}
-    rows = split_slices(settings["split"], len(x))
-    standardize = settings["standardize"]
-    fit_rows = slice(None) if standardize["fitted_on"] == "all_rows" else rows["train"]
-    imputes = info.is_file and settings["missing"] == "impute"
+    rows = split_slices(settings.split, len(x))
+    standardize = settings.standardize
+    fit_rows = slice(None) if standardize.fitted_on == "all_rows" else rows["train"]
+    imputes = isinstance(settings, FileSettings) and settings.missing == "impute"
     preprocessing: dict[str, Any] = {"numbers": None, "texts": None, "targets": None}
     if x.shape[1]:
-        how = standardize["x"]
+        how = standardize.x
         x, preprocessing["numbers"] = prepare_numbers(x, rows["train"], fit_rows, how, imputes=imputes)
     if codes.shape[1]:
         encoded, preprocessing["texts"] = prepare_texts(codes, made.levels, rows["train"], imputes=imputes)
@@ -111,14 +111,14 @@ def _load(settings_json: str) -> Dataset:
     scaling = None
     if numbers:
         y = y.reshape(len(y), -1)
-        scaling = fit_targets(y, fit_rows, standardize["y"])
+        scaling = fit_targets(y, fit_rows, standardize.y)
         if scaling is not None:
             y, optimum = scaling.scaled(y), {name: scaling.scaled(values) for name, values in optimum.items()}
             preprocessing["targets"] = scaling.to_json()
     x = np.ascontiguousarray(x, np.float32)
     y = np.ascontiguousarray(y, np.float32 if numbers else np.int32)
     return Dataset(
-        name=settings["name"],
+        name=settings.name,
         task=info.task,
         n_classes=0 if numbers else n_outputs(info, settings),
         splits={
@@ -126,7 +126,7 @@ def _load(settings_json: str) -> Dataset:
             for name, part in rows.items()
         },
         digest=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:16],
-        target_scaling=scaling if standardize["metrics"] == "original" else None,
+        target_scaling=scaling if standardize.metrics == "original" else None,
         ordered=info.ordered,
         preprocessing=preprocessing,
     )
@@ -167,30 +167,24 @@ class _Made:
     optimum: dict[str, np.ndarray]
 
 
-def _generate(info: DatasetInfo, settings: dict[str, Any]) -> _Made:
-    parameters = {k: v for k, v in settings.items() if k not in NOT_OF_GENERATORS}
+def _generate(info: DatasetInfo, settings: DatasetSettings) -> _Made:
+    parameters = settings.parameters
     x, y = _make(info.maker, parameters)
     optimum = load_function(info.optimum)(x, parameters) if info.optimum else {}
     return _Made(x, y, np.empty((len(x), 0), np.int32), [], optimum)
 
 
-def _read(settings: dict[str, Any]) -> _Made:
+def _read(settings: FileSettings) -> _Made:
     """Return what a user's file has, as planning described it."""
-    file, table = settings["file"], read_table(reading_of(settings))
-    if table.digest != file["digest"]:
-        raise ValueError(f"{settings['path']} has changed since the sweep was planned; the same command plans anew")
+    facts, table = settings.facts, read_table(reading_of(settings))
+    if table.digest != facts.digest:
+        raise ValueError(f"{settings.path} has changed since the sweep was planned; the same command plans anew")
     target = find_target(table, settings)
-    kept = kept_rows(table, settings, Columns(file["numbers"], file["categories"]), target)
-    x, codes, levels = feature_arrays(table.frame, file["numbers"], file["categories"])
+    kept = used_rows(table, settings, Columns(facts.numbers, facts.categories), target)
+    x, codes, levels = feature_arrays(table.frame, facts.numbers, facts.categories)
     return _Made(x[kept], target.values[kept], codes[kept], levels, {})
 
 
-def _make(maker: str, parameters: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def _make(maker: str, parameters: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     function = load_function(maker)
     return function(return_X_y=True) if maker.startswith("sklearn.datasets:load_") else function(**parameters)
-
-
-def load_function(name: str) -> Callable:
-    """Return the function that ``module:name`` names."""
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)

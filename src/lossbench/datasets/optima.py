@@ -1,9 +1,12 @@
 """The best predictions that a generator allows, from its own densities and noise.
 
-Each function takes the features as they were made and the settings, and returns what can be known of the targets:
+Each function takes the features as they were made and the parameters, and returns what can be known of the targets:
 ``mean`` and ``median`` of shape (n_samples, n_outputs), or ``probability`` of shape (n_samples, n_classes). Where
 nothing is left to chance there is nothing to return.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp, ndtr
@@ -17,72 +20,72 @@ Optimum = dict[str, np.ndarray]
 CURVE_POINTS = 500
 
 
-def of_regression(x: np.ndarray, settings: dict) -> Optimum:
+def of_regression(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
     """Return the targets of ``make_regression`` without their noise."""
-    _, _, coefficients = make_regression(**settings, coef=True)
+    _, _, coefficients = make_regression(**parameters, coef=True)
     mean = x @ coefficients.reshape(x.shape[1], -1)
     return {"mean": mean, "median": mean}
 
 
-def of_friedman1(x: np.ndarray, settings: dict) -> Optimum:
+def of_friedman1(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
     """Return Friedman's formula without the noise."""
     mean = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
     return {"mean": mean[:, None], "median": mean[:, None]}
 
 
-def of_counts(x: np.ndarray, settings: dict) -> Optimum:
+def of_counts(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
     """Return mean and median of the Poisson distribution of each sample."""
-    mean = count_means(x, settings)[:, None]
+    mean = count_means(x, parameters)[:, None]
     return {"mean": mean, "median": poisson.median(mean)}
 
 
-def of_two_modes(x: np.ndarray, settings: dict) -> Optimum:
+def of_two_modes(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
     """Return the mean of the two modes, which lies near neither."""
-    return {"mean": (1 - 2 * settings["share"]) * (1 + x**2)}
+    return {"mean": (1 - 2 * parameters["share"]) * (1 + x**2)}
 
 
-def of_shares(x: np.ndarray, settings: dict) -> Optimum:
+def of_shares(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
     """Return the mean of the Dirichlet distribution of each sample."""
-    return {"mean": share_means(x, settings)}
+    return {"mean": share_means(x, parameters)}
 
 
-def of_ordinal(x: np.ndarray, settings: dict) -> Optimum:
+def of_ordinal(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
     """Return the chance of each class: that the noise carries the score between its cuts."""
-    if settings["noise"] == 0:
+    if parameters["noise"] == 0:
         return {}
-    clean, cuts = ordinal_scores(x, settings)
-    below = ndtr((cuts[None, :] - clean[:, None]) / settings["noise"])
+    clean, cuts = ordinal_scores(x, parameters)
+    below = ndtr((cuts[None, :] - clean[:, None]) / parameters["noise"])
     edges = np.hstack([np.zeros((len(x), 1)), below, np.ones((len(x), 1))])
     return {"probability": np.diff(edges, axis=1)}
 
 
-def of_blobs(x: np.ndarray, settings: dict) -> Optimum:
+def of_blobs(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
     """Return the chance of each cloud, all equally frequent and with the same deviation."""
-    _, _, centers = make_blobs(**settings, return_centers=True)
-    return _of_points(x, [center[None, :] for center in centers], settings["cluster_std"])
+    _, _, centers = make_blobs(**parameters, return_centers=True)
+    return _of_points(x, [center[None, :] for center in centers], parameters["cluster_std"])
 
 
-def of_circles(x: np.ndarray, settings: dict) -> Optimum:
+def of_circles(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
     """Return the chance of the outer and of the inner circle."""
     angle = np.linspace(0, 2 * np.pi, CURVE_POINTS, endpoint=False)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return _of_points(x, [circle, settings["factor"] * circle], settings["noise"])
+    return _of_points(x, [circle, parameters["factor"] * circle], parameters["noise"])
 
 
-def of_moons(x: np.ndarray, settings: dict) -> Optimum:
+def of_moons(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
     """Return the chance of each half circle."""
     angle = np.linspace(0, np.pi, CURVE_POINTS)
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return _of_points(x, [upper, [1.0, 0.5] - upper], settings["noise"])
+    return _of_points(x, [upper, [1.0, 0.5] - upper], parameters["noise"])
 
 
-def of_spirals(x: np.ndarray, settings: dict) -> Optimum:
+def of_spirals(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
     """Return the chance of each spiral."""
     # The way along a spiral is the square root of a uniform number.
     way = np.sqrt((np.arange(CURVE_POINTS) + 0.5) / CURVE_POINTS)
-    angle = 2 * np.pi * settings["turns"] * way
+    angle = 2 * np.pi * parameters["turns"] * way
     spiral = way[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return _of_points(x, [spiral, -spiral], settings["noise"])
+    return _of_points(x, [spiral, -spiral], parameters["noise"])
 
 
 def _of_points(x: np.ndarray, points: list[np.ndarray], deviation: float) -> Optimum:

@@ -1,9 +1,8 @@
 """Which rows train, choose and judge."""
 
-from typing import Any
-
 import numpy as np
 
+from lossbench.config.settings import SplitSettings
 from lossbench.datasets.catalogue import SPLITS, split_counts
 
 
@@ -24,7 +23,7 @@ def ordered_rows(y: np.ndarray, seed: int | None, *, by_class: bool) -> np.ndarr
     return np.argsort(position, kind="stable")
 
 
-def split_slices(split: dict[str, Any], n_samples: int) -> dict[str, slice]:
+def split_slices(split: SplitSettings, n_samples: int) -> dict[str, slice]:
     """Return where each split that is not empty lies among the ordered rows.
 
     Raises

@@ -4,8 +4,19 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lossbench.config.search_space import applied
-from lossbench.datasets.catalogue import DatasetInfo, described, split_counts
+from lossbench.config.optimizers import OPTIMIZERS
+from lossbench.config.settings import (
+    CellSettings,
+    DatasetSettings,
+    FileSettings,
+    LossSettings,
+    MlpSettings,
+    ModelSettings,
+    OptimizerSettings,
+    plain,
+    with_values,
+)
+from lossbench.datasets.catalogue import DATASETS, n_samples, split_counts
 from lossbench.datasets.user_file.reading import reading_of
 from lossbench.datasets.user_file.text import PARQUET_SUFFIXES
 from lossbench.export.function_source import Source
@@ -29,18 +40,6 @@ ENCODED = {
     "one_hot": "target = np.eye({n_classes}, dtype=np.float32)[y]",
     "integer": "target = y",
 }
-OPTIMIZERS = {
-    "sgd": "SGD",
-    "adam": "Adam",
-    "adamw": "AdamW",
-    "nadam": "Nadam",
-    "adamax": "Adamax",
-    "rmsprop": "RMSprop",
-    "adagrad": "Adagrad",
-    "lion": "Lion",
-}
-
-
 SCALERS = {"standard": "StandardScaler", "minmax": "MinMaxScaler", "robust": "RobustScaler"}
 
 
@@ -59,11 +58,11 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float) -> 
     UsageError
         If the cell uses what the script does not write.
     """
-    settings, pair = applied(cell.settings, tuned), cell.pair
+    settings, pair = with_values(cell.settings, tuned), cell.pair
     _check(cell.name, settings)
     source = Source(imports=["import keras", "import numpy as np"])
     data = _data(cell, source)
-    loss = _loss(settings["loss"], pair, source)
+    loss = _loss(settings, pair, source)
     environment = Environment(
         loader=PackageLoader("lossbench.export", "."),
         undefined=StrictUndefined,
@@ -72,31 +71,33 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float) -> 
     )
     return environment.get_template("keras_script.py.j2").render(
         title=f"{cell.loss} on {cell.dataset}",
-        summary=LOSSES[settings["loss"]["name"]].meaning,
+        summary=LOSSES[settings.loss.name].meaning,
         expected=f"test {MAIN_METRICS[cell.task]} {score:.4f}",
         imports=sorted(dict.fromkeys(source.imports), key=lambda line: (line.split()[0] != "import", line)),
         definitions=source.definitions,
         seed=seed,
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
         data=data,
         targets=ENCODED[_encoding(pair)].format(n_classes=cell.n_outputs),
-        layers=_layers(cell, settings["model"], pair),
-        optimizer=_optimizer(settings["optimizer"]),
+        layers=_layers(cell, settings.model, pair),
+        optimizer=_optimizer(settings.optimizer),
         loss=loss,
         judge=_judge(cell, pair),
     )
 
 
-def _check(name: str, settings: dict[str, Any]) -> None:
+def _check(name: str, settings: CellSettings) -> None:
+    content, model = plain(settings), settings.model
+    mlp = model if isinstance(model, MlpSettings) else None
     not_written = {
-        f"model={settings['model']['name']}": settings["model"]["name"] not in ("mlp", "linear"),
-        "model.initializer_scale": settings["model"].get("initializer_scale", 1.0) != 1.0,
-        "model.output_scale": settings["model"].get("output_scale", 1.0) != 1.0,
-        f"loss={settings['loss']['name']}": settings["loss"]["name"] in ("composite", "custom"),
-        f"schedule={settings['schedule']['name']}": settings["schedule"] != NEUTRAL["schedule"],
-        f"corruption={settings['corruption']['name']}": settings["corruption"] != NEUTRAL["corruption"],
-        "select=best": settings["select"] != "last",
+        f"model={model.name}": model.name not in ("mlp", "linear"),
+        "model.initializer_scale": mlp is not None and mlp.initializer_scale != 1.0,
+        "model.output_scale": mlp is not None and mlp.output_scale != 1.0,
+        f"loss={settings.loss.name}": not isinstance(settings.loss, LossSettings),
+        f"schedule={settings.schedule.name}": content["schedule"] != NEUTRAL["schedule"],
+        f"corruption={settings.corruption.name}": settings.is_corrupted,
+        "select=best": settings.select != "last",
     }
     asked = [what for what, is_asked in not_written.items() if is_asked]
     if asked:
@@ -105,66 +106,78 @@ def _check(name: str, settings: dict[str, Any]) -> None:
 
 def _data(cell: Cell, source: Source) -> str:
     """Return the lines that make x and y, the slices of the splits, and scale."""
-    settings, info = cell.settings["dataset"], described(cell.settings["dataset"])
-    lines = _table_lines(settings, cell.task, source) if info.is_file else _made_lines(settings, info, source)
-    if settings["split"]["seed"] is not None:
+    settings = cell.settings.dataset
+    file = settings if isinstance(settings, FileSettings) else None
+    lines = _made_lines(settings, source) if file is None else _table_lines(file, cell.task, source)
+    if settings.split.seed is not None:
         source.add("lossbench.datasets.splits:ordered_rows")
         by_class = cell.task in ("binary", "multiclass")
-        lines.append(f"order = ordered_rows(y, {settings['split']['seed']}, by_class={by_class})")
+        lines.append(f"order = ordered_rows(y, {settings.split.seed}, by_class={by_class})")
         lines.append("x, y = x[order], y[order]")
-        lines += ["texts = texts.iloc[order]"] if info.is_file and settings["file"]["categories"] else []
-    counts = split_counts(settings["split"], settings.get("n_samples", info.n_samples))
+        lines += ["texts = texts.iloc[order]"] if file and file.facts.categories else []
+    counts = split_counts(settings.split, n_samples(settings))
     lines.append(f"train, test = slice(0, {counts[0]}), slice({counts[0] + counts[1]}, {sum(counts)})")
     numbers = cell.task in NUMBER_TASKS
     if numbers:
         lines.append("y = y.reshape(len(y), -1)")
-    if info.is_file and settings["missing"] == "impute":
+    if file and file.missing == "impute":
         source.imports.append("from sklearn.impute import SimpleImputer")
         lines.append('x = SimpleImputer(strategy="median", keep_empty_features=True).fit(x[train]).transform(x)')
-    standardize = settings["standardize"]
-    rows = "" if standardize["fitted_on"] == "all_rows" else "[train]"
-    for name in ("x", "y"):
-        if standardize[name] in SCALERS and not (name == "x" and info.is_file and not settings["file"]["numbers"]):
-            scaler = SCALERS[standardize[name]]
-            source.imports.append(f"from sklearn.preprocessing import {scaler}")
-            lines += [f"{name}_scaler = {scaler}().fit({name}{rows})", f"{name} = {name}_scaler.transform({name})"]
-    if info.is_file and settings["file"]["categories"]:
-        lines += _one_hot_lines(settings, source)
+    lines += _scaling_lines(settings, source)
+    if file and file.facts.categories:
+        lines += _one_hot_lines(file, source)
     lines.append(f"x, y = x.astype(np.float32), y.astype(np.{'float32' if numbers else 'int32'})")
     return "\n".join(lines)
 
 
-def _made_lines(settings: dict[str, Any], info: DatasetInfo, source: Source) -> list[str]:
+def _scaling_lines(settings: DatasetSettings, source: Source) -> list[str]:
+    """Return the lines that scale x and y; a file without columns of numbers has no x to scale."""
+    how = {"x": settings.standardize.x, "y": settings.standardize.y}
+    if isinstance(settings, FileSettings) and not settings.facts.numbers:
+        del how["x"]
+    rows = "" if settings.standardize.fitted_on == "all_rows" else "[train]"
+    lines = []
+    for name, scaling in how.items():
+        if scaling in SCALERS:
+            scaler = SCALERS[scaling]
+            source.imports.append(f"from sklearn.preprocessing import {scaler}")
+            lines += [f"{name}_scaler = {scaler}().fit({name}{rows})", f"{name} = {name}_scaler.transform({name})"]
+    return lines
+
+
+def _made_lines(settings: DatasetSettings, source: Source) -> list[str]:
+    info = DATASETS[settings.name]
     module, _, function = info.maker.partition(":")
     if module == "sklearn.datasets":
         source.imports.append(f"from sklearn.datasets import {function}")
     else:
         source.add(info.maker)
-    parameters = {k: v for k, v in settings.items() if k not in ("name", "split", "standardize")}
-    given = "return_X_y=True" if info.maker.startswith("sklearn.datasets:load_") else _arguments(parameters, lists=True)
+    is_shipped = info.maker.startswith("sklearn.datasets:load_")
+    given = "return_X_y=True" if is_shipped else _arguments(dict(settings.parameters), lists=True)
     return [f"x, y = {function}({given})"]
 
 
-def _table_lines(settings: dict[str, Any], task: str, source: Source) -> list[str]:
+def _table_lines(settings: FileSettings, task: str, source: Source) -> list[str]:
     """Return the lines that read a user's file: numbers as x, texts beside them, and the targets as y."""
     source.imports.append("import pandas as pd")
-    file, targets = settings["file"], settings["target"]
-    if settings["path"].lower().endswith(PARQUET_SUFFIXES):
-        lines = [f"table = pd.read_parquet({settings['path']!r})"]
+    facts, targets = settings.facts, settings.target
+    if settings.path.lower().endswith(PARQUET_SUFFIXES):
+        lines = [f"table = pd.read_parquet({settings.path!r})"]
     else:
-        given = {"sep": reading_of(settings).sep, "decimal": settings["decimal"], "encoding": settings["encoding"]}
-        if settings["missing_values"]:
-            given["na_values"] = settings["missing_values"]
-        lines = [f"table = pd.read_csv({settings['path']!r}, {_arguments(given, lists=True)})"]
-    used = targets if settings["missing"] == "impute" else [*targets, *file["numbers"], *file["categories"]]
-    if settings["missing"] != "error":
+        given: dict[str, Any] = {"sep": reading_of(settings).sep, "decimal": settings.decimal}
+        given["encoding"] = settings.encoding
+        if settings.missing_values:
+            given["na_values"] = settings.missing_values
+        lines = [f"table = pd.read_csv({settings.path!r}, {_arguments(given, lists=True)})"]
+    used = targets if settings.missing == "impute" else [*targets, *facts.numbers, *facts.categories]
+    if settings.missing != "error":
         lines.append(f"table = table.dropna(subset={used!r})")
-    lines.append(f"x = table[{file['numbers']!r}].to_numpy(float)")
-    if file["categories"]:
-        lines.append(f"texts = table[{file['categories']!r}]")
+    lines.append(f"x = table[{facts.numbers!r}].to_numpy(float)")
+    if facts.categories:
+        lines.append(f"texts = table[{facts.categories!r}]")
     if task in ("binary", "multiclass"):
         lines += [
-            f"labels = {file['labels']!r}",
+            f"labels = {facts.labels!r}",
             f"y = table[{targets[0]!r}].astype(str).map({{label: i for i, label in enumerate(labels)}}).to_numpy()",
         ]
     else:
@@ -172,10 +185,10 @@ def _table_lines(settings: dict[str, Any], task: str, source: Source) -> list[st
     return lines
 
 
-def _one_hot_lines(settings: dict[str, Any], source: Source) -> list[str]:
+def _one_hot_lines(settings: FileSettings, source: Source) -> list[str]:
     source.imports.append("from sklearn.preprocessing import OneHotEncoder")
     lines = []
-    if settings["missing"] == "impute":
+    if settings.missing == "impute":
         given = 'strategy="most_frequent", keep_empty_features=True'
         lines = [
             "texts = texts.astype(object).where(texts.notna(), None)",
@@ -193,9 +206,9 @@ def _encoding(pair: Pair) -> str:
     return "integer" if pair.loss == "sparse_categorical_crossentropy" else pair.encoding
 
 
-def _loss(settings: dict[str, Any], pair: Pair, source: Source) -> str:
+def _loss(settings: CellSettings, pair: Pair, source: Source) -> str:
     """Return the loss: Keras's own class where it has one, else our function with its parameters."""
-    row, parameters = LOSSES[pair.loss], parameter_values(settings)
+    row, parameters = LOSSES[pair.loss], parameter_values(settings.loss)
     if row.keras and pair.loss not in ("tversky", "generalized_crossentropy"):
         return f"keras.losses.{row.keras}({_arguments(parameters | KERAS_ARGUMENTS.get(pair.loss, {}))})"
     source.add(pair.function)
@@ -215,21 +228,24 @@ def _is_raw(pair: Pair) -> bool:
     return pair.on_raw and (not LOSSES[pair.loss].keras or pair.loss == "generalized_crossentropy")
 
 
-def _layers(cell: Cell, model: dict[str, Any], pair: Pair) -> list[str]:
+def _hidden_layers(model: MlpSettings) -> list[str]:
     layers = []
-    for n_units in model.get("hidden_units", []):
-        initializer = f"kernel_initializer={model['initializer']!r}"
-        penalty = f", kernel_regularizer=keras.regularizers.L2({model['l2']})" if model["l2"] else ""
-        if model["batch_normalization"]:
-            first = (
-                f"keras.layers.Dense({n_units}, use_bias=False, kernel_initializer={model['initializer']!r}{penalty})"
-            )
-            activation = f"keras.layers.Activation({model['activation']!r})"
+    for n_units in model.hidden_units:
+        initializer = f"kernel_initializer={model.initializer!r}"
+        penalty = f", kernel_regularizer=keras.regularizers.L2({model.l2})" if model.l2 else ""
+        if model.batch_normalization:
+            first = f"keras.layers.Dense({n_units}, use_bias=False, {initializer}{penalty})"
+            activation = f"keras.layers.Activation({model.activation!r})"
             layers += [first, "keras.layers.BatchNormalization()", activation]
         else:
-            layers.append(f"keras.layers.Dense({n_units}, activation={model['activation']!r}, {initializer}{penalty})")
-        if model["dropout"]:
-            layers.append(f"keras.layers.Dropout({model['dropout']})")
+            layers.append(f"keras.layers.Dense({n_units}, activation={model.activation!r}, {initializer}{penalty})")
+        if model.dropout:
+            layers.append(f"keras.layers.Dropout({model.dropout})")
+    return layers
+
+
+def _layers(cell: Cell, model: ModelSettings, pair: Pair) -> list[str]:
+    layers = _hidden_layers(model) if isinstance(model, MlpSettings) else []
     n_outputs = 1 if pair.encoding in ("zero_one", "signed") and cell.task == "binary" else cell.n_outputs
     n_raw = n_outputs * len(HEADS[pair.head].statistics)
     activation = HEADS[pair.head].activation
@@ -237,9 +253,9 @@ def _layers(cell: Cell, model: dict[str, Any], pair: Pair) -> list[str]:
     return [*layers, f"keras.layers.Dense({n_raw}{given})"]
 
 
-def _optimizer(settings: dict[str, Any]) -> str:
-    given = {key: value for key, value in settings.items() if key != "name" and value is not None}
-    return f"keras.optimizers.{OPTIMIZERS[settings['name']]}({_arguments(given)})"
+def _optimizer(settings: OptimizerSettings) -> str:
+    given = {key: value for key, value in plain(settings).items() if key != "name" and value is not None}
+    return f"keras.optimizers.{OPTIMIZERS[settings.name].keras}({_arguments(given)})"
 
 
 def _judge(cell: Cell, pair: Pair) -> str:
@@ -249,8 +265,8 @@ def _judge(cell: Cell, pair: Pair) -> str:
         raw = _is_raw(pair) and activation != "linear"
         activated = f"keras.activations.get({activation!r})(output)" if raw else "output"
         lines = [f"prediction, true = np.asarray({activated})[:, : y.shape[1]], y[test]"]
-        standardize = cell.settings["dataset"]["standardize"]
-        if standardize["y"] in SCALERS and standardize["metrics"] == "original":
+        standardize = cell.settings.dataset.standardize
+        if standardize.y in SCALERS and standardize.metrics == "original":
             lines.append("prediction, true = y_scaler.inverse_transform(prediction), y_scaler.inverse_transform(true)")
         return "\n".join([*lines, 'print("test rmse", float(np.sqrt(np.mean((true - prediction) ** 2))))'])
     if pair.encoding in ("one_hot", "integer"):

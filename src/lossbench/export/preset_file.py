@@ -29,7 +29,7 @@ def write_preset(plan: Plan, outcomes: dict[str, Outcome]) -> Path:
             "dataset": cell.dataset,
             "head": cell.head,
             "loss": cell.loss,
-            "where": {"optimizer": cell.settings["optimizer"]["name"], **swept},
+            "where": {"optimizer": cell.settings.optimizer.name, **swept},
             "values": outcome.parameters,
             "study": {"metric": outcome.metric, "value": outcome.value, "tolerance": list(outcome.tolerance)},
             "budget": {name: tune[name] for name in ("trials", "low", "high", "sampler", "seeds")},

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from lossbench.comparison import Interval, mean_interval
-from lossbench.findings.sentences import ends, listed, number
+from lossbench.findings.number_formats import ends, joined, number
 from lossbench.findings.tables import sample
 from lossbench.losses.heads import HEADS
 from lossbench.planning.plan import Plan
@@ -172,7 +172,7 @@ def one_run_each(evidence: Evidence) -> Verdict:
     text = (
         f"Of two single runs with seeds of their own, one with binary cross-entropy and one with hinge on circles, "
         f"the one that is worse on the mean comes out at least as good in {100 * misled:.0f} % of all pairs. "
-        + (f"Stuck altogether: {listed(dead)} runs." if dead else "None of these runs is stuck.")
+        + (f"Stuck altogether: {joined(dead)} runs." if dead else "None of these runs is stuck.")
     )
     return (FAILS if misled > 0.05 else HOLDS), text
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from lossbench.comparison.verdict import LEAST_SEEDS
 from lossbench.export.saved_model.reading import has_model
-from lossbench.findings.sentences import ends, listed, name_in
+from lossbench.findings.number_formats import ends, joined
+from lossbench.findings.sentences import name_in
 from lossbench.findings.tables import Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import Cell, Plan
@@ -44,7 +45,7 @@ def advice(table: Table) -> Advice | None:
     if baseline in table.group:
         others = [name_in(table, i) for i in table.group if i != baseline]
         reason = (
-            f"no other loss is better ({listed(others[:3])} cannot be told from it)"
+            f"no other loss is better ({joined(others[:3])} cannot be told from it)"
             if others
             else ("it is better than every other loss here")
         )
@@ -112,7 +113,7 @@ def saved_runs(plan: Plan, results: list[CellResults]) -> list[tuple[CellResults
 
     The best of a data set is what is recommended, or where these runs recommend nothing what has the best mean.
     """
-    wanted = plan.tracking.get("models", "none")
+    wanted = plan.tracking.models
     if wanted == "none":
         return []
     chosen = results if wanted == "all" else [found for table in tables(plan, results) if (found := winner(table))]

@@ -1,75 +1,16 @@
 """The answer in words: which loss is best on a data set, by how much, and which runs went wrong."""
 
-import math
-
 import numpy as np
 
 from lossbench.comparison import Interval, mean_interval, share_interval
 from lossbench.comparison.verdict import EQUIVALENT, FEW_SEEDS, LEAST_SEEDS, NO_VERDICT, WORSE
+from lossbench.findings.number_formats import IN_POINTS, counted, ends, joined, size
 from lossbench.findings.tables import Table
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import DIVERGED, FAILED
 
-# Metrics between 0 and 1 whose differences are read in percentage points.
-IN_POINTS = ("accuracy", "rounded_accuracy", "subset_accuracy")
 # So many of the losses that are worse are named.
 MOST_NAMED = 5
-
-
-def number(value: float) -> str:
-    """Write a value with three decimals, from 1000 with none, or with three digits where that says nothing."""
-    if not math.isfinite(value):
-        return "-"
-    if 1e3 <= abs(value) < 1e7:
-        return f"{value:.0f}"
-    return f"{value:.3f}" if value == 0 or 5e-4 <= abs(value) < 1e3 else f"{value:.2e}"
-
-
-def spread(value: float, mean: float) -> str:
-    """Write a half width beside its mean, to the same decimal where that says something."""
-    if 1e3 <= abs(mean) < 1e7 and value >= 1:
-        return f"{value:.0f}"
-    return f"{value:.4f}" if 5e-5 <= value < 5e-4 else number(value)
-
-
-def size(metric: str, value: float) -> str:
-    """Write a difference without its sign: accuracy in points, others in their unit."""
-    return f"{100 * abs(value):.1f} points" if metric in IN_POINTS else number(abs(value))
-
-
-def ends(metric: str, low: float, high: float) -> str:
-    """Write the ends of an interval of differences, ``0.6 to 1.2``."""
-    if metric in IN_POINTS:
-        return f"{_plain(100 * low, 1)} to {_plain(100 * high, 1)}"
-    places = decimals(low, high)
-    return f"{number(low)} to {number(high)}" if places is None else f"{_plain(low, places)} to {_plain(high, places)}"
-
-
-def decimals(low: float, high: float) -> int | None:
-    """Return how many decimals the ends of an interval need, so that one that is not 0 does not read as 0."""
-    most = max(abs(low), abs(high))
-    if most < 5e-4 or most >= 1e7:
-        return None
-    least = 0 if most >= 1e3 else 1 if most >= 100 else 3
-    if low == high:
-        return least
-
-    def reads(places: int) -> bool:
-        first, second = f"{low:.{places}f}", f"{high:.{places}f}"
-        return first != second and (low == 0 or float(first) != 0) and (high == 0 or float(second) != 0)
-
-    return next((places for places in range(least, 5) if reads(places)), 5)
-
-
-def _plain(value: float, decimals: int) -> str:
-    """Write a number without a minus sign before a 0."""
-    text = f"{value:.{decimals}f}"
-    return text.lstrip("-") if float(text) == 0 else text
-
-
-def listed(names: list[str]) -> str:
-    """Return ``a, b and c``."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""
 
 
 def answer(table: Table) -> str:
@@ -103,7 +44,7 @@ def _leaders(table: Table) -> str:
     if len(names) == 1:
         return f"{names[0]} is best"
     best = table.samples[table.best].working
-    shown = listed([*names[:MOST_NAMED], *([f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else [])])
+    shown = joined([*names[:MOST_NAMED], *([f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else [])])
     if all(np.array_equal(table.samples[i].working, best, equal_nan=True) for i in table.group):
         alone = len(names) < len(table.results)
         return f"{shown} give the same runs" + (" and are best" if alone else ": none is better")
@@ -152,11 +93,6 @@ def name_in(table: Table, place: int) -> str:
     cell = table.results[place].cell
     same = [result for result in table.results if result.cell.label == cell.label]
     return f"{cell.label} ({cell.head})" if len(same) > 1 else cell.label
-
-
-def counted(n: int, noun: str) -> str:
-    """Return ``1 study``, ``3 studies``, ``30 seeds``."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun[:-1]}ies" if noun.endswith("y") else f"{n} {noun}s"
 
 
 def what_went_wrong(results: CellResults, name: str = "") -> list[str]:

@@ -1,13 +1,13 @@
 """From the results of cells to the samples that are compared, and which of them is compared with which."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lossbench.comparison import Comparison, Sample, best_group, compare_pairs, mean_interval
+from lossbench.config.settings import ReportSettings
 from lossbench.losses.pairing import BASELINES
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell, Plan
@@ -113,11 +113,11 @@ def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:
     order = _best_first(samples, lower)
     results, samples = [results[i] for i in order], [samples[i] for i in order]
     # The first of several in the plan's order is the baseline, wherever it stands in the table.
-    planned = baselines([results[order.index(i)].cell for i in range(len(order))], plan.report["baseline"])
+    planned = baselines([results[order.index(i)].cell for i in range(len(order))], plan.report.baseline)
     baseline = [order.index(planned[i]) for i in order]
     missing = {r.cell.label: n for r in results if (n := len(plan.seeds) - len(r.runs) + r.count(FAILED))}
     refused = ""
-    if missing and not plan.report["allow_missing"]:
+    if missing and not plan.report.allow_missing:
         refused = f"{sum(missing.values())} of {len(results) * len(plan.seeds)} runs are missing or failed"
     comparisons: list[Comparison | None] = [None] * len(results)
     best: int | None = None
@@ -155,16 +155,16 @@ def _compared(plan: Plan, metric: str, samples: list[Sample], baseline: list[int
     return dict(zip(candidates, found, strict=True))
 
 
-def margin(report: Mapping[str, Any], metric: str, baseline: Sample) -> float:
+def margin(report: ReportSettings, metric: str, baseline: Sample) -> float:
     """Return the difference of a metric that does not matter: 0 for all but a task's main one.
 
     ``rmse`` has its unit from the targets, so its margin is a share of the baseline's mean.
     """
     if metric not in MAIN_METRICS.values():
         return 0.0
-    if report["margin"] is not None:
-        return float(report["margin"])
-    default = float(report["margins"][metric])
+    if report.margin is not None:
+        return float(report.margin)
+    default = float(getattr(report.margins, metric))
     if metric != "rmse":
         return default
     mean = mean_interval(baseline.working).mean

@@ -4,6 +4,9 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+# How a command ends.
+SUCCESS, SOME_FAILED, USAGE, NOT_THERE, INTERRUPTED = 0, 1, 2, 3, 130
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -19,7 +22,7 @@ class Problem:
 class UsageError(Exception):
     """All that is wrong with what the user asked for; exit status 2."""
 
-    exit_status = 2
+    exit_status = USAGE
 
     def __init__(self, *problems: Problem):
         super().__init__("\n".join(str(problem) for problem in dict.fromkeys(problems)))
@@ -29,7 +32,7 @@ class UsageError(Exception):
 class MissingEnvironmentError(UsageError):
     """Something around the program is not there: a launcher, a server, a store; exit status 3."""
 
-    exit_status = 3
+    exit_status = NOT_THERE
 
 
 def unknown(what: str, name: str, known: Iterable[str], *, also: Iterable[str] = (), more: str = "") -> Problem:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from lossbench.config.settings import plain
 from lossbench.export.saved_model.contents import model_contents
 from lossbench.export.saved_model.reading import FORMAT
 from lossbench.export.saved_model.reading import NAME as MODEL
 from lossbench.ground.files import write_arrays, write_text
-from lossbench.jobs.prepared import PreparedCell
+from lossbench.jobs.prepare import PreparedCell
 from lossbench.losses.shape import loss_shape
-from lossbench.planning.keys import KEY_SETTINGS
 from lossbench.results.provenance import commit
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def write_cell(prepared: PreparedCell, folder: Path) -> None:
     content: dict[str, Any] = {
         "name": cell.name,
         "key": cell.key,
-        "settings": {name: cell.settings[name] for name in KEY_SETTINGS},
+        "settings": plain(cell.settings),
         "task": cell.task,
         "digest": dataset.digest,
         "target_scaling": dataset.target_scaling and dataset.target_scaling.to_json(),

@@ -1,5 +1,6 @@
 """One cell, from its settings to its part files: what a Hydra job does."""
 
+import functools
 import gc
 import logging
 import threading
@@ -12,13 +13,13 @@ from itertools import islice
 from pathlib import Path
 
 from lossbench.config.search_space import LEARNING_RATE, dimensions
+from lossbench.config.settings import CUSTOM
 from lossbench.datasets.loading import load
 from lossbench.ground import quiet_tensorflow  # noqa: F401
 from lossbench.ground.user_functions import make_importable
 from lossbench.jobs.cell_files import write_cell
-from lossbench.jobs.evaluation import judged, run_key
-from lossbench.jobs.prepared import PreparedCell
-from lossbench.losses.choice import CUSTOM
+from lossbench.jobs.evaluate import evaluated, run_key
+from lossbench.jobs.prepare import PreparedCell
 from lossbench.planning.plan import Cell
 from lossbench.results.part_files import FAILED, RunInfo, write_part
 from lossbench.training import specification
@@ -29,8 +30,6 @@ from lossbench.tuning.study import PreparedStudy, search
 from lossbench.tuning.study_files import Outcome, read_outcome
 
 log = logging.getLogger(__name__)
-# TensorFlow is a million objects that stay: without this, collecting garbage walks through them again and again.
-gc.freeze()
 
 
 @contextmanager
@@ -42,7 +41,7 @@ def compile_ahead(cells: list[Cell], folder: Path) -> Iterator[None]:
         for cell in cells:
             if stopped.is_set():
                 return
-            if cell.settings["trainer"] != "compiled":
+            if cell.settings.trainer != "compiled":
                 continue
             try:
                 for structure in _structures(cell, folder / cell.folder):
@@ -70,7 +69,7 @@ def _structures(cell: Cell, folder: Path) -> Iterator[Structure]:
         searched = {dimension.key for dimension in dimensions(cell.settings)}
         if not all(key == LEARNING_RATE or key.startswith("loss.") for key in searched):
             return
-        yield PreparedStudy(cell, load(cell.settings["dataset"])).structure({})
+        yield PreparedStudy(cell, load(cell.settings.dataset)).structure({})
     yield PreparedCell(cell, outcome).structure
 
 
@@ -80,16 +79,17 @@ def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None
     Never raises for what goes wrong in a run: that run is written as failed, with the traceback in the log.
     """
     started = time.time()
+    _leave_imports_alone()
     try:
         make_importable()
         folder.mkdir(parents=True, exist_ok=True)
-        if cell.settings["loss"]["name"] == CUSTOM:
+        if cell.settings.loss.name == CUSTOM:
             _check_custom_loss(PreparedCell(cell), seeds[0])
         outcome = _search(cell, folder, n_threads) if cell.is_tuned else None
         started = time.time()
         prepared = PreparedCell(cell, outcome)
         write_cell(prepared, folder)
-        if cell.settings["trainer"] == "compiled":
+        if cell.settings.trainer == "compiled":
             _compile(prepared.structure)
     except Exception as error:
         log.exception("%s cannot be trained", cell.name)
@@ -99,12 +99,18 @@ def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None
     _train_all(prepared, folder, seeds, n_threads)
 
 
+@functools.cache
+def _leave_imports_alone() -> None:
+    """Keep collecting garbage from walking through what was imported: TensorFlow is a million objects that stay."""
+    gc.freeze()
+
+
 def _search(cell: Cell, folder: Path, n_threads: int) -> Outcome:
-    if cell.settings["trainer"] == "compiled":
+    if cell.settings.trainer == "compiled":
         # What cannot be compiled is no trial's fault.
         for structure in islice(_structures(cell, folder), 1):
             _compile(structure)
-    outcome = search(cell, load(cell.settings["dataset"]), folder, n_threads)
+    outcome = search(cell, load(cell.settings.dataset), folder, n_threads)
     if outcome.problem:
         raise NoLearningRateError(outcome.problem)
     return outcome
@@ -121,7 +127,7 @@ def _compile(structure: Structure) -> None:
 
 
 def _check_custom_loss(prepared: PreparedCell, seed: int) -> None:
-    batch = slice(0, prepared.cell.settings["batch_size"])
+    batch = slice(0, prepared.cell.settings.batch_size)
     x, y = (part["train"][batch] for part in (prepared.data.x, prepared.data.y))
     specification.check_loss(prepared.structure, prepared.cell.pair, x, y, seed, prepared.hyperparameters.loss)
 
@@ -146,11 +152,11 @@ def _train_all(prepared: PreparedCell, folder: Path, seeds: list[int], n_threads
 def _run(prepared: PreparedCell, folder: Path, seed: int, stop: threading.Event) -> None:
     cell, started = prepared.cell, time.time()
     try:
-        splits = prepared.splits(seed)
-        trained = TRAIN[cell.settings["trainer"]](
-            prepared.structure, prepared.data_of(splits), prepared.hyperparameters, seed, stop.is_set
+        run = prepared.run(seed)
+        trained = TRAIN[cell.settings.trainer](
+            prepared.structure, run.data, prepared.hyperparameters, seed, stop.is_set
         )
-        info, arrays = judged(prepared, seed, splits, trained, started)
+        info, arrays = evaluated(run, trained, started)
         write_part(folder, info, arrays)
     except specification.StoppedError:
         return

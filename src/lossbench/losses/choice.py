@@ -2,32 +2,40 @@
 
 from typing import Any
 
+from lossbench.config.settings import (
+    COMPOSITE,
+    CUSTOM,
+    AnyLossSettings,
+    CompositeLossSettings,
+    CustomLossSettings,
+    HeadSettings,
+)
 from lossbench.losses.definition import Loss
 from lossbench.losses.heads import HEADS
 from lossbench.losses.pairing import LOSSES, Pair, canonical_head, outside_domain, pair
 
-COMPOSITE, CUSTOM = "composite", "custom"
 
-
-def chosen_rows(settings: dict[str, Any]) -> list[Loss]:
+def chosen_rows(settings: AnyLossSettings) -> list[Loss]:
     """Return the rows that a cell's ``loss`` settings are made of: one, but for a weighted sum."""
-    if settings["name"] == COMPOSITE:
-        return [LOSSES[name] for name in settings["terms"]]
-    return [_custom_row(settings) if settings["name"] == CUSTOM else LOSSES[settings["name"]]]
+    if isinstance(settings, CompositeLossSettings):
+        return [LOSSES[name] for name in settings.terms]
+    return [_custom_row(settings) if isinstance(settings, CustomLossSettings) else LOSSES[settings.name]]
 
 
-def chosen_head(settings: dict[str, Any], task: str) -> str:
+def chosen_head(settings: AnyLossSettings, task: str) -> str:
     """Return the name of the loss's own head for a task; of a weighted sum, that of its first term."""
-    return settings["head"] if settings["name"] == CUSTOM else canonical_head(chosen_rows(settings)[0], task)
+    if isinstance(settings, CustomLossSettings):
+        return settings.head
+    return canonical_head(chosen_rows(settings)[0], task)
 
 
-def chosen_pair(settings: dict[str, Any], head: dict[str, Any], task: str, n_targets: int) -> Pair:
+def chosen_pair(settings: AnyLossSettings, head: HeadSettings, task: str, n_targets: int) -> Pair:
     """Return how the chosen loss goes with the chosen head.
 
     Parameters
     ----------
-    settings, head : dict
-        A cell's ``loss`` and ``head`` settings.
+    settings, head : settings
+        The cell's.
     n_targets : int
         How many numbers a target of the data set has; for classes how many there are.
 
@@ -43,34 +51,32 @@ def chosen_pair(settings: dict[str, Any], head: dict[str, Any], task: str, n_tar
                 f"loss={loss.name} needs targets of at least {loss.least_targets} numbers; "
                 f"the data set's have {n_targets}"
             )
-    if settings["name"] == COMPOSITE:
+    if isinstance(settings, CompositeLossSettings):
         return _composite_pair(rows, head, task)
-    made = pair(rows[0], HEADS[head["name"]], task, head["encoding"])
-    if settings["name"] != CUSTOM:
+    made = pair(rows[0], HEADS[head.name], task, head.encoding)
+    if not isinstance(settings, CustomLossSettings):
         return made
-    return Pair(**vars(made) | {"parameters": tuple(settings["parameters"])})
+    return Pair(**vars(made) | {"parameters": tuple(settings.parameters)})
 
 
 def chosen_outside_domain(
-    settings: dict[str, Any], encoding: str, target_range: tuple[float, float], *, ordered: bool
+    settings: AnyLossSettings, encoding: str, target_range: tuple[float, float], *, ordered: bool
 ) -> bool:
     """Say whether targets lie outside the domain of the chosen loss, or of one of its terms."""
     return any(outside_domain(loss, encoding, target_range, ordered=ordered) for loss in chosen_rows(settings))
 
 
-def parameter_values(settings: dict[str, Any]) -> dict[str, Any]:
+def parameter_values(settings: AnyLossSettings) -> dict[str, Any]:
     """Return what the chosen loss's function is given by name; a term's names begin with the term's."""
-    if settings["name"] == CUSTOM:
-        return dict(settings["parameters"])
-    if settings["name"] == COMPOSITE:
-        return {f"{term}.{name}": value for term, own in settings["terms"].items() for name, value in own.items()}
-    return {name: value for name, value in settings.items() if name != "name"}
+    if isinstance(settings, CompositeLossSettings):
+        return {f"{term}.{name}": value for term, own in settings.terms.items() for name, value in own.items()}
+    return dict(settings.parameters)
 
 
-def _composite_pair(rows: list[Loss], head: dict[str, Any], task: str) -> Pair:
+def _composite_pair(rows: list[Loss], head: HeadSettings, task: str) -> Pair:
     """Return a weighted sum on a head; all its terms see the same targets."""
-    chosen = HEADS[head["name"]]
-    first = pair(rows[0], chosen, task, head["encoding"])
+    chosen = HEADS[head.name]
+    first = pair(rows[0], chosen, task, head.encoding)
     reason = ""
     for encoding in [first.encoding, *chosen.encodings[task]]:
         try:
@@ -86,17 +92,17 @@ def _composite_pair(rows: list[Loss], head: dict[str, Any], task: str) -> Pair:
     raise ValueError(f"loss=composite needs terms that take the same targets; {reason or 'these do not'}")
 
 
-def _custom_row(settings: dict[str, Any]) -> Loss:
+def _custom_row(settings: CustomLossSettings) -> Loss:
     infinity = float("inf")
     return Loss(
         name=CUSTOM,
-        formula=settings["function"],
+        formula=settings.function,
         meaning="The user's own function.",
-        encodings={settings["task"]: (settings["encoding"],)},
-        heads={settings["task"]: settings["head"]},
+        encodings={settings.task: (settings.encoding,)},
+        heads={settings.task: settings.head},
         y_true=(-infinity, infinity),
         y_pred=(-infinity, infinity),
         statistic="that of the function",
         source="",
-        function=settings["function"],
+        function=settings.function,
     )

@@ -159,8 +159,8 @@ def hinge(y_true, y_pred):
 
     Examples
     --------
-    >>> hinge(tf.constant([[1.0], [-1.0], [1.0]]), tf.constant([[0.25], [0.5], [3.0]])).numpy().tolist()
-    [0.75, 1.5, 0.0]
+    >>> hinge(tf.constant([[1.0], [-1.0], [1.0]]), tf.constant([[0.25], [0.5], [0.0]])).numpy().tolist()
+    [0.75, 1.5, 1.0]
     """
     return tf.reduce_mean(tf.maximum(1.0 - y_true * y_pred, 0.0), axis=-1)
 

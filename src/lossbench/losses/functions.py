@@ -1,6 +1,5 @@
 """From a pair of loss and head to the function that training minimises."""
 
-import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lossbench.ground.loading_functions import load_function
 from lossbench.losses.pairing import Pair
-
-
-def load(name: str) -> Callable:
-    """Return the function that ``module:name`` names."""
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
 
 
 def loss_parameters(pair: Pair, n_outputs: int) -> tuple[tuple[str, Any], ...]:
@@ -31,7 +25,7 @@ def loss_parameters(pair: Pair, n_outputs: int) -> tuple[tuple[str, Any], ...]:
         )
     if pair.parameters:
         return tuple((name, 0.0) for name in pair.parameters)
-    signature = inspect.signature(load(pair.function)).parameters.values()
+    signature = inspect.signature(load_function(pair.function)).parameters.values()
     defaults = {p.name: p.default for p in signature if p.kind is inspect.Parameter.KEYWORD_ONLY}
     one_for_each_confusion = tuple(tuple(float(i != j) for j in range(n_outputs)) for i in range(n_outputs))
     return tuple((name, one_for_each_confusion if value is None else value) for name, value in defaults.items())
@@ -48,7 +42,7 @@ def per_sample_loss(pair: Pair, activation: str) -> Callable:
     """
     if pair.terms:
         return _weighted_sum(pair, activation)
-    function = load(pair.function)
+    function = load_function(pair.function)
     if pair.on_raw:
         return function
     activate = keras.activations.get(activation)
@@ -77,7 +71,7 @@ def check_function(pair: Pair, activation: str, y_true, raw_prediction, **parame
         tape.watch(raw_prediction)
         y_pred = keras.activations.get(activation)(raw_prediction)
         try:
-            value = tf.convert_to_tensor(load(pair.function)(y_true, y_pred, **parameters))
+            value = tf.convert_to_tensor(load_function(pair.function)(y_true, y_pred, **parameters))
         except Exception as error:
             said = " ".join(str(error).split())[:300]
             raise ValueError(f"{name} raised {type(error).__name__} on the first batch: {said}") from error

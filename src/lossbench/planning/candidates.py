@@ -1,13 +1,22 @@
 """What was asked for, as cells on their way: each combination of grids and arguments, typed, its data described."""
 
 import itertools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lossbench.config.search_space import is_corrupted, is_tuned
+from lossbench.config.settings import (
+    FILE,
+    CellSettings,
+    DatasetSettings,
+    FileSettings,
+    SweepSettings,
+    cell_settings,
+    group_settings,
+    plain,
+    sweep_settings,
+)
 from lossbench.datasets.catalogue import DATASETS, DatasetInfo, described, n_outputs, scaled_target_range
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.choice import chosen_rows
@@ -15,7 +24,8 @@ from lossbench.losses.definition import Loss
 from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import ALIASES, BASELINES, LOSSES, losses_for, outside_domain
 from lossbench.planning.command_line import ALL, Arguments
-from lossbench.planning.composition import composed, plain, typed
+from lossbench.planning.composition import composed, to_container, typed
+from lossbench.planning.plan import swept_value
 from lossbench.planning.schema import GROUPS
 
 
@@ -26,7 +36,8 @@ class Draft:
     choices: dict[str, str]
     values: dict[str, Any]
     swept: list[str]
-    settings: dict[str, Any]
+    settings: CellSettings
+    sweep: SweepSettings
     notes: list[str]
 
     # Keys in which it differs from a cell of the same name.
@@ -35,13 +46,13 @@ class Draft:
     @property
     def dataset(self) -> str:
         """What its data set is called."""
-        return dataset_name(self.choices["dataset"], self.settings["dataset"])
+        return dataset_name(self.choices["dataset"], self.settings.dataset)
 
     @property
     def name(self) -> str:
         """The cell's; the head's name in it is the resolved one."""
-        parts = [self.dataset, self.choices["loss"], self.settings["head"]["name"]]
-        return "/".join(parts + [f"{key}={_short(key, value)}" for key, value in self.swept_settings.items()])
+        parts = [self.dataset, self.choices["loss"], self.settings.head.name]
+        return "/".join(parts + [f"{key}={swept_value(key, value)}" for key, value in self.swept_settings.items()])
 
     @property
     def swept_settings(self) -> dict[str, Any]:
@@ -49,12 +60,12 @@ class Draft:
         both = {
             **self.choices,
             **self.values,
-            "corruption": self.settings["corruption"]["name"],
-            "tune": self.settings["tune"]["name"],
+            "corruption": self.settings.corruption.name,
+            "tune": self.settings.tune.name,
         }
         # A cell that is tuned or corrupted says so, alone too: it is another cell than the same without.
-        said = ["tune"] if is_tuned(self.settings) else []
-        if is_corrupted(self.settings) and not any(key.startswith("corruption.") for key in self.swept):
+        said = ["tune"] if self.settings.is_tuned else []
+        if self.settings.is_corrupted and not any(key.startswith("corruption.") for key in self.swept):
             said.append("corruption")
         # The name of a file is that of its data set.
         swept = [*said, *(key for key in self.swept if key not in (*said, "dataset.path")), *self.apart]
@@ -62,20 +73,12 @@ class Draft:
         return {key: both[key] for key in swept if key in both and (key, both[key]) != ("tune", "none")}
 
 
-def dataset_name(choice: str, settings: dict[str, Any]) -> str:
+def dataset_name(choice: str, settings: DatasetSettings) -> str:
     """Return what a data set is called: as it was chosen; a file given on the command line by its own name."""
-    path = settings.get("path")
-    return Path(path).name if choice == "csv" and path else choice
+    return Path(settings.path).name if choice == FILE and isinstance(settings, FileSettings) else choice
 
 
-def _short(key: str, value: Any) -> str:
-    if key == "dataset.path":
-        # The parts of a cell's name are divided by slashes.
-        return "-".join(part for part in Path(str(value)).parts if part != "/")
-    return re.sub(r"[\s'\"]", "", str(value)) if isinstance(value, list | dict) else str(value)
-
-
-def listed(key: str, value: Any) -> list[Any]:
+def axis_values(key: str, value: Any) -> list[Any]:
     """Return the values of an axis of a grid, losses under their own names."""
     values = value if isinstance(value, list) else [value]
     return [ALIASES.get(item, item) if key == "loss" else item for item in values]
@@ -121,26 +124,27 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
         left_out += reasons
         for draft_choices in chosen:
             try:
-                settings, wrong = typed(draft_choices, values, experiment)
-                settings["dataset"], notes = _with_facts(settings["dataset"])
+                content, wrong = typed(draft_choices, values, experiment)
+                dataset, notes = _with_facts(content["dataset"])
             except UsageError as error:
                 problems += error.problems
                 continue
             problems += wrong
             # A weighted sum of nothing is among the problems, and no cell.
-            if chosen_rows(settings["loss"]):
-                drafts.append(Draft(draft_choices, values, swept, settings, notes))
+            settings = cell_settings({**content, "dataset": plain(dataset)})
+            if chosen_rows(settings.loss):
+                drafts.append(Draft(draft_choices, values, swept, settings, sweep_settings(content), notes))
     return drafts, left_out, problems
 
 
-def _with_facts(dataset: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return typed ``dataset`` settings with what a user's file says, and what is to be told of it."""
-    if not DATASETS[dataset["name"]].is_file:
-        return dataset, []
+def _with_facts(content: dict[str, Any]) -> tuple[DatasetSettings, list[str]]:
+    """Return the settings of a data set with what a user's file says, and what is to be told of it."""
+    if not DATASETS[content["name"]].is_file:
+        return group_settings("dataset", content), []
     # 0.4 s: pandas.
     from lossbench.planning.file_descriptions import with_facts
 
-    return with_facts(dataset)
+    return with_facts(content)
 
 
 def _with_losses(
@@ -165,7 +169,7 @@ def _with_losses(
     return kept, [(f"{named}/{name}", reason) for name, reason in reasons.items() if reason]
 
 
-def _dataset_of(choices: dict[str, str], values: dict[str, Any], experiment: str | None) -> dict[str, Any]:
+def _dataset_of(choices: dict[str, str], values: dict[str, Any], experiment: str | None) -> DatasetSettings:
     """Return the settings of the data set, swept ones too, that decide which losses fit.
 
     Raises
@@ -173,20 +177,20 @@ def _dataset_of(choices: dict[str, str], values: dict[str, Any], experiment: str
     UsageError
         If it is a file with something wrong.
     """
-    dataset = plain(composed({**choices, "loss": "auto"}, experiment).dataset)
+    dataset = to_container(composed({**choices, "loss": "auto"}, experiment).dataset)
     info = DATASETS[dataset["name"]]
     if info.is_file:
         own = {key: value for key, value in values.items() if key.startswith("dataset.")}
-        settings, problems = typed({**choices, "loss": "auto"}, own, experiment)
+        content, problems = typed({**choices, "loss": "auto"}, own, experiment)
         if problems:
             raise UsageError(*problems)
-        return _with_facts(settings["dataset"])[0]
+        return _with_facts(content["dataset"])[0]
     for key, value in values.items():
         if key == "dataset.standardize.y":
             dataset["standardize"]["y"] = value
         elif key == f"dataset.{info.n_outputs}":
             dataset[str(info.n_outputs)] = value
-    return dataset
+    return group_settings("dataset", dataset)
 
 
 def _why_outside(info: DatasetInfo, loss: Loss, target_range: tuple[float, float]) -> str:
@@ -199,7 +203,7 @@ def _why_outside(info: DatasetInfo, loss: Loss, target_range: tuple[float, float
     return f"for targets from {low:g} to {high:g}, which they are but for scaling: dataset.standardize.y=none"
 
 
-def why_left_out(info: DatasetInfo, dataset: dict[str, Any], head: str) -> dict[str, str]:
+def why_left_out(info: DatasetInfo, dataset: DatasetSettings, head: str) -> dict[str, str]:
     """Return for each loss why ``loss=all`` leaves it out on a data set; '' for those that it takes."""
     taken, target_range = losses_for(info.task, head), scaled_target_range(info, dataset)
 

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+# The parser of Hydra's own flags has no public name.
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString, Transformer
@@ -184,7 +185,8 @@ def _values(override: Override) -> list[Any]:
         return [override.value()]
     if override.value_type is not None and override.value_type.name == "GLOB_CHOICE_SWEEP":
         names = choices_of(override.key_or_group)
-        return override._value.filter([name for name in names if name not in ("auto", ALL)])  # type: ignore[union-attr]
+        glob: Any = override.value()
+        return glob.filter([name for name in names if name not in ("auto", ALL)])
     # Through an override of one value, so that quotes and nested lists are read as they are everywhere else.
     parse = _parser().parse_override
     return unique(parse(f"key={Transformer.str(value)}").value() for value in override.sweep_iterator())

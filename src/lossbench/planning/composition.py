@@ -1,4 +1,4 @@
-"""A cell's settings, composed by Hydra from ``conf/`` and typed by the dataclasses of ``config``."""
+"""A cell's settings, composed by Hydra from ``conf/`` and held against the types of ``config.settings``."""
 
 import copy
 import functools
@@ -16,17 +16,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lossbench.config.paths import conf_folder
+from lossbench.config.settings import COMPOSITE, GROUPS_OF_A_CELL
 from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError, unknown
-from lossbench.losses.choice import COMPOSITE
 from lossbench.losses.pairing import ALIASES, LOSSES
 from lossbench.planning.command_line import encode, group_folders
-from lossbench.planning.schema import CELL_GROUPS, GROUPS, CellConfig, schema
+from lossbench.planning.schema import GROUPS, OF_EXPERIMENTS, schema, whole_schema
 
 # Settings whose names are the user's.
 OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters", "tune.space")
-
-# What an experiment's file says of its sweep as a whole; no cell is told it.
-OF_EXPERIMENTS = ("grids", "published", "claims")
 
 
 def hydra_started() -> AbstractContextManager:
@@ -58,7 +55,7 @@ def check_launcher(overrides: list[str]) -> None:
         raise MissingEnvironmentError(Problem(message, hint))
 
 
-def plain(node: Any) -> Any:
+def to_container(node: Any) -> Any:
     """Return a configuration as dicts, lists and values."""
     return OmegaConf.to_container(node, resolve=True)
 
@@ -80,7 +77,7 @@ def _composed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> D
     try:
         config = _compose(*common).copy()
         for group, name in choices:
-            if group in CELL_GROUPS and group != "head":
+            if group in GROUPS_OF_A_CELL and group != "head":
                 # What stands in a group does not depend on the choices of other groups.
                 config[group] = _compose(*common, (group, name))[group]
         return config
@@ -137,8 +134,8 @@ def _typed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> _Typ
     config = composed(dict(choices), experiment)
     problems = []
     ungrouped = {key: value for key, value in config.items() if key not in GROUPS}
-    cell: Any = OmegaConf.merge(OmegaConf.structured(CellConfig), ungrouped)
-    for key in CELL_GROUPS:
+    cell: Any = OmegaConf.merge(OmegaConf.structured(whole_schema()), ungrouped)
+    for key in GROUPS_OF_A_CELL:
         try:
             cell[key] = _typed_group(key, config[key])
         except (OmegaConfBaseException, KeyError) as error:
@@ -146,7 +143,7 @@ def _typed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> _Typ
     if problems:
         raise UsageError(*problems)
     cell.head.name = dict(choices).get("head", config.head.name)
-    settings = plain(cell)
+    settings = to_container(cell)
     for name in OF_EXPERIMENTS:
         del settings[name]
     return _TypedCell(cell, settings)
@@ -156,7 +153,7 @@ def _checked(cell: DictConfig, key: str, value: Any) -> tuple[Problem | None, An
     """Set a value; return what is wrong with it, and what it became."""
     problem = _set(cell, key, value)
     found = None if problem else OmegaConf.select(cell, key)
-    return problem, plain(found) if OmegaConf.is_config(found) else found
+    return problem, to_container(found) if OmegaConf.is_config(found) else found
 
 
 def _terms(given: Any) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
@@ -173,7 +170,7 @@ def _terms(given: Any) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
             problems.append(unknown("loss in loss.terms", alias, known, also=ALIASES))
             continue
         own = own if isinstance(own, dict) else {"weight": own}
-        defaults = {"weight": 1.0, **plain(_compose(("loss", name)).loss)}
+        defaults = {"weight": 1.0, **to_container(_compose(("loss", name)).loss)}
         del defaults["name"]
         problems += [unknown(f"key in loss.terms.{name}", key, defaults) for key in own if key not in defaults]
         terms[name] = {key: own.get(key, value) for key, value in defaults.items()}

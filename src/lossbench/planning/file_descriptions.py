@@ -2,50 +2,64 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lossbench.config.paths import home
-from lossbench.datasets.user_file.description import described_file, normalised
+from lossbench.config.settings import FileFacts, FileSettings, plain
+from lossbench.datasets.user_file.description import FileDescription, described_file, normalised
 from lossbench.datasets.user_file.reading import file_state
 from lossbench.ground.files import write_text
 
-# Part of a kept description's name: raise it when the same file is described in another way than before.
+# Part of the name of a kept description: raise it when the same file is described in another way than before.
 RULES_VERSION = 2
-_kept: dict[str, dict[str, Any]] = {}
+_kept: dict[str, FileDescription] = {}
 
 
-def with_facts(settings: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return typed ``dataset`` settings of a file with what the file says, and what is to be told of it.
+def with_facts(content: dict[str, Any]) -> tuple[FileSettings, list[str]]:
+    """Return the settings of a user's file with what the file says, and what is to be told of it.
 
-    ``auto`` is resolved; the new key ``file`` holds what plan, key and jobs need: the file's digest, how many rows
-    are used, the targets' range, the classes in the order of their numbers, and which columns are features.
+    ``auto`` is resolved, and ``file`` holds what plan, key and jobs need.
+
+    Parameters
+    ----------
+    content : dict
+        The plain settings of the data set.
 
     Raises
     ------
     UsageError
         With what is wrong with the file or with what the settings say of it.
     """
-    settings = normalised(settings)
-    asked = {key: value for key, value in settings.items() if key != "standardize"}
-    state = [RULES_VERSION, str(Path(settings["path"]).absolute()), *file_state(settings["path"]), asked]
+    settings = normalised(content)
+    description = _description(settings)
+    standardize = settings.standardize
+    if standardize.y == "auto":
+        standardize = replace(standardize, y="standard" if description.task == "regression" else "none")
+    facts = replace(settings, task=description.task, standardize=standardize, file=description.facts)
+    return facts, description.notes
+
+
+def _description(settings: FileSettings) -> FileDescription:
+    """Return what a file is: from memory, from disk, or by reading it."""
+    asked = {key: value for key, value in plain(settings).items() if key != "standardize"}
+    state = [RULES_VERSION, str(Path(settings.path).absolute()), *file_state(settings.path), asked]
     name = hashlib.sha256(json.dumps(state, sort_keys=True, default=str).encode()).hexdigest()[:32]
     if name not in _kept:
         path = home() / "multirun" / ".files" / f"{name}.json"
         try:
-            _kept[name] = json.loads(path.read_text())
-        except (OSError, ValueError):
+            content = json.loads(path.read_text())
+            _kept[name] = FileDescription(content["task"], FileFacts(**content["file"]), content["notes"])
+        except (OSError, ValueError, KeyError, TypeError):
             _kept[name] = described_file(settings)
             _keep(path, _kept[name])
-    found = _kept[name]
-    standardize = dict(settings["standardize"])
-    if standardize["y"] == "auto":
-        standardize["y"] = "standard" if found["task"] == "regression" else "none"
-    return {**settings, "task": found["task"], "standardize": standardize, "file": found["file"]}, found["notes"]
+    return _kept[name]
 
 
-def _keep(path: Path, content: dict[str, Any]) -> None:
+def _keep(path: Path, description: FileDescription) -> None:
     """Write a description where the next start finds it; without a place for it the file is read again then."""
+    content = {"task": description.task, "file": plain(description.facts), "notes": description.notes}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(content))

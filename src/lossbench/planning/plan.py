@@ -2,23 +2,34 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lossbench.config.paths import home
-from lossbench.config.search_space import is_tuned
+from lossbench.config.settings import (
+    CellSettings,
+    ReportSettings,
+    TrackingSettings,
+    cell_settings,
+    plain,
+    report_settings,
+    tracking_settings,
+)
 from lossbench.datasets.catalogue import described, n_outputs
+from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.pairing import Pair
 from lossbench.planning.keys import key_settings
-from lossbench.planning.schema import report_defaults
 
+# Of ``plan.json``: raise it when an earlier one can no longer be read as it is. Plans without it are of format 1.
+FORMAT = 2
 # Swept settings that make other data, and so another comparison.
 OF_THE_DATA = ("dataset.", "corruption")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """One combination of settings, without its seeds: one Hydra job.
 
@@ -27,10 +38,14 @@ class Cell:
     name : str
         ``circles/hinge/tanh``, then ``/key=value`` for each swept key, and for ``corruption`` and ``tune`` where there
         is one.
+    dataset : str
+        What its data set is called: as it was chosen; a file given on the command line by its own name.
+    loss : str
+        The name of the loss, as chosen.
     key : str
         Hash of the settings that make its numbers.
-    settings : dict
-        All of them, typed and resolved.
+    settings : CellSettings
+        All of them, validated.
     swept : dict
         The swept keys with their values.
     overrides : list of str
@@ -40,31 +55,23 @@ class Cell:
     """
 
     name: str
+    dataset: str
+    loss: str
     key: str
-    settings: dict[str, Any]
+    settings: CellSettings
     swept: dict[str, Any]
     overrides: list[str]
     outside_domain: bool
 
     @property
-    def dataset(self) -> str:
-        """What its data set is called: as it was chosen; a file given on the command line by its own name."""
-        return self.name.split("/")[0]
-
-    @property
-    def loss(self) -> str:
-        """The loss's name, as chosen."""
-        return self.name.split("/")[1]
-
-    @property
     def head(self) -> str:
         """The head's name."""
-        return self.settings["head"]["name"]
+        return self.settings.head.name
 
     @property
     def task(self) -> str:
         """The task of its data set."""
-        return described(self.settings["dataset"]).task
+        return described(self.settings.dataset).task
 
     @property
     def folder(self) -> str:
@@ -75,35 +82,44 @@ class Cell:
     @property
     def label(self) -> str:
         """The loss and its swept settings by their last names, with a dagger outside the loss's domain."""
-        swept = [part for part in self.name.split("/")[3:] if not part.startswith(OF_THE_DATA)]
-        short = [f"{key.split('.')[-1]}={value}" for key, _, value in (part.partition("=") for part in swept)]
-        short = ["tuned" if text == "tune=learning_rate" else text for text in short]
-        return "/".join([self.loss + ("†" if self.outside_domain else ""), *short])
+        words = [
+            "tuned" if (key, value) == ("tune", "learning_rate") else f"{key.split('.')[-1]}={swept_value(key, value)}"
+            for key, value in self.swept.items()
+            if not key.startswith(OF_THE_DATA)
+        ]
+        return "/".join([self.loss + ("†" if self.outside_domain else ""), *words])
 
     @property
     def data(self) -> str:
         """The data set with its own swept settings and its corruption: what cells must share to be compared."""
-        swept = [part for part in self.name.split("/")[3:] if part.startswith(OF_THE_DATA)]
-        return "/".join([self.dataset, *swept])
+        own = [f"{k}={swept_value(k, value)}" for k, value in self.swept.items() if k.startswith(OF_THE_DATA)]
+        return "/".join([self.dataset, *own])
 
     @property
     def is_tuned(self) -> bool:
         """Whether a study chooses its learning rate."""
-        return is_tuned(self.settings)
+        return self.settings.is_tuned
 
     @property
     def pair(self) -> Pair:
         """How its loss goes with its head."""
-        return chosen_pair(self.settings["loss"], self.settings["head"], self.task, self.n_outputs)
+        return chosen_pair(self.settings.loss, self.settings.head, self.task, self.n_outputs)
 
     @property
     def n_outputs(self) -> int:
         """How many classes, labels or numbers a target of its data set has."""
-        dataset = self.settings["dataset"]
-        return n_outputs(described(dataset), dataset)
+        return n_outputs(described(self.settings.dataset), self.settings.dataset)
 
 
-@dataclass(frozen=True)
+def swept_value(key: str, value: Any) -> str:
+    """Return a swept value as the name of a cell has it: without blanks, quotes and, in a path, slashes."""
+    if key == "dataset.path":
+        # The parts of a cell's name are divided by slashes.
+        return "-".join(part for part in Path(str(value)).parts if part != "/")
+    return re.sub(r"[\s'\"]", "", str(value)) if isinstance(value, list | dict) else str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A sweep: cells in order, all with the same seeds.
 
@@ -117,7 +133,7 @@ class Plan:
         What others said in words of these cells: ``says``, and the name of a ``check``.
     hydra : list of str
         Overrides of Hydra's own config.
-    report : dict
+    report : ReportSettings
         What losses are compared with, margins, and ``metrics`` shown beside the main one.
     """
 
@@ -126,13 +142,13 @@ class Plan:
     command: str
     cells: list[Cell]
     seeds: list[int]
+    tracking: TrackingSettings
+    report: ReportSettings
     skipped: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     published: list[dict[str, Any]] = field(default_factory=list)
     claims: list[dict[str, Any]] = field(default_factory=list)
     hydra: list[str] = field(default_factory=list)
-    tracking: dict[str, Any] = field(default_factory=dict)
-    report: dict[str, Any] = field(default_factory=dict)
     rerun: str = "none"
     only_plan: bool = False
 
@@ -157,30 +173,48 @@ class Plan:
 
     def to_json(self) -> str:
         """Return the plan as it is written to ``plan.json``."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+        return json.dumps({"format": FORMAT, **plain(self)}, indent=1) + "\n"
 
 
 def read_plan(folder: Path) -> Plan:
-    """Return the plan of the sweep whose results lie in a folder."""
+    """Return the plan of the sweep whose results lie in a folder.
+
+    Raises
+    ------
+    UsageError
+        If the plan is of a later format.
+    """
     content = json.loads((folder / "plan.json").read_text())
-    content["cells"] = [Cell(**cell) for cell in content["cells"]]
+    found = content.pop("format", 1)
+    if found > FORMAT:
+        message = f"{folder / 'plan.json'} was written by a later lossbench: it has format {found}, not {FORMAT}."
+        raise UsageError(Problem(message, "the command of the sweep, given again, writes it anew."))
+    content["cells"] = [_read_cell(cell, found) for cell in content["cells"]]
     content["skipped"] = [tuple(entry) for entry in content["skipped"]]
-    content["report"] = content.get("report") or report_defaults()
+    content["report"] = report_settings(content["report"])
+    content["tracking"] = tracking_settings(content["tracking"])
     return Plan(**content)
 
 
-def changes(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
-    """Return what differs between two cells' settings, of what makes their numbers: ``key old -> new``."""
+def _read_cell(content: dict[str, Any], found: int) -> Cell:
+    if found == 1:
+        # There, the two stood in the name only.
+        content["dataset"], content["loss"] = content["name"].split("/")[:2]
+    return Cell(**content | {"settings": cell_settings(content["settings"])})
+
+
+def changes(first: Any, second: Any) -> list[str]:
+    """Return what differs between the settings of two cells, of what makes their numbers: ``key old -> new``."""
     made = _flat(key_settings(first)) | _flat(key_settings(second))
     # Of two files it is enough that they differ.
     made = {key: value for key, value in made.items() if not key.startswith("dataset.file.") or key.endswith("digest")}
-    # What does nothing is not among these, but it is what something else is changed from.
-    old, new = _flat(first), _flat(second)
+    # Neutral settings are omitted above; the values are read from the full settings.
+    old, new = _flat(plain(first)), _flat(plain(second))
     return [f"{key} {old.get(key)} -> {new.get(key)}" for key in made if old.get(key) != new.get(key)]
 
 
 def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(settings, dict):
+    if not isinstance(settings, Mapping):
         return {prefix: settings}
     children = [_flat(value, f"{prefix}.{key}" if prefix else key) for key, value in settings.items()]
     return {key: value for child in children for key, value in child.items()}

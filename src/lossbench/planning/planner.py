@@ -4,34 +4,24 @@ import hashlib
 import itertools
 import json
 import re
+from dataclasses import replace
 
-from lossbench.config.search_space import applied, is_tuned
+from lossbench.config.settings import CellSettings, SweepSettings, keys_of, plain, with_values
 from lossbench.datasets.catalogue import described, n_outputs, scaled_target_range
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.choice import chosen_head, chosen_outside_domain, chosen_pair
-from lossbench.planning.candidates import Draft, assignments_of, drafts_of, listed
+from lossbench.planning.candidates import Draft, assignments_of, axis_values, drafts_of
 from lossbench.planning.command_line import Arguments, encode, unique
-from lossbench.planning.composition import check_launcher, composed, hydra_started, plain
+from lossbench.planning.composition import check_launcher, composed, hydra_started, to_container
 from lossbench.planning.keys import cell_key
+from lossbench.planning.normalisation import normalised, normalised_loss, normalised_sweep
 from lossbench.planning.plan import Cell, Plan
 from lossbench.planning.presets import preset_values, read_preset
 from lossbench.planning.schema import GROUPS
 from lossbench.planning.validation import report_problems, validate, validate_loss
 
 # Settings of the whole sweep: they make no cells and give it no other name.
-SWEEP_SETTINGS = (
-    *("seeds", "name", "plan", "rerun", "tracking.enabled", "tracking.uri", "tracking.models"),
-    *(
-        "report.baseline",
-        "report.margin",
-        "report.margins.accuracy",
-        "report.margins.subset_accuracy",
-        "report.margins.rmse",
-        "report.allow_missing",
-        "report.metrics",
-        "report.recommend",
-    ),
-)
+SWEEP_SETTINGS = keys_of(SweepSettings)
 
 
 def make_plan(arguments: Arguments, command: str) -> Plan:
@@ -45,17 +35,18 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
     experiment = arguments.choices.get("experiment", [None])[0]
     with hydra_started():
         common = composed({}, experiment)
-        grids = [{key: listed(key, value) for key, value in grid.items()} for grid in plain(common.grids)] or [{}]
+        grids = [
+            {key: axis_values(key, value) for key, value in grid.items()} for grid in to_container(common.grids)
+        ] or [{}]
         assignments = list(assignments_of(grids, arguments))
         if not assignments:
             raise UsageError(_nothing_matches(grids, arguments, experiment))
         check_launcher(arguments.hydra)
         drafts, left_out, problems = drafts_of(assignments, experiment)
-    cells, skipped = _resolve(drafts, problems)
-    first = cells[0].settings
-    name = first["name"] or _sweep_name(arguments, experiment)
+    cells, skipped, sweep = _resolve(drafts, problems)
+    name = sweep.name or _sweep_name(arguments, experiment)
     _check_sweep_name(name)
-    problems = report_problems(first["report"], [cell.loss for cell in cells])
+    problems = report_problems(sweep.report, [cell.loss for cell in cells])
     if problems:
         raise UsageError(*problems)
     return Plan(
@@ -63,16 +54,16 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         experiment=experiment,
         command=command,
         cells=cells,
-        seeds=first["seeds"],
+        seeds=sweep.seeds,
         skipped=unique([*skipped, *left_out]),
         notes=unique([*arguments.notes, *(note for draft in drafts for note in draft.notes)]),
-        published=plain(common.published) if _as_published(grids, arguments) else [],
-        claims=plain(common.claims) if _as_published(grids, arguments) else [],
+        published=to_container(common.published) if _as_published(grids, arguments) else [],
+        claims=to_container(common.claims) if _as_published(grids, arguments) else [],
         hydra=arguments.hydra,
-        tracking=first["tracking"],
-        report=first["report"],
-        rerun=first["rerun"],
-        only_plan=first["plan"],
+        tracking=sweep.tracking,
+        report=sweep.report,
+        rerun=sweep.rerun,
+        only_plan=sweep.plan,
     )
 
 
@@ -89,32 +80,23 @@ def _nothing_matches(grids: list[dict[str, list]], arguments: Arguments, experim
     return Problem(f"experiment={experiment} has no cell with {asked}.", f"{has}Without experiment=, any choice goes.")
 
 
-def _resolve(drafts: list[Draft], problems: list[Problem]) -> tuple[list[Cell], list[tuple[str, str]]]:
-    """Return the cells that can be, and the skipped ones with their reasons."""
+def _resolve(drafts: list[Draft], problems: list[Problem]) -> tuple[list[Cell], list[tuple[str, str]], SweepSettings]:
+    """Return the cells that can be, the skipped ones with their reasons, and the settings of the sweep.
+
+    Raises
+    ------
+    UsageError
+        With all that is wrong, or if no cell can be.
+    """
     possible: list[tuple[Draft, bool]] = []
     skipped: list[tuple[str, str]] = []
     problems = list(problems)
     for draft in drafts:
-        settings = draft.settings
-        info, loss = described(settings["dataset"]), settings["loss"]
-        wrong = validate_loss(settings)
-        if wrong:
-            problems += [*wrong, *validate(settings)]
-            continue
-        if settings["head"]["name"] == "auto":
-            settings["head"]["name"] = chosen_head(loss, info.task)
-        try:
-            made = chosen_pair(loss, settings["head"], info.task, n_outputs(info, settings["dataset"]))
-        except ValueError as error:
-            skipped.append((draft.name, str(error)))
-            continue
-        preset = draft.choices.get("tuned")
-        if preset:
-            problems += _apply_preset(draft, preset)
-        problems += validate(settings)
-        target_range = scaled_target_range(info, settings["dataset"])
-        outside = chosen_outside_domain(loss, made.encoding, target_range, ordered=info.ordered)
-        possible.append((draft, outside))
+        reason = _resolve_draft(draft, problems)
+        if reason:
+            skipped.append((draft.name, reason))
+        elif reason is not None:
+            possible.append((draft, _is_outside_domain(draft.settings)))
     if problems:
         raise UsageError(*problems)
     problems = _unfair([draft for draft, _ in possible])
@@ -129,7 +111,46 @@ def _resolve(drafts: list[Draft], problems: list[Problem]) -> tuple[list[Cell], 
     for draft, outside in possible:
         key = cell_key(draft.settings)
         cells.setdefault(key, _cell(draft, key, outside))
-    return list(cells.values()), skipped
+    return list(cells.values()), skipped, possible[0][0].sweep
+
+
+def _resolve_draft(draft: Draft, problems: list[Problem]) -> str | None:
+    """Normalise and validate a draft, its head resolved; problems are added to the list.
+
+    Returns
+    -------
+    str or None
+        Why its loss and head do not go together, '' if they do; None if its loss is wrong, which is a problem.
+    """
+    draft.sweep, unread_sweep = normalised_sweep(draft.sweep)
+    draft.settings, unread_loss = normalised_loss(draft.settings)
+    wrong = [*unread_loss, *validate_loss(draft.settings)]
+    if wrong:
+        draft.settings, unread = normalised(draft.settings)
+        problems += [*wrong, *unread_sweep, *unread, *validate(draft.settings, draft.sweep)]
+        return None
+    settings = draft.settings
+    info = described(settings.dataset)
+    if settings.head.name == "auto":
+        head = replace(settings.head, name=chosen_head(settings.loss, info.task))
+        draft.settings = settings = replace(settings, head=head)
+    try:
+        chosen_pair(settings.loss, settings.head, info.task, n_outputs(info, settings.dataset))
+    except ValueError as error:
+        return str(error)
+    preset = draft.choices.get("tuned")
+    if preset:
+        problems += _apply_preset(draft, preset)
+    draft.settings, unread = normalised(draft.settings)
+    problems += [*unread_sweep, *unread, *validate(draft.settings, draft.sweep)]
+    return ""
+
+
+def _is_outside_domain(settings: CellSettings) -> bool:
+    info = described(settings.dataset)
+    made = chosen_pair(settings.loss, settings.head, info.task, n_outputs(info, settings.dataset))
+    target_range = scaled_target_range(info, settings.dataset)
+    return chosen_outside_domain(settings.loss, made.encoding, target_range, ordered=info.ordered)
 
 
 def _apply_preset(draft: Draft, name: str) -> list[Problem]:
@@ -139,20 +160,20 @@ def _apply_preset(draft: Draft, name: str) -> list[Problem]:
     except ValueError as error:
         return [Problem(f"tuned={name} {error}", "tune them: tune=learning_rate.")]
     twice = [key for key in found if key in draft.values]
-    twice += ["tune=learning_rate"] if is_tuned(draft.settings) else []
+    twice += ["tune=learning_rate"] if draft.settings.is_tuned else []
     if twice:
         return [Problem(f"tuned={name} gives what {' and '.join(twice)} would; leave one of them out.")]
     # A new one: drafts of one assignment share theirs.
     draft.values = draft.values | found
-    draft.settings |= applied(draft.settings, found)
+    draft.settings = with_values(draft.settings, found)
     return []
 
 
 def _unfair(drafts: list[Draft]) -> list[Problem]:
     """Return what makes the studies of a sweep unequal, or part of their space void."""
-    tuned = [draft for draft in drafts if is_tuned(draft.settings)]
-    spaces = [key for draft in tuned for key in draft.settings["tune"]["space"] if key.startswith("loss.")]
-    there = {f"loss.{name}" for draft in tuned for name in draft.settings["loss"]}
+    tuned = [draft for draft in drafts if draft.settings.is_tuned]
+    spaces = [key for draft in tuned for key in draft.settings.study.space if key.startswith("loss.")]
+    there = {f"loss.{name}" for draft in tuned for name in plain(draft.settings.loss)}
     problems = [
         Problem(f"tune.space: no loss of this sweep has {key}.", "leave it out, or add a loss that has it.")
         for key in unique(spaces)
@@ -160,7 +181,7 @@ def _unfair(drafts: list[Draft]) -> list[Problem]:
     ]
     studies: dict[str, dict[str, set[str]]] = {}
     for draft in tuned:
-        told = json.dumps(draft.settings["tune"], sort_keys=True)
+        told = json.dumps(plain(draft.settings.tune), sort_keys=True)
         studies.setdefault(draft.dataset, {}).setdefault(draft.choices["loss"], set()).add(told)
     for dataset, by_loss in studies.items():
         if len(unique(by_loss.values())) > 1:
@@ -181,14 +202,23 @@ def _name_apart(drafts: list[Draft]) -> None:
 
 
 def _cell(draft: Draft, key: str, outside: bool) -> Cell:
-    seeds = draft.settings["seeds"]
-    choices = {**draft.choices, "head": draft.settings["head"]["name"]}
+    seeds = draft.sweep.seeds
+    choices = {**draft.choices, "head": draft.settings.head.name}
     # What a preset says has become a value.
     choices.pop("tuned", None)
     values = {k: v for k, v in draft.values.items() if k not in ("plan", "rerun")}
     values["seeds"] = len(seeds) if seeds == list(range(len(seeds))) else seeds
     overrides = [encode(k, v) for k, v in (choices | values).items()]
-    return Cell(draft.name, key, draft.settings, draft.swept_settings, overrides, outside)
+    return Cell(
+        name=draft.name,
+        dataset=draft.dataset,
+        loss=draft.choices["loss"],
+        key=key,
+        settings=draft.settings,
+        swept=draft.swept_settings,
+        overrides=overrides,
+        outside_domain=outside,
+    )
 
 
 def _sweep_name(arguments: Arguments, experiment: str | None) -> str:

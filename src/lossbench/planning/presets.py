@@ -4,6 +4,7 @@ from typing import Any
 
 import yaml
 
+from lossbench.config.settings import CellSettings, plain
 from lossbench.planning.command_line import group_folders
 
 
@@ -25,7 +26,7 @@ def read_preset(name: str) -> list[dict[str, Any]]:
     raise ValueError("is no preset: each of its cells needs dataset, head, loss, where and values.")
 
 
-def preset_values(cells: list[dict[str, Any]], datasets: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+def preset_values(cells: list[dict[str, Any]], datasets: list[str], settings: CellSettings) -> dict[str, Any]:
     """Return the values that a preset has for a cell.
 
     Parameters
@@ -34,7 +35,7 @@ def preset_values(cells: list[dict[str, Any]], datasets: list[str], settings: di
         The preset's.
     datasets : list of str
         What the data set may be called: by its file's name, and as it was chosen.
-    settings : dict
+    settings : CellSettings
         The cell's, with its head resolved.
 
     Raises
@@ -42,7 +43,7 @@ def preset_values(cells: list[dict[str, Any]], datasets: list[str], settings: di
     ValueError
         If it has none, or several that differ.
     """
-    asked = (datasets[0], settings["head"]["name"], settings["loss"]["name"])
+    asked = (datasets[0], settings.head.name, settings.loss.name)
     of_loss = [cell for cell in cells if cell["dataset"] in datasets and (cell["head"], cell["loss"]) == asked[1:]]
     fitting = [cell["values"] for cell in of_loss if _fits(cell["where"], settings)]
     if not fitting and of_loss:
@@ -55,9 +56,11 @@ def preset_values(cells: list[dict[str, Any]], datasets: list[str], settings: di
     return dict(fitting[0])
 
 
-def _fits(where: dict[str, Any], settings: dict[str, Any]) -> bool:
+def _fits(where: dict[str, Any], settings: CellSettings) -> bool:
+    content = plain(settings)
+
     def value(key: str) -> Any:
-        found: Any = settings
+        found: Any = content
         for part in key.split("."):
             found = found.get(part) if isinstance(found, dict) else None
         return found.get("name") if isinstance(found, dict) else found

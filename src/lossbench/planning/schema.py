@@ -1,375 +1,77 @@
-"""What a cell is told: the types of all settings, and which of them make its key.
+"""What a user may set, and of which type: Hydra's structured configs, made from the types of the settings."""
 
-Types stand here, values only in ``conf/``.
-"""
-
-from dataclasses import dataclass, field, make_dataclass
+import typing
+from dataclasses import Field, field, fields, is_dataclass, make_dataclass
+from functools import cache
 from typing import Any
 
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING
 
-from lossbench.config.paths import conf_folder
-from lossbench.datasets.catalogue import DATASETS
-from lossbench.losses.choice import COMPOSITE, CUSTOM
+from lossbench.config.optimizers import OPTIMIZERS
+from lossbench.config.settings import GROUPS_OF_A_CELL, CellSettings, LossSettings, SweepSettings, settings_type
+from lossbench.datasets.catalogue import DATASETS, parameter_types
 from lossbench.losses.pairing import LOSSES
 
-
-@dataclass
-class HeadConfig:
-    """The output layer, and how targets are written for it (``auto``: as is usual for it)."""
-
-    name: str = MISSING
-    encoding: str = MISSING
-
-
-@dataclass
-class LossConfig:
-    """The loss; each of its parameters is a further key."""
-
-    name: str = MISSING
-
-
-@dataclass
-class CompositeConfig(LossConfig):
-    """A weighted sum: each loss in it to its weight, or to its weight and parameters."""
-
-    terms: Any = MISSING
-
-
-@dataclass
-class CustomConfig(LossConfig):
-    """The user's own function, and what it must be told about the targets."""
-
-    function: str | None = MISSING
-    task: str = MISSING
-    encoding: str = MISSING
-    head: str = MISSING
-    parameters: Any = MISSING
-
-
-@dataclass
-class ModelConfig:
-    """A network without its output layer."""
-
-    name: str = MISSING
-
-
-@dataclass
-class MlpConfig(ModelConfig):
-    """A multi-layer perceptron: one number of units a hidden layer."""
-
-    hidden_units: Any = MISSING
-    activation: str = MISSING
-    initializer: str = MISSING
-    l2: float = MISSING
-    dropout: float = MISSING
-    batch_normalization: bool = MISSING
-    initializer_scale: float = MISSING
-    output_scale: float = MISSING
-
-
-@dataclass
-class LinearConfig(ModelConfig):
-    """No hidden layer: linear, logistic or softmax regression."""
-
-
-@dataclass
-class CnnConfig(ModelConfig):
-    """Convolutions with pooling, one number of filters each, then fully connected layers."""
-
-    shape: Any = MISSING
-    filters: Any = MISSING
-    kernel_size: int = MISSING
-    pooling: int = MISSING
-    hidden_units: Any = MISSING
-    activation: str = MISSING
-    initializer: str = MISSING
-
-
-@dataclass
-class RnnConfig(ModelConfig):
-    """A recurrent network, one number of units a layer."""
-
-    shape: Any = MISSING
-    cell: str = MISSING
-    units: Any = MISSING
-
-
-@dataclass
-class CustomModelConfig(ModelConfig):
-    """A function of the user's own that returns a Keras model or layer: what stands before the output layer."""
-
-    function: str | None = MISSING
-    parameters: Any = MISSING
-    shape: Any = MISSING
-
-
-@dataclass
-class OptimizerConfig:
-    """An optimizer of Keras, under its names, and how its gradients are clipped."""
-
-    name: str = MISSING
-    learning_rate: float = MISSING
-    clipnorm: float | None = MISSING
-    clipvalue: float | None = MISSING
-    global_clipnorm: float | None = MISSING
-
-
-@dataclass
-class SgdConfig(OptimizerConfig):
-    """Stochastic gradient descent with momentum."""
-
-    momentum: float = MISSING
-    nesterov: bool = MISSING
-
-
-@dataclass
-class AdamConfig(OptimizerConfig):
-    """Adam: steps of each weight by the first two moments of its gradient."""
-
-    beta_1: float = MISSING
-    beta_2: float = MISSING
-    epsilon: float = MISSING
-
-
-@dataclass
-class AdamWConfig(AdamConfig):
-    """Adam with weight decay of its own."""
-
-    weight_decay: float = MISSING
-
-
-@dataclass
-class NadamConfig(AdamConfig):
-    """Adam with Nesterov momentum."""
-
-
-@dataclass
-class AdamaxConfig(AdamConfig):
-    """Adam with the largest instead of the mean squared gradient."""
-
-
-@dataclass
-class RmspropConfig(OptimizerConfig):
-    """Steps over a running root mean square of the gradient."""
-
-    rho: float = MISSING
-    momentum: float = MISSING
-    epsilon: float = MISSING
-    centered: bool = MISSING
-
-
-@dataclass
-class AdagradConfig(OptimizerConfig):
-    """Steps over the root of the sum of all squared gradients."""
-
-    initial_accumulator_value: float = MISSING
-    epsilon: float = MISSING
-
-
-@dataclass
-class LionConfig(OptimizerConfig):
-    """Steps of one size, by the sign of the momentum."""
-
-    beta_1: float = MISSING
-    beta_2: float = MISSING
-    weight_decay: float = MISSING
-
-
-@dataclass
-class ScheduleConfig:
-    """The learning rate from step to step, after a warm-up."""
-
-    name: str = MISSING
-    warmup_epochs: int = MISSING
-
-
-@dataclass
-class FallingConfig(ScheduleConfig):
-    """A learning rate that falls to ``final`` times its highest value."""
-
-    final: float = MISSING
-
-
-@dataclass
-class EarlyStoppingConfig:
-    """When a run ends before its last epoch, judged by the main metric on the validation split."""
-
-    patience: int | None = MISSING
-    min_delta: float = MISSING
-
-
-@dataclass
-class CorruptionConfig:
-    """Nothing: the training split as it is."""
-
-    name: str = MISSING
-
-
-@dataclass
-class LabelNoiseConfig(CorruptionConfig):
-    """A share of the training labels exchanged for other classes."""
-
-    rate: float = MISSING
-
-
-@dataclass
-class OutliersConfig(CorruptionConfig):
-    """A share of the training targets moved far up or down."""
-
-    rate: float = MISSING
-    scale: float = MISSING
-
-
-@dataclass
-class ImbalanceConfig(CorruptionConfig):
-    """Only a share of one class's training samples kept."""
-
-    share: float = MISSING
-    rare_class: int | None = MISSING
-
-
-@dataclass
-class NoTuneConfig:
-    """The learning rate is the optimizer's."""
-
-    name: str = MISSING
-
-
-@dataclass
-class TuneConfig:
-    """The study that chooses a cell's learning rate."""
-
-    name: str = MISSING
-    trials: int = MISSING
-    batch: int = MISSING
-    low: float = MISSING
-    high: float = MISSING
-    sampler: str = MISSING
-    seeds: Any = MISSING
-    validation: float = MISSING
-    metric: str | None = MISSING
-    space: Any = MISSING
-
-
-@dataclass
-class TrackingConfig:
-    """Whether runs go to MLflow, where that is, and whose networks are kept there as models."""
-
-    enabled: bool = MISSING
-    uri: str | None = MISSING
-    models: str = MISSING
-
-
-@dataclass
-class MarginsConfig:
-    """Differences of the main metrics that do not matter: of accuracies; of rmse as a share of the baseline's."""
-
-    accuracy: float = MISSING
-    subset_accuracy: float = MISSING
-    rmse: float = MISSING
-
-
-@dataclass
-class ReportConfig:
-    """What is shown, what losses are compared with, and when a difference is too small to matter."""
-
-    recommend: bool = MISSING
-    metrics: list[str] = MISSING
-    baseline: str | None = MISSING
-    margin: float | None = MISSING
-    margins: MarginsConfig = field(default_factory=MarginsConfig)
-    allow_missing: bool = MISSING
-
-
-@dataclass
-class CellConfig:
-    """Everything that a job is told; the groups have types of their own (``schema``)."""
-
-    dataset: Any = MISSING
-    head: Any = MISSING
-    loss: Any = MISSING
-    model: Any = MISSING
-    optimizer: Any = MISSING
-    schedule: Any = MISSING
-    corruption: Any = MISSING
-    tune: Any = MISSING
-    seeds: Any = MISSING
-    epochs: int = MISSING
-    batch_size: int = MISSING
-    evaluate_every: int = MISSING
-    early_stopping: EarlyStoppingConfig = field(default_factory=EarlyStoppingConfig)
-    select: str = MISSING
-    trainer: str = MISSING
-    name: str | None = MISSING
-    plan: bool = MISSING
-    rerun: str = MISSING
-    tracking: TrackingConfig = field(default_factory=TrackingConfig)
-    report: ReportConfig = field(default_factory=ReportConfig)
-    grids: list[Any] = MISSING
-    published: list[Any] = MISSING
-    claims: list[Any] = MISSING
-
-
-OPEN_LOSSES: dict[str, type] = {COMPOSITE: CompositeConfig, CUSTOM: CustomConfig}
-MODELS: dict[str, type] = {
-    "mlp": MlpConfig,
-    "linear": LinearConfig,
-    "cnn": CnnConfig,
-    "rnn": RnnConfig,
-    "custom": CustomModelConfig,
-}
-OPTIMIZERS: dict[str, type] = {
-    "sgd": SgdConfig,
-    "adam": AdamConfig,
-    "adamw": AdamWConfig,
-    "nadam": NadamConfig,
-    "adamax": AdamaxConfig,
-    "rmsprop": RmspropConfig,
-    "adagrad": AdagradConfig,
-    "lion": LionConfig,
-}
-SCHEDULE_TYPES: dict[str, type] = {"constant": ScheduleConfig, "cosine": FallingConfig, "exponential": FallingConfig}
-CORRUPTIONS: dict[str, type] = {
-    "none": CorruptionConfig,
-    "label_noise": LabelNoiseConfig,
-    "outliers": OutliersConfig,
-    "imbalance": ImbalanceConfig,
-}
-TUNES: dict[str, type] = {"none": NoTuneConfig, "learning_rate": TuneConfig}
-# The groups that make a cell, and all that can be chosen.
-CELL_GROUPS = ("dataset", "head", "loss", "model", "optimizer", "schedule", "corruption", "tune")
-GROUPS = (*CELL_GROUPS, "tuned", "experiment")
+# All groups that can be chosen.
+GROUPS = (*GROUPS_OF_A_CELL, "tuned", "experiment")
+# What an experiment's file says of its sweep as a whole; no cell is told it.
+OF_EXPERIMENTS = ("grids", "published", "claims")
+# Types that a value on the command line is held against as it is given; others are read by ``normalisation``.
+_SIMPLE = (int, float, bool, str, int | None, float | None, str | None)
 
 
 def schema(group: str, name: str) -> type:
-    """Return the dataclass of a group's settings when its ``name`` is chosen.
+    """Return the structured config of a group's settings when ``name`` is chosen.
 
     Raises
     ------
     KeyError
         If the group has no such name.
     """
+    return structured(settings_type(group, name), tuple(_parameters(group, name).items()))
+
+
+@cache
+def whole_schema() -> type:
+    """Return the structured config of everything that is not in a group: of cells, sweeps and experiments."""
+    own = [each for kind in (CellSettings, SweepSettings) for each in fields(kind) if each.name not in GROUPS_OF_A_CELL]
+    hints = typing.get_type_hints(CellSettings) | typing.get_type_hints(SweepSettings)
+    groups = [(group, Any, field(default=MISSING)) for group in GROUPS_OF_A_CELL]
+    experiments = [(name, list[Any], field(default=MISSING)) for name in OF_EXPERIMENTS]
+    return make_dataclass("Configuration", [*groups, *(_entry(each, hints) for each in own), *experiments])
+
+
+def _parameters(group: str, name: str) -> dict[str, Any]:
+    """Return the types of the settings that a row of a catalogue gives a choice."""
     if group == "dataset":
-        return DATASETS[name].config
-    if group == "head":
-        return HeadConfig
-    if group == "loss":
-        if name in OPEN_LOSSES:
-            return OPEN_LOSSES[name]
-        parameters = () if name == "auto" else LOSSES[name].parameters
-        fields = [(p.name, Any if p.matrix else float, field(default=MISSING)) for p in parameters]
-        return make_dataclass(f"{name}Config", fields, bases=(LossConfig,))
-    types = {
-        "model": MODELS,
-        "optimizer": OPTIMIZERS,
-        "schedule": SCHEDULE_TYPES,
-        "corruption": CORRUPTIONS,
-        "tune": TUNES,
-    }
-    return types[group][name]
+        return {key: list[float] if kind is list else kind for key, kind in parameter_types(DATASETS[name]).items()}
+    if group == "optimizer":
+        return {key: float if allowed else bool for key, allowed in OPTIMIZERS[name].parameters.items()}
+    if group == "loss" and name != "auto" and settings_type(group, name) is LossSettings:
+        return {parameter.name: Any if parameter.matrix else float for parameter in LOSSES[name].parameters}
+    return {}
 
 
-def report_defaults() -> dict[str, Any]:
-    """Return the report's settings as they stand in ``conf/``: for plans written before there were any."""
-    return OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml").report)  # type: ignore[return-value]
+@cache
+def structured(kind: type, parameters: tuple[tuple[str, Any], ...] = ()) -> type:
+    """Return the structured config of a type of settings, with the parameters of a row beside its own fields."""
+    hints = typing.get_type_hints(kind)
+    own = [_entry(each, hints) for each in fields(kind) if not {"flat", "found"} & set(each.metadata)]
+    return make_dataclass(kind.__name__, [*own, *((name, hint, field(default=MISSING)) for name, hint in parameters)])
+
+
+def _entry(each: Field, hints: dict[str, Any]) -> tuple[str, Any, Any]:
+    """Return a field of a structured config: nested, of a simple type, or of any where more than one will do."""
+    hint = hints[each.name] | None if each.metadata.get("open") else hints[each.name]
+    if is_dataclass(hint):
+        nested = structured(typing.cast(type, hint))
+        return each.name, nested, field(default_factory=nested)
+    kind = hint if hint in _SIMPLE or each.name == "metrics" else Any
+    return each.name, kind, field(default=MISSING)
+
+
+def meaning(group: str, name: str) -> str:
+    """Return in a sentence what a choice is."""
+    if group == "optimizer":
+        return OPTIMIZERS[name].description
+    return (settings_type(group, name).__doc__ or "").splitlines()[0]

@@ -1,23 +1,19 @@
 """What is wrong with what a cell's study is told."""
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
-from lossbench.config.search_space import (
-    LEARNING_RATE,
-    Dimension,
-    applied,
-    dimensions,
-    grid_points,
+from lossbench.config.search_space import LEARNING_RATE, Dimension, dimensions, grid_points, read_dimension
+from lossbench.config.settings import (
+    CellSettings,
+    TuneSettings,
     has_setting,
-    is_tuned,
-    read_dimension,
+    plain,
     read_setting,
+    with_values,
 )
-from lossbench.datasets.catalogue import SPLITS, described, n_outputs, split_counts
+from lossbench.datasets.catalogue import SPLITS, described, n_outputs, n_samples, split_counts
 from lossbench.ground.errors import Problem, unknown
-from lossbench.ground.seeds import parse_seeds
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import LOSSES
@@ -26,55 +22,53 @@ from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, PROBABILITY_METRI
 SAMPLERS = ("tpe", "random", "grid", "quasi_random")
 # Whose settings a study may search, and which settings besides.
 SEARCHED = ("loss.", "optimizer.", "model.", "batch_size", "epochs")
+ProblemsOf = Callable[[CellSettings], list[Problem]]
 
 
-def study_problems(settings: dict[str, Any], problems_of: Callable[[dict[str, Any]], list[Problem]]) -> list[Problem]:
+def study_problems(settings: CellSettings, seeds: list[int], problems_of: ProblemsOf) -> list[Problem]:
     """Return all that is wrong with what a cell's study is told.
 
     Parameters
     ----------
-    settings : dict
-        A cell's; its types hold, its seeds are read.
+    settings : CellSettings
+        Of the cell, normalised.
+    seeds : list of int
+        Of the sweep, with which its runs are evaluated.
     problems_of : callable
         Says what is wrong with the values of such settings without their study.
     """
-    tune = settings["tune"]
-    if not is_tuned(settings):
+    if not settings.is_tuned:
         return []
-    problems = [*_budget_problems(tune), *_seed_problems(settings), *_validation_problems(settings)]
+    tune = settings.study
+    problems = [*_budget_problems(tune), *_seed_problems(tune, seeds), *_validation_problems(settings)]
     problems += [*_metric_problems(settings), *_space_problems(settings, problems_of)]
-    if not problems and tune["sampler"] == "grid" and grid_points(tune, dimensions(settings)) < 2:
-        message = f"tune.sampler=grid needs two points of each range; tune.trials={tune['trials']} are too few."
+    if not problems and tune.sampler == "grid" and grid_points(tune, dimensions(settings)) < 2:
+        message = f"tune.sampler=grid needs two points of each range; tune.trials={tune.trials} are too few."
         problems.append(Problem(message, "raise tune.trials, search less, or choose another tune.sampler."))
     return problems
 
 
-def _budget_problems(tune: dict[str, Any]) -> list[Problem]:
+def _budget_problems(tune: TuneSettings) -> list[Problem]:
     problems = [
-        Problem(f"tune.{name} must be from 1 to 10000; got {tune[name]}.")
-        for name in ("trials", "batch")
-        if not 1 <= tune[name] <= 10_000
+        Problem(f"tune.{name} must be from 1 to 10000; got {value}.")
+        for name, value in (("trials", tune.trials), ("batch", tune.batch))
+        if not 1 <= value <= 10_000
     ]
-    if not 0.0 < tune["low"] < tune["high"] <= 1e6:
-        got = f"got {tune['low']:g} and {tune['high']:g}"
+    if not 0.0 < tune.low < tune.high <= 1e6:
+        got = f"got {tune.low:g} and {tune.high:g}"
         problems.append(Problem(f"tune.low must be above 0 and below tune.high, which is at most 1e+06; {got}."))
-    if tune["sampler"] not in SAMPLERS:
-        problems.append(unknown("tune.sampler", tune["sampler"], SAMPLERS))
+    if tune.sampler not in SAMPLERS:
+        problems.append(unknown("tune.sampler", tune.sampler, SAMPLERS))
     return problems
 
 
-def _seed_problems(settings: dict[str, Any]) -> list[Problem]:
-    tune = settings["tune"]
-    try:
-        tune["seeds"] = parse_seeds(tune["seeds"])
-    except ValueError as error:
-        return [Problem(f"tune.{error}", "tune.seeds=[1000,1001,1002]")]
-    both = sorted(set(tune["seeds"]) & set(settings["seeds"] if isinstance(settings["seeds"], list) else ()))
+def _seed_problems(tune: TuneSettings, seeds: list[int]) -> list[Problem]:
+    both = sorted(set(tune.seeds) & set(seeds))
     if not both:
         return []
     named = " and ".join(map(str, both)) if len(both) < 3 else f"{both[0]}, {both[1]}, … ({len(both)} of them)"
     are = "is also an evaluation seed" if len(both) == 1 else "are also evaluation seeds"
-    first = max(1000, max(settings["seeds"]) + 1)
+    first = max(1000, max(seeds) + 1)
     return [
         Problem(
             f"tune.seeds {named} {are}; the learning rate would be judged by the runs that chose it.",
@@ -83,13 +77,12 @@ def _seed_problems(settings: dict[str, Any]) -> list[Problem]:
     ]
 
 
-def _validation_problems(settings: dict[str, Any]) -> list[Problem]:
-    share, data = settings["tune"]["validation"], settings["dataset"]
+def _validation_problems(settings: CellSettings) -> list[Problem]:
+    share, data = settings.study.validation, settings.dataset
     if not 0.0 < share < 1.0:
         return [Problem(f"tune.validation must be a share above 0 and below 1; got {share:g}.")]
     try:
-        n_samples = data.get("n_samples", described(data).n_samples)
-        counts = dict(zip(SPLITS, split_counts(data["split"], n_samples), strict=True))
+        counts = dict(zip(SPLITS, split_counts(data.split, n_samples(data)), strict=True))
     except TypeError:
         # The split itself is wrong, and is said to be.
         return []
@@ -99,9 +92,9 @@ def _validation_problems(settings: dict[str, Any]) -> list[Problem]:
     return []
 
 
-def _metric_problems(settings: dict[str, Any]) -> list[Problem]:
-    metric, info = settings["tune"]["metric"], described(settings["dataset"])
-    loss, head = settings["loss"]["name"], settings["head"]["name"]
+def _metric_problems(settings: CellSettings) -> list[Problem]:
+    metric, info = settings.study.metric, described(settings.dataset)
+    loss, head = settings.loss.name, settings.head.name
     if metric is None:
         return []
     # The rounded one is the published, wrong one.
@@ -109,7 +102,7 @@ def _metric_problems(settings: dict[str, Any]) -> list[Problem]:
     if metric not in allowed:
         message = f"tune.metric must be one of {', '.join(allowed)} for {TASKS[info.task]}; got {metric!r}."
         return [Problem(message, "a loss's own value compares with no other loss's." if metric == "loss" else "")]
-    made = chosen_pair(settings["loss"], settings["head"], info.task, n_outputs(info, settings["dataset"]))
+    made = chosen_pair(settings.loss, settings.head, info.task, n_outputs(info, settings.dataset))
     if metric in PROBABILITY_METRICS and not made.probability:
         message = f"tune.metric={metric} needs a probability; loss={loss} with head={head} gives none."
         return [Problem(message, f"choose by {MAIN_METRICS[info.task]}, which all losses have.")]
@@ -118,9 +111,9 @@ def _metric_problems(settings: dict[str, Any]) -> list[Problem]:
     return []
 
 
-def _space_problems(settings: dict[str, Any], problems_of: Callable[[dict[str, Any]], list[Problem]]) -> list[Problem]:
+def _space_problems(settings: CellSettings, problems_of: ProblemsOf) -> list[Problem]:
     problems = []
-    for key, value in settings["tune"]["space"].items():
+    for key, value in settings.study.space.items():
         problem = _key_problem(key)
         if problem is not None:
             problems.append(problem)
@@ -134,21 +127,20 @@ def _space_problems(settings: dict[str, Any], problems_of: Callable[[dict[str, A
             problems += _value_problems(settings, dimension, problems_of)
         elif not key.startswith("loss."):
             group = key.split(".")[0]
-            there = [f"{group}.{name}" for name in settings.get(group, {}) if name != "name"]
+            own = plain(settings).get(group)
+            there = [f"{group}.{name}" for name in own if name != "name"] if isinstance(own, dict) else []
             problems.append(unknown("key in tune.space", key, there))
     return problems
 
 
-def _value_problems(
-    settings: dict[str, Any], dimension: Dimension, problems_of: Callable[[dict[str, Any]], list[Problem]]
-) -> list[Problem]:
+def _value_problems(settings: CellSettings, dimension: Dimension, problems_of: ProblemsOf) -> list[Problem]:
     """Return what is wrong with the values at the ends of a dimension that the cell has."""
     kind, words = _kind(read_setting(settings, dimension.key))
     wrong = [end for end in dimension.ends if not isinstance(end, kind) or (isinstance(end, bool) and kind is not bool)]
     if wrong:
         return [Problem(f"tune.space: {dimension.key} must be {words}; got {wrong[0]!r}.")]
-    before = set(problems_of(copy.deepcopy(settings)))
-    found = [p for end in dimension.ends for p in problems_of(applied(settings, {dimension.key: end}))]
+    before = set(problems_of(settings))
+    found = [p for end in dimension.ends for p in problems_of(with_values(settings, {dimension.key: end}))]
     return [Problem(f"tune.space: {p.message}", p.hint) for p in found if p not in before]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from lossbench.comparison import Sample, mean_interval
 from lossbench.comparison.ranks import LEAST_DATASETS, Ranks, rank_groups, rank_losses
 from lossbench.comparison.swept import crossings
-from lossbench.findings.sentences import number
+from lossbench.findings.number_formats import number
 from lossbench.findings.tables import Table
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell, Plan

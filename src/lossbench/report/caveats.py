@@ -1,11 +1,11 @@
 """What the report says in words, besides its answers."""
 
 from lossbench.comparison import Comparison, share_interval
-from lossbench.findings.sentences import IN_POINTS, decimals, ends, size
+from lossbench.config.search_space import LEARNING_RATE
+from lossbench.findings.number_formats import IN_POINTS, decimals, ends, size
 from lossbench.planning.plan import Plan
 
 # The setting that studies choose.
-LEARNING_RATE = "optimizer.learning_rate"
 
 
 def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:

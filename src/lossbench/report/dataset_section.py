@@ -4,16 +4,17 @@ import json
 import math
 import zipfile
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from lossbench.comparison import Comparison, mean_interval
 from lossbench.comparison.diagnosis import Diagnosis
+from lossbench.config.settings import FileSettings
 from lossbench.console.text_tables import mean_and_interval
 from lossbench.datasets.catalogue import DATASETS
+from lossbench.findings.number_formats import counted, joined
 from lossbench.findings.recommendation import advice_lines
-from lossbench.findings.sentences import answer, counted, listed, verdict_hint, what_went_wrong
+from lossbench.findings.sentences import answer, verdict_hint, what_went_wrong
 from lossbench.findings.tables import Table
 from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import LOSSES
@@ -62,7 +63,7 @@ class Row:
     @property
     def meaning(self) -> str:
         """What its loss means, and its formula."""
-        loss = LOSSES.get(self.cell.settings["loss"]["name"])
+        loss = LOSSES.get(self.cell.settings.loss.name)
         return f"{loss.formula}: {loss.meaning}" if loss else ""
 
 
@@ -109,7 +110,7 @@ def section(plan: Plan, table: Table) -> Section:
         table=table,
         rows=rows,
         sentence=answer(table),
-        advice=[line.strip() for line in advice_lines(plan, table)] if plan.report["recommend"] else [],
+        advice=[line.strip() for line in advice_lines(plan, table)] if plan.report.recommend else [],
         hints=[
             *verdict_hint(table),
             *(f"{label}: {n} runs missing or failed" for label, n in table.missing.items()),
@@ -168,21 +169,21 @@ def _trials(plan: Plan, cell: Cell) -> list[tuple[float, float]]:
 
 
 def _about(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
-    settings = cell.settings["dataset"]
+    settings = cell.settings.dataset
     counts = [f"{len(arrays[f'y/{s}'])} {s}" for s in ("train", "validation", "test") if f"y/{s}" in arrays]
-    if DATASETS[settings["name"]].is_file:
+    if isinstance(settings, FileSettings):
         return "; ".join(filter(None, [_about_file(settings), ", ".join(counts)]))
-    own = [f"{key} {value}" for key, value in settings.items() if key not in ("name", "split", "standardize")]
-    return "; ".join(filter(None, [DATASETS[settings["name"]].description, ", ".join(own), ", ".join(counts)]))
+    own = [f"{key} {value}" for key, value in settings.parameters.items()]
+    return "; ".join(filter(None, [DATASETS[settings.name].description, ", ".join(own), ", ".join(counts)]))
 
 
-def _about_file(settings: dict[str, Any]) -> str:
-    file = settings["file"]
-    kinds = {"numbers": "number", "categories": "text"}
-    features = listed([counted(len(file[key]), noun) for key, noun in kinds.items() if file[key]])
-    parts = [f"{settings['path']}: {', '.join(settings['target'])} ({TASKS[settings['task']]}) from {features} a row"]
-    parts += [f"missing values: {settings['missing']}"] if settings["missing"] != "error" else []
-    parts += [f"left out: {', '.join(file['left_out'])}"] if file["left_out"] else []
+def _about_file(settings: FileSettings) -> str:
+    facts = settings.facts
+    kinds = ((facts.numbers, "number"), (facts.categories, "text"))
+    features = joined([counted(len(names), noun) for names, noun in kinds if names])
+    parts = [f"{settings.path}: {', '.join(settings.target)} ({TASKS[settings.task]}) from {features} a row"]
+    parts += [f"missing values: {settings.missing}"] if settings.missing != "error" else []
+    parts += [f"left out: {', '.join(facts.left_out)}"] if facts.left_out else []
     return "; ".join(parts)
 
 

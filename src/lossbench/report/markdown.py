@@ -4,7 +4,7 @@ import csv
 import io
 
 from lossbench.comparison import mean_interval
-from lossbench.findings.sentences import number, spread
+from lossbench.findings.number_formats import number, spread
 from lossbench.findings.tables import metric_table
 from lossbench.planning.plan import Plan
 from lossbench.report.caveats import difference_text, rate_text

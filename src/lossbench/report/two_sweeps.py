@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lossbench.comparison import Comparison, Sample, compare_pairs, mean_interval
-from lossbench.console.text_tables import WIDTH, table
-from lossbench.findings.sentences import number
+from lossbench.console.text_tables import WIDTH, text_table
+from lossbench.findings.number_formats import number
 from lossbench.findings.tables import margin, sample
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
@@ -82,7 +82,7 @@ def against_lines(first: Plan, second: Plan, cells: list[Shared]) -> list[str]:
             ]
             for cell in chosen
         ]
-        lines += table(rows, left=1)
+        lines += text_table(rows, left=1)
     changed = list(dict.fromkeys(change for cell in cells for change in cell.changed))
     said = f"changed: {'; '.join(changed[:8])}" if changed else "no setting differs: the same runs"
     note = "difference: second less first, paired by seed (accuracy in points), with its 95 % interval"

@@ -48,7 +48,7 @@ def _learning_rate(cell: Cell, info: RunInfo | None) -> float | None:
     """Return the learning rate that a run was trained with; of a tuned cell's it is known once its study has ended."""
     if info is not None and info.tuned:
         return info.tuned[LEARNING_RATE]
-    return None if cell.is_tuned else cell.settings["optimizer"]["learning_rate"]
+    return None if cell.is_tuned else cell.settings.optimizer.learning_rate
 
 
 def write_results(plan: Plan, results: list[CellResults]) -> Path:

@@ -1,44 +1,31 @@
-"""What the runs of a cell, or of a sweep, say together, as MLflow's metrics."""
+"""Curves as MLflow's metrics: of a run, and the mean of a cell with its interval."""
 
 import numpy as np
 from mlflow.entities import Metric
 
-from lossbench.comparison import mean_interval, mean_intervals
+from lossbench.comparison import mean_intervals
 from lossbench.results.cells import CellResults, curve_matrix
-from lossbench.results.part_files import DIVERGED, FAILED
-from lossbench.tracking.experiment import milliseconds
+from lossbench.results.part_files import Run
 
 
-def aggregates(results: CellResults) -> dict[str, float]:
-    """Return how many runs a cell has and what became of them, and each final metric's mean, spread and interval."""
-    values: dict[str, float] = {
-        "runs": len(results.runs),
-        "diverged": results.count(DIVERGED),
-        "failed": results.count(FAILED),
-        "stuck": results.n_stuck,
-    }
-    for name in dict.fromkeys(name for run in results.runs for name in run.info.scores):
-        scores = results.working_scores(name)
-        interval = mean_interval(scores)
-        finite = scores[np.isfinite(scores)]
-        values[f"final/{name}"] = interval.mean
-        if interval.n > 1:
-            values[f"final/{name}_std"] = float(finite.std(ddof=1))
-            values[f"final/{name}_low"], values[f"final/{name}_high"] = interval.low, interval.high
-    # The UI shows every digit that it is given; six are more than seeds determine.
-    return {name: float(f"{value:.6g}") for name, value in values.items() if np.isfinite(value)}
+def run_curves(run: Run, moment: int) -> list[Metric]:
+    """Return the curves of a run, the last epoch first.
+
+    Parameters
+    ----------
+    moment : int
+        Milliseconds since 1970, the same for every point.
+    """
+    # Backwards: the store then need not note for each point that it is the latest.
+    epochs = run.arrays["epochs"][::-1].tolist()
+    return [
+        Metric(name, value, moment, epoch)
+        for name, curve in run.curves.items()
+        for epoch, value in zip(epochs, curve[::-1].tolist(), strict=True)
+    ]
 
 
-def counts(results: list[CellResults]) -> list[Metric]:
-    """Return what the sweep run says: how many cells and runs there are, and what became of them."""
-    runs = [run for result in results for run in result.runs]
-    moment = milliseconds(max((run.info.ended for run in runs), default=0.0))
-    found = {status: sum(run.info.status == status for run in runs) for status in (DIVERGED, FAILED)}
-    found |= {"cells": len(results), "runs": len(runs), "stuck": sum(run.info.stuck for run in runs)}
-    return [Metric(name, count, moment, len(runs)) for name, count in found.items()]
-
-
-def curve_metrics(results: CellResults, moment: int) -> list[Metric]:
+def cell_curves(results: CellResults, moment: int) -> list[Metric]:
     """Return the mean of a cell's curves, and the ends of its interval, as curves."""
     metrics = []
     names = dict.fromkeys(name for run in results.runs for name in run.curves)

@@ -3,17 +3,10 @@
 import fcntl
 import getpass
 import logging
-import os
 import platform
-import subprocess
 import time
 from contextlib import contextmanager, suppress
 from typing import Any
-
-# Before mlflow is imported. A server that is away must not hold a sweep for minutes.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment as Recorded
@@ -21,9 +14,10 @@ from mlflow.entities import Metric, Param, Run, ViewType
 
 from lossbench import __version__
 from lossbench.config.paths import home
-from lossbench.config.search_space import applied
+from lossbench.config.settings import plain, with_values
 from lossbench.planning.keys import KEY_SETTINGS
 from lossbench.planning.plan import Cell, Plan
+from lossbench.results.provenance import commit
 
 # What MLflow takes in one call.
 BATCH = 1000
@@ -169,23 +163,14 @@ def params(cell: Cell, tuned: dict[str, Any] | None = None) -> dict[str, str]:
         else:
             found[key] = str(value)
 
-    settings = applied(cell.settings, tuned or {})
+    settings = plain(with_values(cell.settings, tuned or {}))
     for key in KEY_SETTINGS:
         walk(settings[key], key)
     return found
 
 
 def _commit() -> dict[str, str]:
-    """Return the code's commit and whether it was changed, where the working directory is a git checkout."""
-    tags = {"python": platform.python_version()}
-    try:
-        commit = _git("rev-parse", "HEAD")
-        dirty = _git("status", "--porcelain")
-    except (OSError, subprocess.SubprocessError):
-        return tags
-    return tags | {"mlflow.source.git.commit": commit, "dirty": str(bool(dirty)).lower()}
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
-    return done.stdout.strip()
+    """Return the version of Python, and the code's commit where it is known, as MLflow's tags."""
+    names = {"commit": "mlflow.source.git.commit", "dirty": "dirty"}
+    found = {names[name]: value for name, value in commit().items()}
+    return {"python": platform.python_version(), **found}

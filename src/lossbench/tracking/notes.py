@@ -43,7 +43,7 @@ MODELS_NOTE = {
 def description(plan: Plan, experiment: Recorded) -> dict[str, str]:
     """Return an experiment's tags: what is in it, and its views; the menu has the newest on top."""
     links = _links(plan, experiment.experiment_id)
-    models = MODELS_NOTE[plan.tracking.get("models", "none")]
+    models = MODELS_NOTE[plan.tracking.models]
     note = EXPERIMENT_NOTE.format(
         n_cells=len(plan.cells), n_seeds=len(plan.seeds), command=plan.command, links=links, models=models
     )

@@ -4,7 +4,6 @@ MLflow is written by a process of its own: its Python work would hold up the tra
 holds up nobody. It reads what it writes from the part files, so it can be ended and started at any time.
 """
 
-import argparse
 import fcntl
 import gc
 import json
@@ -17,12 +16,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lossbench.config.mlflow_environment import configure_mlflow
 from lossbench.config.paths import default_store, home
 from lossbench.console.summary import summary_lines
 from lossbench.findings.recommendation import saved_runs
-from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.ground.files import write_text
-from lossbench.planning.plan import Cell, Plan, read_plan
+from lossbench.planning.plan import Cell, Plan
 from lossbench.report.freshness import SUMMARY
 from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import read_runs
@@ -35,31 +34,16 @@ CONCLUSION = -1
 MOST_IN_NOTE = 7500
 
 
-def run(argv: list[str]) -> int:
-    """Synchronise the named sweeps, or all; return the exit status."""
-    parser = argparse.ArgumentParser("lossbench-sync", description="Send to MLflow what is on disk and not in it yet.")
-    parser.add_argument("sweep", nargs="*", help="names of sweeps; without one, all of multirun/")
-    parser.add_argument("--follow", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args(argv)
-    known = sorted(path.parent.name for path in (home() / "multirun").glob("*/plan.json"))
-    if not known:
-        raise UsageError(Problem(f"there is no sweep in {home() / 'multirun'}.", "is LOSSBENCH_HOME right?"))
-    problems = [unknown("sweep", name, known) for name in arguments.sweep if name not in known]
-    if problems:
-        raise UsageError(*problems)
-    if arguments.follow:
-        return _follow(read_plan(home() / "multirun" / arguments.sweep[0]))
-    return max(_sync(name) for name in arguments.sweep or known)
-
-
-def _sync(name: str) -> int:
-    plan = read_plan(home() / "multirun" / name)
+def synchronise(plan: Plan) -> str | None:
+    """Send what MLflow lacks of a sweep; return what failed, '' if nothing did, None if it had everything."""
     if is_tracked(plan, read_results(plan)):
-        print(f"{name}: MLflow has everything")
-        return 0
-    problem = _write(plan, running=False)
-    print(f"{name}: {problem or 'sent to MLflow'}")
-    return 3 if problem else 0
+        return None
+    return _write(plan, running=False)
+
+
+def follow(plan: Plan) -> str:
+    """Write the results of a running sweep as they come, until it says on standard input that it has ended."""
+    return _write(plan, running=True)
 
 
 class TrackingProcess:
@@ -96,18 +80,12 @@ class TrackingProcess:
         return said.strip()
 
 
-def _follow(plan: Plan) -> int:
-    problem = _write(plan, running=True)
-    if problem:
-        print(problem)
-    return 3 if problem else 0
-
-
 def _write(plan: Plan, *, running: bool) -> str:
     """Write the plan's results to MLflow, waiting for those to come if the sweep is running; return what failed."""
     with open(plan.folder / ".tracking-lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
+            configure_mlflow()
             from lossbench.tracking.tracker import Tracker
 
             tracker = Tracker(plan, tracking_uri(plan) or default_store())
@@ -188,7 +166,7 @@ def _send_new(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None:
 
 def _of_study(cell: Cell) -> set[int]:
     """Return what a cell's study has to send: its trials' numbers, and ``CONCLUSION``."""
-    return {CONCLUSION, *range(cell.settings["tune"]["trials"])} if cell.is_tuned else set()
+    return {CONCLUSION, *range(cell.settings.study.trials)} if cell.is_tuned else set()
 
 
 def _message() -> str | None:
@@ -199,7 +177,7 @@ def _message() -> str | None:
 
 def tracking_uri(plan: Plan) -> str | None:
     """Return the tracking server or store that the user named, if any."""
-    return plan.tracking["uri"] or os.environ.get("MLFLOW_TRACKING_URI")
+    return plan.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
 
 
 def is_tracked(plan: Plan, results: list[CellResults]) -> bool:
@@ -218,7 +196,7 @@ def _state(plan: Plan, results: list[CellResults]) -> str:
     studies = {key: outcome.started for key, outcome in outcomes(plan).items()}
     state: dict[str, Any] = {"store": store, "seeds": plan.seeds, "runs": runs}
     state |= {"studies": studies} if studies else {}
-    models = plan.tracking.get("models", "none")
+    models = plan.tracking.models
     state |= {"models": models} if models != "none" else {}
     return json.dumps(state, indent=1)
 

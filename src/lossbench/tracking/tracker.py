@@ -20,7 +20,8 @@ from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED
 from lossbench.results.part_files import Run as Result
 from lossbench.results.table import results_table
-from lossbench.tracking.curves import aggregates, counts, curve_metrics
+from lossbench.tracking.aggregates import aggregates, counts
+from lossbench.tracking.curves import cell_curves, run_curves
 from lossbench.tracking.experiment import Experiment, milliseconds, params
 from lossbench.tracking.figures import COLOURS, cell_figure, dataset_figure
 from lossbench.tracking.models import keep_models
@@ -86,12 +87,7 @@ class Tracker(Experiment):
 
     def _log_run(self, run_id: str, cell: Cell, run: Result) -> None:
         moment = milliseconds(run.info.ended)
-        metrics = [
-            Metric(name, value, moment, epoch)
-            for name, curve in run.curves.items()
-            # Backwards: the store then need not note for each point that it is the latest.
-            for epoch, value in zip(run.arrays["epochs"][::-1].tolist(), curve[::-1].tolist(), strict=True)
-        ]
+        metrics = run_curves(run, moment)
         metrics += [Metric(f"final/{name}", value, moment, 0) for name, value in run.info.scores.items()]
         metrics += [Metric(f"naive/{name}", value, moment, 0) for name, value in run.info.naive.items()]
         if run.info.diverged_epoch:
@@ -113,7 +109,7 @@ class Tracker(Experiment):
         metrics = [Metric(name, value, moment, 0) for name, value in aggregates(results).items()]
         metrics += [Metric(f"naive/{name}", value, moment, 0) for name, value in results.naive.items()]
         metrics += [Metric(f"ceiling/{name}", value, moment, 0) for name, value in results.ceiling.items()]
-        metrics += curve_metrics(results, moment)
+        metrics += cell_curves(results, moment)
         metrics += [Metric(name, value, moment, 0) for name, value in self._tuned(cell).items()]
         self.log(run_id, metrics, params(cell, results.tuned))
         self._log_dataset(run_id, cell)
@@ -249,7 +245,7 @@ class Tracker(Experiment):
         except FileNotFoundError:
             # It failed before its data was there.
             return
-        source = DATASETS[cell.settings["dataset"]["name"]].source
+        source = DATASETS[cell.settings.dataset.name].source
         dataset = Dataset(cell.dataset, info["digest"], "code", json.dumps({"source": source}))
         self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "train and test")])])
 

@@ -6,7 +6,7 @@ serves every seed, and any number of threads may call it at once.
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -392,14 +392,14 @@ def _rates_of_call(rates: np.ndarray | None, structure: Structure, done: int) ->
     return [tf.constant(padded)]
 
 
-def _pure_optimizer(settings: dict[str, Any]) -> keras.optimizers.Optimizer:
+def _pure_optimizer(config: Mapping[str, Any]) -> keras.optimizers.Optimizer:
     """Return a stock optimizer whose update can be a pure function of tensors.
 
     With TensorFlow, Keras routes an optimizer's assignments through ``tf.distribute``, which wants variables. The
     methods of its common base class, which other backends use, assign through Keras alone. They are put back
     below the stock class, so that what it overrides itself stays its own.
     """
-    stock = build_optimizer(settings)
+    stock = build_optimizer(config)
     base = next(cls for cls in type(stock).__mro__ if cls.__name__ == "BaseOptimizer")
     backend = next(cls for cls in type(stock).__mro__ if cls.__name__ == "TFOptimizer")
     common = {name: getattr(base, name) for name in vars(backend) if name in vars(base) and not name.startswith("__")}

@@ -1,26 +1,27 @@
 """The networks: ordinary Keras models that give raw predictions, and the weights that a seed starts them with."""
 
-import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from lossbench.config.settings import CnnSettings, CustomModelSettings, MlpSettings, ModelSettings, RnnSettings
+from lossbench.ground.loading_functions import load_function
 from lossbench.ground.seeds import stream
 
 Layers = list[keras.layers.Layer]
 
 
 def build_model(
-    settings: dict[str, Any], n_features: int, n_outputs: int, dense: type[keras.layers.Dense] = keras.layers.Dense
+    settings: ModelSettings, n_features: int, n_outputs: int, dense: type[keras.layers.Dense] = keras.layers.Dense
 ) -> keras.Model:
     """Return the network that a cell's ``model`` settings describe; its last layer is linear (the head activates).
 
     Parameters
     ----------
-    settings : dict
-        A cell's validated ``model`` settings.
+    settings : ModelSettings
+        The cell's.
     n_features, n_outputs : int
         Of a sample, and of its raw prediction.
     dense : type
@@ -34,18 +35,17 @@ def build_model(
     """
     inputs = keras.Input((n_features,))
     x = inputs
-    if settings.get("shape"):
-        if np.prod(settings["shape"]) != n_features:
-            raise ValueError(f"model.shape={settings['shape']} must have a place for each of the {n_features} features")
-        x = keras.layers.Reshape(settings["shape"])(x)
-    if settings["name"] == "custom":
-        x = _custom_body(settings)(x)
-    else:
-        for layer in BODIES[settings["name"]](settings, dense):
-            x = layer(x)
+    shape = settings.shape if isinstance(settings, CnnSettings | RnnSettings | CustomModelSettings) else None
+    if shape:
+        if np.prod(shape) != n_features:
+            raise ValueError(f"model.shape={shape} must have a place for each of the {n_features} features")
+        x = keras.layers.Reshape(shape)(x)
+    for layer in _body(settings, dense):
+        x = layer(x)
     if len(x.shape) != 2:
         raise ValueError(f"the model's body gives the shape {x.shape}; it must give (n_samples, n_units): flatten it")
-    last = _scaled("glorot_uniform", settings.get("output_scale", 1.0))
+    scale = settings.output_scale if isinstance(settings, MlpSettings) else 1.0
+    last = _scaled("glorot_uniform", scale)
     return keras.Model(inputs, dense(n_outputs, kernel_initializer=last)(x))
 
 
@@ -69,73 +69,76 @@ def _scaled(name: str, scale: float) -> str | keras.initializers.Initializer:
     return name if scale == 1.0 else ScaledInitializer(name, scale)
 
 
-def _mlp(settings: dict[str, Any], dense: type[keras.layers.Dense]) -> Layers:
-    return [layer for n_units in settings["hidden_units"] for layer in _hidden(settings, n_units, dense)]
+def _mlp(settings: MlpSettings, dense: type[keras.layers.Dense]) -> Layers:
+    return [layer for n_units in settings.hidden_units for layer in _hidden(settings, n_units, dense)]
 
 
-def _hidden(settings: dict[str, Any], n_units: int, dense: type[keras.layers.Dense]) -> Layers:
+def _hidden(settings: MlpSettings, n_units: int, dense: type[keras.layers.Dense]) -> Layers:
     """Return a hidden layer with what belongs to it; batch normalization stands before the activation."""
-    l2 = keras.regularizers.L2(settings["l2"]) if settings["l2"] else None
-    initializer = _scaled(settings["initializer"], settings.get("initializer_scale", 1.0))
+    l2 = keras.regularizers.L2(settings.l2) if settings.l2 else None
+    initializer = _scaled(settings.initializer, settings.initializer_scale)
     common = {"kernel_initializer": initializer, "kernel_regularizer": l2}
-    if not settings["batch_normalization"]:
-        layers = [dense(n_units, activation=settings["activation"], **common)]
+    if not settings.batch_normalization:
+        layers = [dense(n_units, activation=settings.activation, **common)]
     else:
         layers = [
             dense(n_units, use_bias=False, **common),
             keras.layers.BatchNormalization(),
-            keras.layers.Activation(settings["activation"]),
+            keras.layers.Activation(settings.activation),
         ]
-    return layers + ([keras.layers.Dropout(settings["dropout"])] if settings["dropout"] else [])
+    return layers + ([keras.layers.Dropout(settings.dropout)] if settings.dropout else [])
 
 
-def _linear(settings: dict[str, Any], dense: type[keras.layers.Dense]) -> Layers:
-    return []
-
-
-def _cnn(settings: dict[str, Any], dense: type[keras.layers.Dense]) -> Layers:
+def _cnn(settings: CnnSettings, dense: type[keras.layers.Dense]) -> Layers:
     layers: Layers = []
-    for n_filters in settings["filters"]:
+    for n_filters in settings.filters:
         layers += [
             keras.layers.Conv2D(
                 n_filters,
-                settings["kernel_size"],
+                settings.kernel_size,
                 padding="same",
-                activation=settings["activation"],
-                kernel_initializer=settings["initializer"],
+                activation=settings.activation,
+                kernel_initializer=settings.initializer,
             ),
-            keras.layers.MaxPooling2D(settings["pooling"], padding="same"),
+            keras.layers.MaxPooling2D(settings.pooling, padding="same"),
         ]
     layers.append(keras.layers.Flatten())
-    for n_units in settings["hidden_units"]:
-        layers.append(dense(n_units, activation=settings["activation"], kernel_initializer=settings["initializer"]))
+    for n_units in settings.hidden_units:
+        layers.append(dense(n_units, activation=settings.activation, kernel_initializer=settings.initializer))
     return layers
 
 
-def _rnn(settings: dict[str, Any], dense: type[keras.layers.Dense]) -> Layers:
-    cell = {"simple": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[settings["cell"]]
-    *before, last = settings["units"]
+def _rnn(settings: RnnSettings) -> Layers:
+    cell = {"simple": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[settings.cell]
+    *before, last = settings.units
     # Unrolled, the steps are part of the program: XLA then needs no loop inside the training's loops.
     layers = [cell(n_units, return_sequences=True, unroll=True) for n_units in before]
     return [*layers, cell(last, unroll=True)]
 
 
-BODIES = {"mlp": _mlp, "linear": _linear, "cnn": _cnn, "rnn": _rnn}
+def _body(settings: ModelSettings, dense: type[keras.layers.Dense]) -> list[Any]:
+    """Return the layers before the output layer; of a custom model, what the user's function makes."""
+    if isinstance(settings, MlpSettings):
+        return _mlp(settings, dense)
+    if isinstance(settings, CnnSettings):
+        return _cnn(settings, dense)
+    if isinstance(settings, RnnSettings):
+        return _rnn(settings)
+    return [_custom_body(settings)] if isinstance(settings, CustomModelSettings) else []
 
 
-def _custom_body(settings: dict[str, Any]) -> Any:
+def _custom_body(settings: CustomModelSettings) -> Any:
     """Return what the user's function makes: a Keras model or layer that takes samples to features."""
-    module, _, name = settings["function"].partition(":")
-    body = getattr(importlib.import_module(module), name)(**settings["parameters"])
+    body = load_function(settings.function)(**settings.parameters)
     if not callable(body):
-        raise ValueError(f"model.function={settings['function']} must return a Keras model or layer; got {body!r}")
+        raise ValueError(f"model.function={settings.function} must return a Keras model or layer; got {body!r}")
     return body
 
 
-def build_optimizer(settings: dict[str, Any]) -> keras.optimizers.Optimizer:
-    """Return Keras's optimizer that a cell's ``optimizer`` settings describe."""
-    parameters = {key: value for key, value in settings.items() if key != "name"}
-    return keras.optimizers.get({"class_name": settings["name"], "config": parameters})
+def build_optimizer(config: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    """Return Keras's optimizer that the plain ``optimizer`` settings of a cell describe."""
+    parameters = {key: value for key, value in config.items() if key != "name"}
+    return keras.optimizers.get({"class_name": config["name"], "config": parameters})
 
 
 def initial_weights(model: keras.Model, seed: int, rebuild: Callable[[int], list[np.ndarray]]) -> list[np.ndarray]:

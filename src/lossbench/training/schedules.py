@@ -1,18 +1,16 @@
 """The learning rate of each step: a schedule's shape over the training, times the cell's learning rate."""
 
-from typing import Any
-
 import numpy as np
 
-SCHEDULES = ("constant", "cosine", "exponential")
+from lossbench.config.settings import FallingScheduleSettings, ScheduleSettings
 
 
-def is_constant(schedule: dict[str, Any]) -> bool:
+def is_constant(schedule: ScheduleSettings) -> bool:
     """Say whether every step has the same learning rate."""
-    return schedule["name"] == "constant" and schedule["warmup_epochs"] == 0
+    return schedule.name == "constant" and schedule.warmup_epochs == 0
 
 
-def step_rates(schedule: dict[str, Any], learning_rate: float, epochs: int, steps_per_epoch: int) -> np.ndarray:
+def step_rates(schedule: ScheduleSettings, learning_rate: float, epochs: int, steps_per_epoch: int) -> np.ndarray:
     r"""Return the learning rate of each step.
 
     It rises linearly over the warm-up, and falls over the rest from the learning rate to ``final`` times it:
@@ -20,8 +18,8 @@ def step_rates(schedule: dict[str, Any], learning_rate: float, epochs: int, step
 
     Parameters
     ----------
-    schedule : dict
-        A cell's ``schedule`` settings.
+    schedule : ScheduleSettings
+        The cell's.
     learning_rate : float
         The highest.
 
@@ -29,14 +27,14 @@ def step_rates(schedule: dict[str, Any], learning_rate: float, epochs: int, step
     -------
     float32 array, shape (epochs, steps_per_epoch)
     """
-    n_steps, n_warm = epochs * steps_per_epoch, schedule["warmup_epochs"] * steps_per_epoch
+    n_steps, n_warm = epochs * steps_per_epoch, schedule.warmup_epochs * steps_per_epoch
     step = np.arange(n_steps)
     way = np.maximum(step - n_warm, 0) / max(n_steps - n_warm - 1, 1)
-    if schedule["name"] == "cosine":
-        shape = schedule["final"] + (1 - schedule["final"]) * (1 + np.cos(np.pi * way)) / 2
-    elif schedule["name"] == "exponential":
-        shape = schedule["final"] ** way
-    else:
+    if not isinstance(schedule, FallingScheduleSettings):
         shape = np.ones(n_steps)
+    elif schedule.name == "cosine":
+        shape = schedule.final + (1 - schedule.final) * (1 + np.cos(np.pi * way)) / 2
+    else:
+        shape = schedule.final**way
     shape = np.where(step < n_warm, (step + 1) / max(n_warm, 1), shape)
     return (learning_rate * shape).astype(np.float32).reshape(epochs, steps_per_epoch)

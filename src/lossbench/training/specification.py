@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lossbench.config.settings import CUSTOM, CellSettings, ScheduleSettings, group_settings, plain
 from lossbench.losses.choice import parameter_values
 from lossbench.losses.functions import check_function, loss_parameters, per_sample_loss
 from lossbench.losses.heads import ENCODINGS, HEADS, NUMBER_TASKS, decide
@@ -93,7 +94,7 @@ class Structure:
 
     def build(self, dense: type[keras.layers.Dense] = keras.layers.Dense) -> keras.Model:
         """Return the network, its weights as Keras drew them."""
-        return build_model(json.loads(self.model), self.n_features, self.n_raw, dense)
+        return build_model(group_settings("model", json.loads(self.model)), self.n_features, self.n_raw, dense)
 
     def rebuild(self, seed: int) -> list[np.ndarray]:
         """Return the weights that Keras draws when its global seed is ``seed``."""
@@ -128,7 +129,7 @@ class Hyperparameters:
     learning_rate: float
     loss: dict[str, Any]
     epochs: int
-    schedule: dict[str, Any] = field(default_factory=lambda: {"name": "constant", "warmup_epochs": 0})
+    schedule: ScheduleSettings = field(default=ScheduleSettings(name="constant", warmup_epochs=0))
 
     def rates(self, structure: Structure) -> np.ndarray:
         """Return the learning rate of each step, shape (epochs, steps_per_epoch)."""
@@ -175,17 +176,17 @@ def make_data(pair: Pair, splits: dict[str, Any], n_classes: int, unit: tuple[fl
     )
 
 
-def make_structure(settings: dict[str, Any], pair: Pair, data: Data) -> Structure:
+def make_structure(settings: CellSettings, pair: Pair, data: Data) -> Structure:
     """Return the structure of a cell with these validated settings on this data."""
-    optimizer = {key: value for key, value in settings["optimizer"].items() if key != "learning_rate"}
+    optimizer = {key: value for key, value in plain(settings.optimizer).items() if key != "learning_rate"}
     n_train, n_features = data.x["train"].shape
     n_outputs = data.y["train"].shape[1]
-    given = parameter_values(settings["loss"])
+    given = parameter_values(settings.loss)
     parameters = loss_parameters(pair, n_outputs)
     n_raw = n_outputs * len(HEADS[pair.head].statistics)
-    model = json.dumps(settings["model"], sort_keys=True)
+    model = json.dumps(plain(settings.model), sort_keys=True)
     per_call = max(1, WORK_PER_CALL // (_work(model, n_features, n_raw) * n_train))
-    early = settings["early_stopping"]
+    early = settings.early_stopping
     return Structure(
         model=model,
         optimizer=json.dumps(optimizer, sort_keys=True),
@@ -194,13 +195,13 @@ def make_structure(settings: dict[str, Any], pair: Pair, data: Data) -> Structur
         n_features=n_features,
         n_outputs=n_outputs,
         n_samples=tuple((name, len(x)) for name, x in data.x.items()),
-        batch_size=settings["batch_size"],
-        evaluate_every=settings["evaluate_every"],
-        epochs_per_call=min(settings["epochs"], per_call),
-        scheduled=not is_constant(settings["schedule"]),
-        selects=settings["select"] == "best",
-        patience=early["patience"] or 0,
-        min_delta=float(early["min_delta"]) / data.unit[0] if settings["select"] == "best" else 0.0,
+        batch_size=settings.batch_size,
+        evaluate_every=settings.evaluate_every,
+        epochs_per_call=min(settings.epochs, per_call),
+        scheduled=not is_constant(settings.schedule),
+        selects=settings.select == "best",
+        patience=early.patience or 0,
+        min_delta=float(early.min_delta) / data.unit[0] if settings.select == "best" else 0.0,
         unit=tuple(scale / data.unit[0] for scale in data.unit),
     )
 
@@ -215,12 +216,12 @@ def _work(model: str, n_features: int, n_raw: int) -> int:
 def _network(model: str, n_features: int, n_raw: int) -> tuple[str, int]:
     """Return the network in Keras's JSON ('' if that cannot be read back), and its number of weights."""
     # How its weights begin is not part of it.
-    settings = {key: value for key, value in json.loads(model).items() if not key.endswith("_scale")}
+    content = {key: value for key, value in json.loads(model).items() if not key.endswith("_scale")}
     with tracing_lock:
-        built = build_model(settings, n_features, n_raw)
+        built = build_model(group_settings("model", content), n_features, n_raw)
         try:
             written = built.to_json()
-            if settings["name"] == "custom":
+            if content["name"] == CUSTOM:
                 keras.models.model_from_json(written)
         except Exception:
             # What is of the user's own need not say how it is made again.
@@ -239,10 +240,10 @@ def _in_shape(default: Any, given: Any) -> Any:
     return nested(np.zeros(np.shape(given)).tolist())
 
 
-def make_hyperparameters(settings: dict[str, Any]) -> Hyperparameters:
+def make_hyperparameters(settings: CellSettings) -> Hyperparameters:
     """Return what a cell with these validated settings tells its program."""
-    loss = parameter_values(settings["loss"])
-    return Hyperparameters(settings["optimizer"]["learning_rate"], loss, settings["epochs"], settings["schedule"])
+    loss = parameter_values(settings.loss)
+    return Hyperparameters(settings.optimizer.learning_rate, loss, settings.epochs, settings.schedule)
 
 
 def _shared(pair: Pair) -> Pair:

@@ -24,19 +24,18 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from lossbench.config.search_space import Dimension, dimensions, grid_points
+from lossbench.config.settings import plain
 from lossbench.ground.files import write_text
 from lossbench.metrics.catalogue import lower_is_better
 from lossbench.planning.plan import Cell, Plan
 from lossbench.tuning.study_files import Trial, read_trials, study_metric
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
 
 def n_trials(cell: Cell) -> int:
     """Return how many trials a cell's study has: those asked for, or the points of its grid if these are fewer."""
-    tune = cell.settings["tune"]
-    if tune["sampler"] != "grid":
-        return tune["trials"]
+    tune = cell.settings.study
+    if tune.sampler != "grid":
+        return tune.trials
     return len(_grid_sampler(cell)._all_grids)
 
 
@@ -59,7 +58,7 @@ def proposals(cell: Cell, before: list[Trial], count: int) -> list[dict[str, Any
     """
     study = _study(cell, before)
     distributions = {dimension.key: _distribution(dimension) for dimension in dimensions(cell.settings)}
-    if cell.settings["tune"]["sampler"] == "tpe":
+    if cell.settings.study.sampler == "tpe":
         asked = [study.ask(distributions) for _ in range(count)]
     else:
         # These do not look at values: the whole sequence is asked for again, and its next part taken.
@@ -74,6 +73,7 @@ def write_storage(plan: Plan) -> None:
     """
     backend = _Collected()
     storage = JournalStorage(backend)
+    _quiet()
     for cell in plan.cells:
         if cell.is_tuned:
             name = f"{cell.name}-{cell.key[:8]}"
@@ -96,13 +96,19 @@ class _Collected(BaseJournalBackend):
         self.logs += logs
 
 
+def _quiet() -> None:
+    """Keep Optuna from saying in the terminal what it creates."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
 def _direction(cell: Cell) -> StudyDirection:
     return StudyDirection.MINIMIZE if lower_is_better(study_metric(cell)) else StudyDirection.MAXIMIZE
 
 
 def _study(cell: Cell, before: list[Trial]) -> optuna.Study:
     """Return a study in memory; for TPE with the trials before, which it learns from."""
-    learns = cell.settings["tune"]["sampler"] == "tpe"
+    learns = cell.settings.study.sampler == "tpe"
+    _quiet()
     study = optuna.create_study(direction=_direction(cell), sampler=_sampler(cell, len(before) if learns else 0))
     if learns:
         study.add_trials(_frozen(cell, trial) for trial in before)
@@ -111,11 +117,11 @@ def _study(cell: Cell, before: list[Trial]) -> optuna.Study:
 
 def _sampler(cell: Cell, n_before: int) -> BaseSampler:
     """Return the sampler of a batch; all cells with the same budget and space begin with the same proposals."""
-    told = json.dumps(cell.settings["tune"], sort_keys=True)
+    told = json.dumps(plain(cell.settings.study), sort_keys=True)
     # The same seed for each batch would propose the same again.
     digest = hashlib.sha256(f"{told}/{n_before}".encode()).digest()
     seed = int.from_bytes(digest[:4], "big")
-    name = cell.settings["tune"]["sampler"]
+    name = cell.settings.study.sampler
     if name == "grid":
         return _grid_sampler(cell)
     if name == "quasi_random":
@@ -128,7 +134,7 @@ def _sampler(cell: Cell, n_before: int) -> BaseSampler:
 
 def _grid_sampler(cell: Cell) -> GridSampler:
     found = dimensions(cell.settings)
-    points = grid_points(cell.settings["tune"], found)
+    points = grid_points(cell.settings.study, found)
     return GridSampler({dimension.key: _grid(dimension, points) for dimension in found}, seed=0)
 
 

@@ -6,14 +6,14 @@ import threading
 import time
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lossbench.config.search_space import applied, is_corrupted
+from lossbench.config.settings import CellSettings, with_values
 from lossbench.datasets.corruption import corrupted
 from lossbench.datasets.loading import Dataset, Part, tuning_splits
 from lossbench.metrics.catalogue import MAIN_METRICS
@@ -57,26 +57,26 @@ class PreparedStudy:
     @cached_property
     def splits(self) -> dict[str, Part]:
         """What it trains on and chooses by."""
-        return tuning_splits(self.dataset, self.cell.settings["tune"]["validation"])
+        return tuning_splits(self.dataset, self.cell.settings.study.validation)
 
     @cached_property
     def data(self) -> dict[int, Data]:
         """The same for each tuning seed, as its programs take it: what it trains on may be corrupted."""
-        settings, clean, n_classes = self.cell.settings["corruption"], self.splits, self.dataset.n_classes
+        settings, clean, n_classes = self.cell.settings.corruption, self.splits, self.dataset.n_classes
 
         def of_seed(seed: int) -> Data:
             splits = clean | {"train": corrupted(settings, clean["train"], n_classes, seed)}
             return specification.make_data(self.cell.pair, splits, n_classes, self.dataset.unit)
 
-        if not is_corrupted(self.cell.settings):
-            return dict.fromkeys(self.cell.settings["tune"]["seeds"], of_seed(0))
-        return {seed: of_seed(seed) for seed in self.cell.settings["tune"]["seeds"]}
+        if not self.cell.settings.is_corrupted:
+            return dict.fromkeys(self.cell.settings.study.seeds, of_seed(0))
+        return {seed: of_seed(seed) for seed in self.cell.settings.study.seeds}
 
-    def settings(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def settings(self, parameters: dict[str, Any]) -> CellSettings:
         """Return the cell's settings with a proposal, evaluated once, at the end, unless epochs are chosen by it."""
-        proposed = applied(self.cell.settings, parameters)
-        chooses = proposed["select"] == "best" or proposed["early_stopping"]["patience"] is not None
-        return proposed if chooses else proposed | {"evaluate_every": proposed["epochs"]}
+        proposed = with_values(self.cell.settings, parameters)
+        chooses = proposed.select == "best" or proposed.early_stopping.patience is not None
+        return proposed if chooses else replace(proposed, evaluate_every=proposed.epochs)
 
     def structure(self, parameters: dict[str, Any]) -> Structure:
         """Return what the program of a proposal is compiled for."""
@@ -104,7 +104,7 @@ def search(cell: Cell, dataset: Dataset, folder: Path, n_threads: int) -> Outcom
 
     study = PreparedStudy(cell, dataset)
     trials: list[Trial] = []
-    total, batch = n_trials(cell), cell.settings["tune"]["batch"]
+    total, batch = n_trials(cell), cell.settings.study.batch
     while len(trials) < total:
         count = min(batch, total - len(trials))
         proposed = proposals(cell, trials, count)
@@ -121,7 +121,7 @@ def _batch(
     study: PreparedStudy, folder: Path, proposed: list[dict[str, Any]], first: int, n_threads: int
 ) -> list[Trial]:
     """Return the trials of a batch, by number, whatever the order in which they end; those on disk stay as they are."""
-    seeds = study.cell.settings["tune"]["seeds"]
+    seeds = study.cell.settings.study.seeds
     there = {number: read_trial(folder, number) for number in range(first, first + len(proposed))}
     stop = threading.Event()
     with ThreadPoolExecutor(n_threads, thread_name_prefix="trial") as pool:
@@ -157,7 +157,7 @@ def _train(study: PreparedStudy, parameters: dict[str, Any], seed: int, stop: th
     settings = study.settings(parameters)
     try:
         structure = study.structure(parameters)
-        trained = TRAIN[settings["trainer"]](
+        trained = TRAIN[settings.trainer](
             structure, study.data[seed], specification.make_hyperparameters(settings), seed, stop.is_set
         )
         value = None if trained.diverged_epoch else _value(study, structure, trained)
@@ -180,13 +180,13 @@ def _value(study: PreparedStudy, structure: Structure, trained: Trained) -> floa
         at = -1 if not trained.selected_epoch else int(np.searchsorted(trained.epochs, trained.selected_epoch))
         return float(f"{trained.curves[f'validation/{metric}'][at] * np.float32(study.dataset.unit[0]):.7g}")
     validation = study.splits["validation"]
-    raw = PREDICT[study.cell.settings["trainer"]](structure, trained.weights, validation.x)
+    raw = PREDICT[study.cell.settings.trainer](structure, trained.weights, validation.x)
     found = evaluate(study.cell.pair, validation.y, raw, ordered=study.dataset.ordered, in_unit=study.dataset.in_unit)
     return found[metric]
 
 
 def _trial(study: PreparedStudy, number: int, parameters: dict[str, Any], ended: list[_Ended]) -> Trial:
-    seeds = study.cell.settings["tune"]["seeds"]
+    seeds = study.cell.settings.study.seeds
     values = [run.value for run in ended]
     reasons = [run.reason for run in ended if run.reason]
     finished = [value for value in values if value is not None]

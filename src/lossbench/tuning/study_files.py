@@ -127,7 +127,7 @@ class Outcome:
 
 def study_metric(cell: Cell) -> str:
     """Return the name of the metric that a cell's study chooses by."""
-    return cell.settings["tune"]["metric"] or MAIN_METRICS[cell.task]
+    return cell.settings.study.metric or MAIN_METRICS[cell.task]
 
 
 def trial_path(folder: Path, number: int) -> Path:
@@ -164,7 +164,7 @@ def read_trials(cell: Cell, folder: Path) -> list[Trial]:
     """Return the trials of a tuned cell that are there, by number."""
     if not (folder / "study").is_dir():
         return []
-    trials = (read_trial(folder, number) for number in range(cell.settings["tune"]["trials"]))
+    trials = (read_trial(folder, number) for number in range(cell.settings.study.trials))
     return [trial for trial in trials if trial is not None]
 
 
@@ -196,7 +196,7 @@ def open_studies(plan: Plan, open_seeds: dict[str, list[int]]) -> list[Cell]:
 
 def conclude(cell: Cell, trials: list[Trial]) -> Outcome:
     """Return what all trials of a cell's study say together."""
-    tune, metric = cell.settings["tune"], study_metric(cell)
+    tune, metric = cell.settings.study, study_metric(cell)
     less = lower_is_better(metric)
     best = best_trial(trials, lower_is_better=less)
     rates = {} if best is None else best.parameters
@@ -209,9 +209,9 @@ def conclude(cell: Cell, trials: list[Trial]) -> Outcome:
         parameters=rates,
         value=best.value if best else None,
         tolerance=tolerance(trials, best, lower_is_better=less) if best else (),
-        edge=edge(best.learning_rate, tune["low"], tune["high"]) if best else "",
-        low=tune["low"],
-        high=tune["high"],
+        edge=edge(best.learning_rate, tune.low, tune.high) if best else "",
+        low=tune.low,
+        high=tune.high,
         started=min(trial.started for trial in trials),
         ended=max(trial.ended for trial in trials),
         reason="" if best else trials[0].reason,

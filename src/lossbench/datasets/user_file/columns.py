@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lossbench.config.settings import FileSettings
 from lossbench.datasets.user_file.reading import NAMES_SHOWN, Table
 from lossbench.datasets.user_file.text import open_quote
 from lossbench.ground.errors import Problem, UsageError, unknown
@@ -37,22 +38,22 @@ class Columns:
 # ---- Names.
 
 
-def check_names(table: Table, settings: dict[str, Any]) -> None:
+def check_names(table: Table, settings: FileSettings) -> None:
     """Raise if settings name columns that the table does not have, or no target."""
     names = list(table.frame.columns)
-    if not settings["target"]:
+    if not settings.target:
         shown = ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
         raise UsageError(Problem("dataset=csv needs a target.", f"dataset.target=…, one of {shown}"))
     problems = []
     for key in ("target", "leave_out", "categorical"):
-        for name in settings[key]:
+        for name in getattr(settings, key):
             if name not in names:
                 said = f"{table.reading.name} has no column {name!r} (dataset.{key})."
                 problems.append(Problem(said, unknown("", name, names[:NAMES_SHOWN], also=names).hint))
     problems += [
         Problem(f"the column {name!r} is the target and in dataset.leave_out.")
-        for name in settings["target"]
-        if name in settings["leave_out"]
+        for name in settings.target
+        if name in settings.leave_out
     ]
     if problems:
         raise UsageError(*problems)
@@ -67,7 +68,7 @@ def told(key: str, *names: str) -> str:
 # ---- Features.
 
 
-def find_columns(table: Table, settings: dict[str, Any]) -> Columns:
+def find_columns(table: Table, settings: FileSettings) -> Columns:
     """Return what each column that is no target is.
 
     Raises
@@ -77,16 +78,16 @@ def find_columns(table: Table, settings: dict[str, Any]) -> Columns:
     """
     found, problems = Columns(), []
     for name in map(str, table.frame.columns):
-        if name in settings["target"] or name in settings["leave_out"]:
+        if name in settings.target or name in settings.leave_out:
             continue
         column = table.frame[name]
-        problem = bad_cell(table, name, as_text=name in settings["categorical"])
+        problem = bad_cell(table, name, as_text=name in settings.categorical)
         if problem:
             problems.append(problem)
         elif reason := _says_nothing(name, column, settings):
             found.left_out[name] = reason
         else:
-            kinds = found.categories if _is_text(column) or name in settings["categorical"] else found.numbers
+            kinds = found.categories if _is_text(column) or name in settings.categorical else found.numbers
             kinds.append(name)
     if problems:
         raise UsageError(*problems)
@@ -106,7 +107,7 @@ def _is_text(column: pd.Series) -> bool:
     return kind_of(column) in TEXTS
 
 
-def _says_nothing(name: str, column: pd.Series, settings: dict[str, Any]) -> str:
+def _says_nothing(name: str, column: pd.Series, settings: FileSettings) -> str:
     """Return why a column is left out; '' if it is a feature."""
     present = column.dropna()
     if present.empty:
@@ -118,7 +119,7 @@ def _says_nothing(name: str, column: pd.Series, settings: dict[str, Any]) -> str
         return f"neither numbers nor text ({kind})"
     if kind in NUMBERS and present.min() == present.max():
         return "constant"
-    as_text = kind in TEXTS or name in settings["categorical"]
+    as_text = kind in TEXTS or name in settings.categorical
     if not as_text:
         numbered = kind == "integer" and IDENTIFIER.search(name) and present.nunique() == len(column)
         return "identifiers" if numbered else ""
@@ -127,7 +128,7 @@ def _says_nothing(name: str, column: pd.Series, settings: dict[str, Any]) -> str
         return "constant"
     if n_levels == len(present):
         return "identifiers"
-    return f"more than {settings['max_levels']} levels" if n_levels > settings["max_levels"] else ""
+    return f"more than {settings.max_levels} levels" if n_levels > settings.max_levels else ""
 
 
 def are_dates(present: pd.Series) -> bool:

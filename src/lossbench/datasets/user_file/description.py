@@ -1,42 +1,71 @@
 """What must be known of a user's file before anything trains."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lossbench.config.settings import FileFacts, FileSettings, group_settings
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.user_file.columns import Columns, check_names, find_columns
 from lossbench.datasets.user_file.reading import NAMES_SHOWN, Table, read_table, reading_of
-from lossbench.datasets.user_file.rows import kept_rows
+from lossbench.datasets.user_file.rows import used_rows
 from lossbench.datasets.user_file.targets import Target, check_classes, find_target
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.heads import TASKS
 
 
-def normalised(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with lists of names where one may stand alone, checked without the file."""
+@dataclass(frozen=True)
+class FileDescription:
+    """What planning finds in a file.
+
+    Attributes
+    ----------
+    task : str
+        One of ``heads.TASKS``.
+    notes : list of str
+        What is to be told: what was understood first, then what may not be as the user thinks.
+    """
+
+    task: str
+    facts: FileFacts
+    notes: list[str]
+
+
+def normalised(content: Mapping[str, Any]) -> FileSettings:
+    """Return the plain settings of a file as their type, checked without the file.
+
+    Names that stand alone become lists.
+
+    Raises
+    ------
+    UsageError
+        With all that is wrong.
+    """
     problems = []
-    if not settings["path"]:
+    if not content["path"]:
         problems.append(Problem("dataset=csv needs a file.", "dataset.path=house.csv dataset.target=price"))
-    lists = {key: _names(settings[key]) for key in ("target", "leave_out", "categorical", "missing_values")}
-    choices = {"task": ("auto", *TASKS), "missing": ("error", "drop", "impute")}
-    for key, allowed in choices.items():
-        if settings[key] not in allowed:
-            problems.append(Problem(f"dataset.{key} must be one of {', '.join(allowed)}; got {settings[key]!r}."))
-    reading = reading_of({**settings, **lists})
+    lists = {key: _names(content[key]) for key in ("target", "leave_out", "categorical", "missing_values")}
+    path = str(Path(content["path"] or "").expanduser())
+    settings: FileSettings = group_settings("dataset", {**content, **lists, "path": path})
+    for key, allowed in (("task", ("auto", *TASKS)), ("missing", ("error", "drop", "impute"))):
+        if content[key] not in allowed:
+            problems.append(Problem(f"dataset.{key} must be one of {', '.join(allowed)}; got {content[key]!r}."))
+    reading = reading_of(settings)
     if len(reading.sep) != 1 or reading.sep in '"\r\n':
-        problems.append(Problem(f"dataset.sep must be one character, or tab; got {settings['sep']!r}."))
+        problems.append(Problem(f"dataset.sep must be one character, or tab; got {settings.sep!r}."))
     if len(reading.decimal) != 1 or reading.decimal == reading.sep:
         problems.append(
             Problem(f"dataset.decimal must be one character that is not dataset.sep; got {reading.decimal!r}.")
         )
-    if settings["max_levels"] < 2:
-        problems.append(Problem(f"dataset.max_levels must be at least 2; got {settings['max_levels']}."))
+    if settings.max_levels < 2:
+        problems.append(Problem(f"dataset.max_levels must be at least 2; got {settings.max_levels}."))
     if problems:
         raise UsageError(*problems)
-    return {**settings, **lists, "path": str(Path(settings["path"]).expanduser())}
+    return settings
 
 
 def _names(given: Any) -> list[str]:
@@ -45,16 +74,8 @@ def _names(given: Any) -> list[str]:
     return list(dict.fromkeys(str(name).strip() for name in (given if isinstance(given, list) else [given])))
 
 
-def described_file(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the task of a file, what plan, key and jobs need of it (``file``), and what is to be told (``notes``).
-
-    ``file`` holds the file's digest, how many rows are used, the range of the targets, the classes in the order of
-    their numbers, and which columns are features.
-
-    Parameters
-    ----------
-    settings : dict
-        Of the data set, ``normalised``.
+def described_file(settings: FileSettings) -> FileDescription:
+    """Return what a file holds for a plan, for keys and for jobs.
 
     Raises
     ------
@@ -65,28 +86,28 @@ def described_file(settings: dict[str, Any]) -> dict[str, Any]:
     check_names(table, settings)
     target = find_target(table, settings)
     found = find_columns(table, settings)
-    kept = kept_rows(table, settings, found, target)
+    kept = used_rows(table, settings, found, target)
     classes = target.values.ndim == 1
     if classes:
         check_classes(table, settings, target, kept)
-    if settings["ordered"] and (not classes or table.frame[settings["target"][0]].dtype.kind not in "iuf"):
+    if settings.ordered and (not classes or table.frame[settings.target[0]].dtype.kind not in "iuf"):
         said = "dataset.ordered=true needs classes that are written as numbers, whose order is theirs."
         raise table.reading.error(said)
     used = target.values[kept]
-    file = {
-        "digest": table.digest,
-        "n_samples": int(kept.sum()),
-        "n_outputs": len(target.labels) if classes else used.shape[1],
-        "target_range": [0.0, len(target.labels) - 1.0] if classes else [float(used.min()), float(used.max())],
-        "labels": target.labels,
-        "numbers": found.numbers,
-        "categories": found.categories,
-        "left_out": found.left_out,
-    }
-    return {"task": target.task, "file": file, "notes": _notes(table, settings, found, target, kept)}
+    facts = FileFacts(
+        digest=table.digest,
+        n_samples=int(kept.sum()),
+        n_outputs=len(target.labels) if classes else used.shape[1],
+        target_range=[0.0, len(target.labels) - 1.0] if classes else [float(used.min()), float(used.max())],
+        labels=target.labels,
+        numbers=found.numbers,
+        categories=found.categories,
+        left_out=found.left_out,
+    )
+    return FileDescription(target.task, facts, _notes(table, settings, found, target, kept))
 
 
-def _notes(table: Table, settings: dict[str, Any], found: Columns, target: Target, kept: np.ndarray) -> list[str]:
+def _notes(table: Table, settings: FileSettings, found: Columns, target: Target, kept: np.ndarray) -> list[str]:
     """Return what is told of a file: what was understood first, then what may not be as the user thinks."""
     name, n_features = table.reading.name, len(found.numbers) + len(found.categories)
     encoded = f" ({len(found.categories)} encoded from text)" if found.categories else ""
@@ -94,7 +115,7 @@ def _notes(table: Table, settings: dict[str, Any], found: Columns, target: Targe
     lines = [f"{name}: {len(kept)} rows, {n_features} {word}{encoded}; {_target_words(table, settings, target)}"]
     n_dropped = len(kept) - int(kept.sum())
     if n_dropped:
-        why = "miss a value" if settings["missing"] == "drop" else "miss the target"
+        why = "miss a value" if settings.missing == "drop" else "miss the target"
         lines.append(f"{name}: {n_dropped} rows that {why} are left out")
     if found.left_out:
         shown = [f"{column} ({why})" for column, why in list(found.left_out.items())[:NAMES_SHOWN]]
@@ -103,24 +124,24 @@ def _notes(table: Table, settings: dict[str, Any], found: Columns, target: Targe
     return lines + [f"{name}: warning: {text}" for text in _split_warnings(table, settings, found, target, kept)]
 
 
-def _target_words(table: Table, settings: dict[str, Any], target: Target) -> str:
-    names = settings["target"]
+def _target_words(table: Table, settings: FileSettings, target: Target) -> str:
+    names = settings.target
     what = f"target {names[0]}" if len(names) == 1 else f"targets {', '.join(names[:5])}" + ", …" * (len(names) > 5)
     labels = ", ".join(target.labels[:5]) + (", …" if len(target.labels) > 5 else "")
     if target.values.ndim == 2:
         return f"{what}: {TASKS[target.task]} ({target.task})"
     text = f"{what}: {len(target.labels)} classes, {labels} ({target.task})"
-    whole = table.frame[names[0]].dtype.kind in "iuf" and settings["task"] == "auto" and len(target.labels) > 2
+    whole = table.frame[names[0]].dtype.kind in "iuf" and settings.task == "auto" and len(target.labels) > 2
     return text + ("; dataset.task=regression takes them as numbers" if whole else "")
 
 
 def _split_warnings(
-    table: Table, settings: dict[str, Any], found: Columns, target: Target, kept: np.ndarray
+    table: Table, settings: FileSettings, found: Columns, target: Target, kept: np.ndarray
 ) -> list[str]:
-    y, split = target.values[kept], settings["split"]
+    y, split = target.values[kept], settings.split
     try:
         slices = split_slices(split, len(y))
-        order = ordered_rows(y, split["seed"], by_class=y.ndim == 1)
+        order = ordered_rows(y, split.seed, by_class=y.ndim == 1)
         rows = {name: order[part] for name, part in slices.items()}
         train, test = rows["train"], rows["test"]
     except (TypeError, ValueError, KeyError):
@@ -129,7 +150,7 @@ def _split_warnings(
     warnings = []
     if y.ndim == 1 and (missing := sorted(set(range(len(target.labels))) - set(y[train].tolist()))):
         warnings.append(f"class {target.labels[missing[0]]!r} is not among the training rows")
-    used = table.frame.loc[kept, [*found.numbers, *found.categories, *settings["target"]]]
+    used = table.frame.loc[kept, [*found.numbers, *found.categories, *settings.target]]
     hashes = pd.util.hash_pandas_object(used, index=False).to_numpy()
     n_seen = int(np.isin(hashes[test], hashes[train]).sum())
     if n_seen:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from lossbench.config.settings import FileSettings
 from lossbench.datasets.user_file.text import (
     FIRST_ROWS,
     PARQUET_SUFFIXES,
@@ -62,11 +62,11 @@ class Table:
         return f"line {found[0]}" if found else f"row {row + 1}"
 
 
-def reading_of(settings: dict[str, Any]) -> Reading:
+def reading_of(settings: FileSettings) -> Reading:
     """Return how the file of ``dataset`` settings is to be read."""
-    sep = {"tab": "\t", "\\t": "\t"}.get(settings["sep"], settings["sep"])
-    texts = tuple(map(str, settings["missing_values"]))
-    return Reading(settings["path"], sep, settings["decimal"], settings["encoding"], texts)
+    sep = {"tab": "\t", "\\t": "\t"}.get(settings.sep, settings.sep)
+    texts = tuple(map(str, settings.missing_values))
+    return Reading(settings.path, sep, settings.decimal, settings.encoding, texts)
 
 
 def read_table(reading: Reading) -> Table:

@@ -1,17 +1,16 @@
 """Which rows of a user's table are used, and what of them the network may be given."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from lossbench.config.settings import FileSettings
 from lossbench.datasets.user_file.columns import Columns, as_numbers, as_text, told
 from lossbench.datasets.user_file.reading import NAMES_SHOWN, Table
 from lossbench.datasets.user_file.targets import Target
 from lossbench.ground.errors import Problem, UsageError
 
 
-def kept_rows(table: Table, settings: dict[str, Any], columns: Columns, target: Target) -> np.ndarray:
+def used_rows(table: Table, settings: FileSettings, columns: Columns, target: Target) -> np.ndarray:
     """Return which rows are used: all, or those that miss nothing, or those that do not miss the target.
 
     Raises
@@ -19,12 +18,12 @@ def kept_rows(table: Table, settings: dict[str, Any], columns: Columns, target: 
     UsageError
         If a value is missing and ``dataset.missing=error``, or no row is left.
     """
-    used = [*settings["target"], *columns.numbers, *columns.categories]
+    used = [*settings.target, *columns.numbers, *columns.categories]
     n_missing = {str(name): int(n) for name, n in table.frame[used].isna().sum().items() if n}
-    if settings["missing"] == "error" and n_missing:
+    if settings.missing == "error" and n_missing:
         raise UsageError(_missing_problem(table, n_missing))
     kept = ~target.missing
-    if settings["missing"] == "drop" and n_missing:
+    if settings.missing == "drop" and n_missing:
         kept &= table.frame[list(n_missing)].notna().all(axis=1).to_numpy()
     if not kept.any():
         most = max(n_missing, key=lambda name: n_missing[name])

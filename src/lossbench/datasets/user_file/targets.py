@@ -1,11 +1,11 @@
 """What is to be predicted from a user's table: its task, inferred or held against what the user says, and values."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lossbench.config.settings import FileSettings
 from lossbench.datasets.user_file.columns import DATES, NUMBERS, are_dates, as_numbers, as_text, bad_cell, kind_of, told
 from lossbench.datasets.user_file.reading import Table
 from lossbench.ground.errors import Problem, UsageError
@@ -38,7 +38,7 @@ class Target:
         return self.values < 0 if self.values.ndim == 1 else np.isnan(self.values).any(axis=1)
 
 
-def find_target(table: Table, settings: dict[str, Any]) -> Target:
+def find_target(table: Table, settings: FileSettings) -> Target:
     """Return the target, its task inferred or held against what the settings say.
 
     Raises
@@ -46,8 +46,8 @@ def find_target(table: Table, settings: dict[str, Any]) -> Target:
     UsageError
         If the columns cannot be that.
     """
-    names, task = settings["target"], settings["task"]
-    as_classes = len(names) == 1 and (task in ("binary", "multiclass") or names[0] in settings["categorical"])
+    names, task = settings.target, settings.task
+    as_classes = len(names) == 1 and (task in ("binary", "multiclass") or names[0] in settings.categorical)
     for name in names:
         if table.frame[name].isna().all():
             raise table.reading.error(f"the target {name!r} is empty.")
@@ -149,9 +149,9 @@ def _classes(table: Table, name: str, column: pd.Series, task: str) -> Target:
     return Target("binary" if len(labels) <= 2 else "multiclass", labels, codes)
 
 
-def check_classes(table: Table, settings: dict[str, Any], target: Target, kept: np.ndarray) -> None:
+def check_classes(table: Table, settings: FileSettings, target: Target, kept: np.ndarray) -> None:
     """Raise if the kept rows have one class only, or one row only of a class."""
-    name, counts = settings["target"][0], np.bincount(target.values[kept], minlength=len(target.labels))
+    name, counts = settings.target[0], np.bincount(target.values[kept], minlength=len(target.labels))
     there = [label for label, count in zip(target.labels, counts, strict=True) if count]
     if len(there) < 2:
         said = f"the target {name!r} has one class only: {there[0]!r} in all {kept.sum()} rows."

@@ -127,7 +127,7 @@ def check_header(reading: Reading, rows: list[list[str]]) -> list[str]:
         raise reading.error("the file is empty.", "its first line must name the columns.")
     header, body = [name.strip() for name in rows[0]], rows[1:]
     _check_separator(reading, header, body)
-    if all(_is_number(name, reading.decimal) for name in header):
+    if all(_reads_as_number(name, reading.decimal) for name in header):
         said = f"there is no header: the first line is all numbers ({', '.join(header[:3])}, …)."
         raise reading.error(said, "name the columns in a line before it.", place="line 1")
     if not body:
@@ -181,10 +181,10 @@ def _have_decimal(cells: list[str], decimal: str) -> bool:
     """Say whether texts are numbers with this decimal sign."""
     other = "." if decimal == "," else ","
     signed = [cell for cell in cells if decimal in cell]
-    return bool(signed) and all(_is_number(cell, decimal) and other not in cell for cell in signed)
+    return bool(signed) and all(_reads_as_number(cell, decimal) and other not in cell for cell in signed)
 
 
-def _is_number(text: str, decimal: str = ".") -> bool:
+def _reads_as_number(text: str, decimal: str = ".") -> bool:
     try:
         float(text.replace(decimal, "."))
     except ValueError:

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from lossbench.datasets.catalogue import described
+from lossbench.config.settings import FileSettings
 from lossbench.datasets.loading import Dataset
 from lossbench.export.saved_model.reading import FORMAT
 from lossbench.losses.heads import HEADS, NUMBER_TASKS, threshold
@@ -25,22 +25,22 @@ def model_contents(cell: Cell, dataset: Dataset, network: str) -> dict[str, Any]
         ``inputs``, ``network``, ``head`` and ``outputs`` say how a row becomes an answer, in this order; ``problem`` is
         why it cannot, or ''.
     """
-    settings = cell.settings["dataset"]
-    file = settings["file"] if described(settings).is_file else None
+    settings = cell.settings.dataset
+    file = settings if isinstance(settings, FileSettings) else None
     written = json.loads(network) if network else {}
     return {
         "format": FORMAT,
         "cell": cell.name,
         "inputs": {
-            "names": file["numbers"] if file else None,
+            "names": file.facts.numbers if file else None,
             "n_features": dataset.n_features,
-            "texts": file["categories"] if file else [],
-            "missing_values": settings["missing_values"] if file else [],
+            "texts": file.facts.categories if file else [],
+            "missing_values": file.missing_values if file else [],
             "fitted": {name: dataset.preprocessing[name] for name in ("numbers", "texts")},
         },
         "network": written,
         "head": _head(cell),
-        "outputs": _outputs(cell, settings, file, dataset),
+        "outputs": _outputs(cell, file, dataset),
         "problem": _problem(network, written),
     }
 
@@ -57,12 +57,12 @@ def _head(cell: Cell) -> dict[str, Any]:
     }
 
 
-def _outputs(cell: Cell, settings: dict[str, Any], file: dict[str, Any] | None, dataset: Dataset) -> dict[str, Any]:
+def _outputs(cell: Cell, file: FileSettings | None, dataset: Dataset) -> dict[str, Any]:
     """Return what the answers are called, and the unit of those that are numbers."""
     n = cell.n_outputs
     columns = n if cell.task in (*NUMBER_TASKS, "multilabel") else 1
-    names = settings["target"] if file else ["y"] if columns == 1 else [f"y{i}" for i in range(columns)]
-    labels = file["labels"] if file else [str(i) for i in range(n)]
+    names = file.target if file else ["y"] if columns == 1 else [f"y{i}" for i in range(columns)]
+    labels = file.facts.labels if file else [str(i) for i in range(n)]
     return {
         "task": cell.task,
         "names": names,

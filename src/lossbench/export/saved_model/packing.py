@@ -2,16 +2,11 @@
 
 import json
 import logging
-import os
 import tempfile
 import warnings
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-
-# Before mlflow is imported.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
 from mlflow.models import Model

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from lossbench.config.settings import FileSettings
 from lossbench.losses.heads import decide
 from lossbench.metrics.classification import confusion_matrix
 from lossbench.report import drawing as ink
@@ -41,8 +42,8 @@ def confusions(frame: Frame) -> Figure | None:
 
 
 def _class_names(frame: Frame) -> list[str]:
-    file = frame.table.results[0].cell.settings["dataset"].get("file")
-    return file["labels"] if file else [str(k) for k in range(frame.n_classes)]
+    settings = frame.table.results[0].cell.settings.dataset
+    return settings.facts.labels if isinstance(settings, FileSettings) else [str(k) for k in range(frame.n_classes)]
 
 
 def _shares(frame: Frame, result: CellResults) -> np.ndarray | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from lossbench.findings.sentences import number
+from lossbench.findings.number_formats import number
 from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
 from lossbench.results.cells import CellResults, curve_matrix

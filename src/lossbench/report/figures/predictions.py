@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lossbench.findings.sentences import number
+from lossbench.findings.number_formats import number
 from lossbench.losses.heads import HEADS, NUMBER_TASKS, decide
 from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import MOST_NAMED, MOST_PANELS, Figure, Frame, Panel, key_panel, slug

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lossbench.comparison import mean_intervals
-from lossbench.findings.sentences import IN_POINTS, number
+from lossbench.findings.number_formats import IN_POINTS, number
 from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import Figure, Frame, Panel
 from lossbench.results.cells import CellResults

@@ -1,13 +1,11 @@
-"""A trained run judged: its metrics, whether it is stuck, and all of it that is written to its part."""
+"""A trained run evaluated: its metrics, whether it is stuck, and all of it that is written to its part."""
 
 import time
 
 import numpy as np
 
-from lossbench.config.search_space import is_corrupted
 from lossbench.datasets.corruption import kept_rows
-from lossbench.datasets.loading import Part
-from lossbench.jobs.prepared import PreparedCell, by_split
+from lossbench.jobs.prepare import PreparedRun, by_split
 from lossbench.metrics.calibration import calibrated_scores
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.classification import Scores
@@ -19,40 +17,25 @@ from lossbench.training.specification import Trained
 from lossbench.training.trainers import PREDICT
 
 
-def judged(
-    prepared: PreparedCell, seed: int, splits: dict[str, Part], trained: Trained, started: float
-) -> tuple[RunInfo, dict[str, np.ndarray]]:
-    """Return what is said of a run, and its arrays (see ``results.runs.Run``).
+def evaluated(run: PreparedRun, trained: Trained, started: float) -> tuple[RunInfo, dict[str, np.ndarray]]:
+    """Return what is said of a trained run, and its arrays (see ``results.part_files.Run``).
 
     Parameters
     ----------
-    splits : dict
-        As the run got them.
     started : float
         Seconds since 1970.
     """
-    cell = prepared.cell
-    raw = _raw_predictions(prepared, splits, trained)
-    scores = by_split(_scores(prepared, splits, raw))
+    prepared, cell = run.cell, run.cell.cell
+    raw = _raw_predictions(run, trained)
+    scores = by_split(_scores(run, raw))
     score, loss = scores[f"train/{MAIN_METRICS[cell.task]}"], float(trained.curves["train/loss"][-1])
-    stuck = not trained.diverged_epoch and _is_stuck(prepared, splits["train"], score, loss)
-    arrays = {"epochs": trained.epochs}
-    arrays |= {f"curve/{name}": curve for name, curve in prepared.curves(trained).items()}
-    arrays |= {f"weight/{i}": weight for i, weight in enumerate(trained.weights)}
-    arrays |= {f"raw/{name}": values for name, values in raw.items() if name in splits}
-    if is_corrupted(cell.settings):
-        clean, n_classes = prepared.dataset.splits["train"], prepared.dataset.n_classes
-        rows = kept_rows(cell.settings["corruption"], clean.y, n_classes, seed)
-        arrays |= {"train/y": splits["train"].y, "train/rows": rows.astype(np.int32)}
-    if prepared.grid is not None:
-        arrays |= {"grid/raw": raw["grid"], "grid/x0": prepared.grid[0], "grid/x1": prepared.grid[1]}
     info = RunInfo(
-        seed=seed,
-        key=run_key(cell, seed),
+        seed=run.seed,
+        key=run_key(cell, run.seed),
         status=DIVERGED if trained.diverged_epoch else FINISHED,
         started=started,
         ended=time.time(),
-        stuck=stuck,
+        stuck=not trained.diverged_epoch and ended_stuck(run, score, loss),
         diverged_epoch=trained.diverged_epoch,
         selected_epoch=trained.selected_epoch,
         scores=scores,
@@ -60,13 +43,36 @@ def judged(
         tuned=prepared.outcome.parameters if prepared.outcome else {},
         study=prepared.outcome.study if prepared.outcome else "",
     )
-    return info, arrays
+    return info, _arrays(run, trained, raw)
 
 
-def _is_stuck(prepared: PreparedCell, train: Part, score: float, loss: float) -> bool:
-    """Say whether a run is stuck: no better than the best constant for the targets that it was given."""
+def _arrays(run: PreparedRun, trained: Trained, raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return all arrays of a run: curves, weights, raw predictions, and the training split where it is its own."""
+    prepared, settings = run.cell, run.cell.cell.settings
+    arrays = {"epochs": trained.epochs}
+    arrays |= {f"curve/{name}": curve for name, curve in prepared.curves(trained).items()}
+    arrays |= {f"weight/{i}": weight for i, weight in enumerate(trained.weights)}
+    arrays |= {f"raw/{name}": values for name, values in raw.items() if name in run.splits}
+    if settings.is_corrupted:
+        clean, n_classes = prepared.dataset.splits["train"], prepared.dataset.n_classes
+        rows = kept_rows(settings.corruption, clean.y, n_classes, run.seed)
+        arrays |= {"train/y": run.splits["train"].y, "train/rows": rows.astype(np.int32)}
+    if prepared.grid is not None:
+        arrays |= {"grid/raw": raw["grid"], "grid/x0": prepared.grid[0], "grid/x1": prepared.grid[1]}
+    return arrays
+
+
+def ended_stuck(run: PreparedRun, score: float, loss: float) -> bool:
+    """Say whether a run is stuck: no better than the best constant for the targets that it was given.
+
+    Parameters
+    ----------
+    score, loss : float
+        Its main metric and its own loss on the training split, at the end.
+    """
+    prepared, train = run.cell, run.splits["train"]
     metric = MAIN_METRICS[prepared.cell.task]
-    if not is_corrupted(prepared.cell.settings):
+    if not prepared.cell.settings.is_corrupted:
         naive = prepared.naive[f"train/{metric}"]
         return is_stuck(metric, score, naive, loss, lambda: prepared.naive_loss)
     y = prepared.dataset.in_unit(train.y)
@@ -74,26 +80,27 @@ def _is_stuck(prepared: PreparedCell, train: Part, score: float, loss: float) ->
     return is_stuck(metric, score, naive, loss, lambda: prepared.naive_loss_on(train.y))
 
 
-def _scores(prepared: PreparedCell, splits: dict[str, Part], raw: dict[str, np.ndarray]) -> dict[str, Scores]:
+def _scores(run: PreparedRun, raw: dict[str, np.ndarray]) -> dict[str, Scores]:
     """Return a run's metrics for each split."""
-    pair, dataset = prepared.cell.pair, prepared.dataset
+    pair, dataset, splits = run.cell.cell.pair, run.cell.dataset, run.splits
     scores = {
         name: evaluate(pair, part.y, raw[name], ordered=dataset.ordered, in_unit=dataset.in_unit)
         for name, part in splits.items()
     }
-    if prepared.calibrates:
+    if run.cell.calibrates:
         validation, test = splits["validation"], splits["test"]
         scores["test"] |= calibrated_scores(pair, validation.y, raw["validation"], test.y, raw["test"])
     return scores
 
 
-def _raw_predictions(prepared: PreparedCell, splits: dict[str, Part], trained: Trained) -> dict[str, np.ndarray]:
+def _raw_predictions(run: PreparedRun, trained: Trained) -> dict[str, np.ndarray]:
     """Return the raw predictions of every split and of the decision grid."""
-    inputs = {name: part.x for name, part in splits.items()}
+    prepared = run.cell
+    inputs = {name: part.x for name, part in run.splits.items()}
     if prepared.grid is not None:
         first, second = np.meshgrid(*prepared.grid, indexing="ij")
         inputs["grid"] = np.stack([first.ravel(), second.ravel()], axis=1)
-    predict = PREDICT[prepared.cell.settings["trainer"]]
+    predict = PREDICT[prepared.cell.settings.trainer]
     together = predict(prepared.structure, trained.weights, np.concatenate(list(inputs.values())))
     edges = np.cumsum([len(x) for x in inputs.values()])[:-1]
     return dict(zip(inputs, np.split(together, edges), strict=True))

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from lossbench.config.search_space import applied
+from lossbench.config.settings import CellSettings, with_values
 from lossbench.datasets.corruption import corrupted
 from lossbench.datasets.loading import Dataset, Part, load
 from lossbench.ground import quiet_tensorflow  # noqa: F401
@@ -41,37 +40,34 @@ class PreparedCell:
     outcome: Outcome | None = None
 
     @cached_property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> CellSettings:
         """Its settings, with what its study chose."""
-        return applied(self.cell.settings, self.outcome.parameters if self.outcome else {})
+        return with_values(self.cell.settings, self.outcome.parameters if self.outcome else {})
 
     @cached_property
     def dataset(self) -> Dataset:
         """Its data."""
-        return load(self.cell.settings["dataset"])
+        return load(self.cell.settings.dataset)
 
     @cached_property
     def data(self) -> Data:
         """Its clean data as its programs take them."""
         return specification.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes, self.dataset.unit)
 
-    def splits(self, seed: int) -> dict[str, Part]:
-        """Return the splits as the run of a seed gets them: the training split may be corrupted."""
-        clean, settings = self.dataset.splits, self.cell.settings["corruption"]
-        return clean | {"train": corrupted(settings, clean["train"], self.dataset.n_classes, seed)}
-
-    def data_of(self, splits: dict[str, Part]) -> Data:
-        """Return a run's splits as its program takes them; what is clean is shared by all runs."""
-        clean, train = self.data, splits["train"]
-        if train is self.dataset.splits["train"]:
-            return clean
-        given = specification.make_data(self.cell.pair, {"train": train}, self.dataset.n_classes)
-        return Data(clean.x | given.x, clean.y | given.y, clean.target | given.target, clean.unit)
+    def run(self, seed: int) -> "PreparedRun":
+        """Return the run of a seed: its training split may be corrupted, all else is shared by all runs."""
+        clean, settings = self.dataset.splits, self.cell.settings.corruption
+        train = corrupted(settings, clean["train"], self.dataset.n_classes, seed)
+        data = self.data
+        if train is not clean["train"]:
+            given = specification.make_data(self.cell.pair, {"train": train}, self.dataset.n_classes)
+            data = Data(data.x | given.x, data.y | given.y, data.target | given.target, data.unit)
+        return PreparedRun(self, seed, clean | {"train": train}, data)
 
     @cached_property
     def structure(self) -> Structure:
         """What its program is compiled for: the same for every seed."""
-        return specification.make_structure(self.settings, self.cell.pair, self.data_of(self.splits(0)))
+        return specification.make_structure(self.settings, self.cell.pair, self.run(0).data)
 
     @cached_property
     def hyperparameters(self) -> Hyperparameters:
@@ -133,6 +129,26 @@ class PreparedCell:
         low, high = x.min(axis=0) - margin, x.max(axis=0) + margin
         first, second = (np.linspace(low[i], high[i], GRID_POINTS, dtype=np.float32) for i in (0, 1))
         return first, second
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run with all that its training and its evaluation need.
+
+    Attributes
+    ----------
+    cell : PreparedCell
+        What it shares with the other runs of its cell.
+    splits : dict
+        As it is given them.
+    data : Data
+        The same as its program takes them.
+    """
+
+    cell: PreparedCell
+    seed: int
+    splits: dict[str, Part]
+    data: Data
 
 
 def by_split(scores: dict[str, Scores]) -> Scores:

@@ -1,0 +1,45 @@
+"""What is said last: what is missing or failed, and where everything lies."""
+
+from pathlib import Path
+
+from lossbench.config.paths import shown
+from lossbench.planning.plan import Plan
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import FAILED
+
+
+def n_missing(plan: Plan, results: list[CellResults]) -> int:
+    """Return how many runs of the plan are not there."""
+    return plan.n_runs - sum(len(result.runs) for result in results)
+
+
+def n_failed(results: list[CellResults]) -> int:
+    """Return how many runs failed."""
+    return sum(result.count(FAILED) for result in results)
+
+
+def last_lines(plan: Plan, results: list[CellResults], path: Path, untracked: str) -> list[str]:
+    """Return what is said last.
+
+    Parameters
+    ----------
+    path : Path
+        Of the table of results.
+    untracked : str
+        Why MLflow could not be written, if so.
+    """
+    lines = [""]
+    missing, failed = n_missing(plan, results), n_failed(results)
+    if missing:
+        lines.append(f"{missing} runs are missing (see the logs in {shown(plan.folder)}); the same command runs them.")
+    if failed:
+        lines.append(f"{failed} runs failed; add rerun=failed to run them again.")
+    if untracked:
+        lines.append(f"MLflow could not be written: {untracked}")
+        lines.append("  hint: nothing is lost; lossbench-sync sends it.")
+    lines.append(f"results: {shown(path)}")
+    if (plan.folder / "report.html").exists():
+        lines.append(f"report: {shown(plan.folder / 'report.html')}")
+    if plan.tracking.enabled and not untracked:
+        lines.append(f"browse them in MLflow: {'make ui' if Path('Makefile').exists() else 'lossbench-ui'}")
+    return lines

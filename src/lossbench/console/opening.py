@@ -1,0 +1,85 @@
+"""What is said first: the plan, what is there, what runs and why, and what is left out."""
+
+import textwrap
+from typing import Any
+
+from lossbench.console.text_tables import WIDTH
+from lossbench.findings.number_formats import counted
+from lossbench.planning.plan import Plan, changes
+from lossbench.results.cells import other_cells
+from lossbench.results.part_files import FAILED, Run, seeds_on_disk
+from lossbench.tuning.study_files import open_studies, read_trials
+
+# How many reasons for leaving cells out are shown before a sweep runs.
+LEFT_OUT_SHOWN = 5
+
+
+def first_lines(plan: Plan, before: dict[str, dict[int, Run]], open_seeds: dict[str, list[int]]) -> list[str]:
+    """Return what is said first: the plan, what is there, what runs and why; then what is left out."""
+    n_finished = sum(len(runs) for runs in before.values())
+    line = f"{plan.name}: {counted(len(plan.cells), 'cell')}, {counted(plan.n_runs, 'run')}, {n_finished} finished"
+    n_open = sum(map(len, open_seeds.values()))
+    reasons = []
+    if n_finished and n_open:
+        rerun = sum(seed in before[folder] for folder, seeds in open_seeds.items() for seed in seeds)
+        if rerun:
+            reasons.append(f"{rerun} run again (rerun={plan.rerun})")
+        if n_open > rerun:
+            reasons.append(f"{n_open - rerun} to run")
+    if not n_open:
+        reasons.append("nothing to run")
+    reasons += [*_studies(plan, open_seeds), *_other_runs(plan)]
+    failed = sum(run.info.status == FAILED for runs in before.values() for run in runs.values())
+    if failed and plan.rerun == "none":
+        reasons.append(f"{failed} of them failed (rerun=failed runs these again)")
+    lines = [line + "".join(f"; {reason}" for reason in reasons)]
+    lines += [line for note in plan.notes for line in textwrap.wrap(f"  {note}", WIDTH, subsequent_indent="    ")]
+    left_out = [
+        f"  left out: {dataset}/{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}"
+        for dataset, names, reason in plan.left_out
+    ]
+    first = left_out if plan.only_plan or len(left_out) <= LEFT_OUT_SHOWN else left_out[:LEFT_OUT_SHOWN]
+    lines += [line for text in first for line in textwrap.wrap(text, WIDTH, subsequent_indent="    ")]
+    more = len(left_out) - len(first)
+    return lines + ([f"  left out: {more} more (plan=true shows all)"] if more else [])
+
+
+def _studies(plan: Plan, open_seeds: dict[str, list[int]]) -> list[str]:
+    """Say how many studies come first, and how far they are."""
+    studies = open_studies(plan, open_seeds)
+    if not studies:
+        return []
+    n_trials = sum(cell.settings.study.trials for cell in studies)
+    n_there = sum(len(read_trials(cell, plan.folder / cell.folder)) for cell in studies)
+    there = f" ({n_there} finished)" if n_there else ""
+    return [f"first {counted(len(studies), 'study')} of {counted(n_trials, 'trial')}{there}"]
+
+
+def _other_runs(plan: Plan) -> list[str]:
+    """Say what else lies in the sweep's folder: other seeds, and other settings with what changed."""
+    said = []
+    more = sum(len(set(seeds_on_disk(plan.folder / cell.folder)) - set(plan.seeds)) for cell in plan.cells)
+    if more:
+        said.append(f"{counted(more, 'run')} of other seeds on disk")
+    others = list(other_cells(plan))
+    if others:
+        n_runs = sum(len(seeds) for _, seeds in others)
+        changed = dict.fromkeys(change for other, _ in others for change in _changes(plan, other))
+        named = ", ".join(list(changed)[:3]) + (", …" if len(changed) > 3 else "")
+        said.append(f"{counted(n_runs, 'run')} of other settings on disk" + (f" (changed: {named})" if named else ""))
+    return said
+
+
+def _changes(plan: Plan, other: dict[str, Any]) -> list[str]:
+    same_name = [cell for cell in plan.cells if cell.name == other["name"]]
+    return changes(other["settings"], same_name[0].settings) if same_name else []
+
+
+def open_lines(plan: Plan, open_seeds: dict[str, list[int]]) -> list[str]:
+    """Return a line for each cell: how many of its runs are to do."""
+    studies = {cell.folder for cell in open_studies(plan, open_seeds)}
+    lines = []
+    for cell in plan.cells:
+        first = f", after {cell.settings.study.trials} trials" if cell.folder in studies else ""
+        lines.append(f"  {cell.name}: {len(open_seeds[cell.folder])} of {len(plan.seeds)} runs to do{first}")
+    return lines

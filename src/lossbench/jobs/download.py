@@ -1,0 +1,35 @@
+"""Data sets that Keras downloads at their first use."""
+
+import os
+from pathlib import Path
+
+from lossbench.datasets.catalogue import DATASETS, DatasetInfo
+from lossbench.ground.errors import MissingEnvironmentError, Problem
+from lossbench.ground.loading_functions import load_function
+from lossbench.planning.plan import Plan
+
+
+def missing_downloads(plan: Plan, open_seeds: dict[str, list[int]]) -> list[DatasetInfo]:
+    """Return the data sets of open cells that are to be downloaded and are not here yet."""
+    names = {cell.settings.dataset.name for cell in plan.cells if open_seeds[cell.folder]}
+    return [info for name in sorted(names) if (info := DATASETS[name]).download and not _place(info).exists()]
+
+
+def download(info: DatasetInfo) -> None:
+    """Have Keras download a data set, before any job needs it.
+
+    Raises
+    ------
+    MissingEnvironmentError
+        If it cannot.
+    """
+    try:
+        load_function(info.maker)()
+    except Exception as error:
+        message = f"dataset={info.name} could not be downloaded: {' '.join(str(error).split())[:300]}"
+        hint = f"it needs a network once; or put the file there yourself: {_place(info)}"
+        raise MissingEnvironmentError(Problem(message, hint)) from None
+
+
+def _place(info: DatasetInfo) -> Path:
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / info.download

@@ -1,0 +1,73 @@
+"""Which runs of a sweep are to be done, and the folder in which they will lie: nothing in it is ever lost."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lossbench.ground.errors import MissingEnvironmentError, Problem
+from lossbench.planning.plan import Plan
+from lossbench.results.part_files import FAILED, Run, part_path, read_run
+from lossbench.tuning.study_files import read_outcome
+
+
+def open_seeds_of(plan: Plan, runs: dict[int, Run]) -> list[int]:
+    """Return the seeds of a cell that are to be run, given the runs that are there."""
+
+    def is_open(seed: int) -> bool:
+        if plan.rerun == "all" or seed not in runs:
+            return True
+        return plan.rerun == "failed" and runs[seed].info.status == FAILED
+
+    return [seed for seed in plan.seeds if is_open(seed)]
+
+
+def rename_folders(plan: Plan) -> None:
+    """Give folders of cells that were called otherwise (a file that was renamed) the names that they have now."""
+    # A folder's name ends in digits of its cell's key.
+    there = {path.parent.name[-8:]: path.parent for path in plan.folder.glob("*/cell.json")}
+    for cell in plan.cells:
+        earlier = there.get(cell.key[:8])
+        if earlier is not None and not (plan.folder / cell.folder).exists():
+            earlier.rename(plan.folder / cell.folder)
+
+
+def set_earlier_aside(plan: Plan, open_seeds: dict[str, list[int]]) -> None:
+    """Move the parts of what runs again to ``earlier/``: nothing is lost, and a kill leaves them open."""
+    for folder, seeds in open_seeds.items():
+        for seed in seeds:
+            part = part_path(plan.folder / folder, seed)
+            run = read_run(part)
+            if run is not None:
+                _set_study_aside(plan, plan.folder / folder)
+                aside = plan.folder / folder / "earlier" / f"seed={seed}-{int(run.info.ended * 1000)}.npz"
+                aside.parent.mkdir(exist_ok=True)
+                part.rename(aside)
+
+
+def _set_study_aside(plan: Plan, folder: Path) -> None:
+    """Move the study of a cell that runs again: always for rerun=all, else if it is why its runs failed."""
+    outcome = read_outcome(folder)
+    if outcome is not None and (plan.rerun == "all" or outcome.problem):
+        aside = folder / "earlier" / f"study-{int(outcome.ended * 1000)}"
+        aside.parent.mkdir(exist_ok=True)
+        (folder / "study").rename(aside)
+
+
+@contextmanager
+def sweep_lock(plan: Plan) -> Iterator[None]:
+    """Keep a second process out of the sweep's folder; the lock goes with the process, however it ends."""
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        file = open(plan.folder / ".lock", "w")  # noqa: SIM115
+    except OSError as error:
+        raise MissingEnvironmentError(
+            Problem(f"{plan.folder} cannot be written: {error.strerror}.", "set LOSSBENCH_HOME to another folder.")
+        ) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"another lossbench is at work on {plan.name} in {plan.folder}."
+            raise MissingEnvironmentError(Problem(message, "wait for it, or choose another name=…")) from None
+        yield

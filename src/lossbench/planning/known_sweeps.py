@@ -1,0 +1,40 @@
+"""The sweeps that lie in ``multirun/``, by their names."""
+
+from pathlib import Path
+
+from lossbench.config.paths import home
+from lossbench.ground.errors import Problem, UsageError, unknown
+
+
+def known_sweeps() -> dict[str, Path]:
+    """Return the folder of each sweep that has a plan, by its name.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    known = {path.parent.name: path.parent for path in sorted((home() / "multirun").glob("*/plan.json"))}
+    if not known:
+        raise UsageError(Problem(f"there is no sweep in {home() / 'multirun'}.", "is LOSSBENCH_HOME right?"))
+    return known
+
+
+def folders_of(names: list[str]) -> list[Path]:
+    """Return the folders of sweeps by their names.
+
+    Raises
+    ------
+    UsageError
+        With all names that are unknown.
+    """
+    known = known_sweeps()
+    problems = [unknown("sweep", name, known) for name in names if name not in known]
+    if problems:
+        raise UsageError(*problems)
+    return [known[name] for name in names]
+
+
+def newest_sweep() -> Path:
+    """Return the folder of the sweep that was planned last."""
+    return max(known_sweeps().values(), key=lambda folder: (folder / "plan.json").stat().st_mtime)

@@ -1,0 +1,38 @@
+"""What the runs of a cell, or of a sweep, say together, as MLflow's metrics."""
+
+import numpy as np
+from mlflow.entities import Metric
+
+from lossbench.comparison import mean_interval
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import DIVERGED, FAILED
+from lossbench.tracking.experiment import milliseconds
+
+
+def aggregates(results: CellResults) -> dict[str, float]:
+    """Return how many runs a cell has and what became of them, and each final metric's mean, spread and interval."""
+    values: dict[str, float] = {
+        "runs": len(results.runs),
+        "diverged": results.count(DIVERGED),
+        "failed": results.count(FAILED),
+        "stuck": results.n_stuck,
+    }
+    for name in dict.fromkeys(name for run in results.runs for name in run.info.scores):
+        scores = results.working_scores(name)
+        interval = mean_interval(scores)
+        finite = scores[np.isfinite(scores)]
+        values[f"final/{name}"] = interval.mean
+        if interval.n > 1:
+            values[f"final/{name}_std"] = float(finite.std(ddof=1))
+            values[f"final/{name}_low"], values[f"final/{name}_high"] = interval.low, interval.high
+    # The UI shows every digit that it is given; six are more than seeds determine.
+    return {name: float(f"{value:.6g}") for name, value in values.items() if np.isfinite(value)}
+
+
+def counts(results: list[CellResults]) -> list[Metric]:
+    """Return what the sweep run says: how many cells and runs there are, and what became of them."""
+    runs = [run for result in results for run in result.runs]
+    moment = milliseconds(max((run.info.ended for run in runs), default=0.0))
+    found = {status: sum(run.info.status == status for run in runs) for status in (DIVERGED, FAILED)}
+    found |= {"cells": len(results), "runs": len(runs), "stuck": sum(run.info.stuck for run in runs)}
+    return [Metric(name, count, moment, len(runs)) for name, count in found.items()]
