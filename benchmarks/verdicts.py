@@ -20,7 +20,7 @@ from lossbench.results.cells import read_results
 
 # The tests simulate the same tables.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from simulation import share_of_false_tables
+from support.simulation import share_of_false_tables
 
 N_DRAWS, N_TABLES = 4000, 2000
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import mlflow_runs, run
+from support.commands import run
+from support.mlflow_store import mlflow_runs
 
 from lossbench.planning.plan import read_plan
 

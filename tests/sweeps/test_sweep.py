@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BIN, Sweep, environment, mlflow_metrics, mlflow_runs, run
+from support.commands import BIN, environment, run
+from support.mlflow_store import mlflow_metrics, mlflow_runs
+from support.sweeps import Sweep
 
 from lossbench.results.part_files import read_run
 
@@ -469,7 +471,7 @@ def test_what_cannot_be_compiled_says_so_and_is_trained_by_fit(tmp_path):
 
 
 def test_a_changed_function_is_another_loss(tmp_path, monkeypatch):
-    from test_arguments import plan
+    from support.plans import plan
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
@@ -493,7 +495,7 @@ def test_a_changed_function_is_another_loss(tmp_path, monkeypatch):
     ],
 )
 def test_what_a_loss_of_ones_own_must_be_told(tmp_path, monkeypatch, options, said):
-    from test_arguments import message
+    from support.plans import message
 
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "broken.py").write_text("def f(:\n")

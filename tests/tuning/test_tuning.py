@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import BIN, Sweep, environment, mlflow_metrics, mlflow_runs, run
+from support.commands import BIN, environment, run
+from support.mlflow_store import mlflow_metrics, mlflow_runs
+from support.sweeps import Sweep
 
 from lossbench.config.search_space import LEARNING_RATE, dimensions
 from lossbench.config.settings import with_values

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from simulation import most_allowed, share_of_false_tables
+from support.simulation import most_allowed, share_of_false_tables
 
 from lossbench.comparison import Sample, best_group, compare, mean_interval, mean_intervals, paired, share_interval
 from lossbench.comparison.diagnosis import diagnose

@@ -14,9 +14,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Done, Sweep, environment, run
+from support.commands import Done, environment, run
+from support.exports import cell_of, house, plain_python
 from support.settings import shipped
-from test_export import cell_of, house, plain_python
+from support.sweeps import Sweep
 
 from lossbench.config.settings import group_settings
 from lossbench.datasets.user_file.columns import as_text

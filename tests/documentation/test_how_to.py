@@ -40,7 +40,7 @@ def test_a_loss_is_added_as_the_how_to_says(tmp_path):
     assert content.endswith("    ),\n)\n")
     catalogue.write_text(content.removesuffix(")\n") + row + ")\n")
     (tmp_path / "conf/loss/welsch.yaml").write_text(settings)
-    insert_before(tmp_path / "tests/test_losses.py", "    ],\n)\ndef test_published_values", test_row)
+    insert_before(tmp_path / "tests/losses/test_losses.py", "    ],\n)\ndef test_published_values", test_row)
 
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "src"), "LOSSBENCH_HOME": str(tmp_path)}
     command = [
@@ -57,7 +57,7 @@ def test_a_loss_is_added_as_the_how_to_says(tmp_path):
         "-m",
         "slow or not slow",
     ]
-    files = ["tests/test_losses.py", "tests/test_trainer.py", "src/lossbench/losses/regression.py"]
+    files = ["tests/losses/test_losses.py", "tests/training/test_trainers.py", "src/lossbench/losses/regression.py"]
     done = subprocess.run(
         [*command, *files], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False
     )

@@ -1,6 +1,5 @@
 """The promises of the compiled trainer: it is ``Model.fit``, and it is itself bit for bit."""
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -10,92 +9,38 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import environment
+from support.commands import environment
+from support.losses import KERAS_ARGUMENTS, N_CLASSES, PAIRS, named, parameters_of
 from support.settings import cell_with
-from test_losses import KERAS_ARGUMENTS, N_CLASSES, PAIRS, named, parameters_of
+from support.trainings import (
+    BATCH,
+    BCE,
+    EPOCHS,
+    MLP,
+    MSE,
+    N_TEST,
+    N_TRAIN,
+    SGD,
+    assert_close,
+    bits,
+    pair_of,
+    setting,
+    splits,
+)
 
 from lossbench.config.settings import CompositeLossSettings, HeadSettings, ScheduleSettings, group_settings
-from lossbench.datasets.loading import Part
 from lossbench.ground.seeds import batch_orders
 from lossbench.losses.choice import chosen_pair, parameter_values
 from lossbench.losses.heads import ENCODINGS, HEADS
-from lossbench.losses.pairing import LOSSES, pair
+from lossbench.losses.pairing import LOSSES
 from lossbench.training import compiled, specification
 from lossbench.training.networks import build_model, build_optimizer, initial_weights
 from lossbench.training.specification import Data, Hyperparameters, StoppedError, main_metric, make_data, make_structure
 from lossbench.training.trainers import predict_compiled, predict_with_fit, train_compiled, train_with_fit
 
-# 100 = 3 * 32 + 4: the last batch is smaller.
-N_TRAIN, N_TEST, BATCH = 100, 60, 32
-EPOCHS = 20
-# Losses with gradients so large that the usual learning rate makes a training chaotic, in which rounding grows.
-STEEP = {"mean_absolute_percentage_error": 100, "exponential": 10, "cosine_similarity": 10}
-MLP = {
-    "name": "mlp",
-    "hidden_units": [8],
-    "activation": "relu",
-    "initializer": "he_uniform",
-    "l2": 0.0,
-    "dropout": 0.0,
-    "batch_normalization": False,
-}
 CONSTANT = ScheduleSettings(name="constant", warmup_epochs=0)
 NEVER = {"patience": None, "min_delta": 0.0}
-SGD = {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": False}
 ADAM = {"name": "adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-
-
-def splits(task, n_train=N_TRAIN, seed=0, *, positive=False, n_targets=1):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(n_train + N_TEST, 4)).astype(np.float32)
-    signal = x[:, 0] - 0.5 * x[:, 1] ** 2 + 0.3 * rng.normal(size=len(x))
-    if task == "regression":
-        y = (np.abs(signal) + 0.5 if positive else signal)[:, None].astype(np.float32)
-        y = np.hstack([y, x[:, 2:3]])[:, :n_targets]
-    elif task == "shares":
-        powers = np.exp(np.stack([signal, 0 * signal, -signal], axis=1))
-        y = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    elif task == "multilabel":
-        y = np.stack([signal > 0, signal > 0.5, x[:, 2] > 0], axis=1).astype(np.int32)
-    elif task == "binary":
-        y = (signal > 0).astype(np.int32)
-    else:
-        y = np.digitize(signal, [-0.7, 0.5]).astype(np.int32)
-    return {"train": Part(x[:n_train], y[:n_train]), "test": Part(x[n_train:], y[n_train:])}
-
-
-def setting(made, *, optimizer=SGD, loss=None, epochs=EPOCHS, n_train=N_TRAIN, data_seed=0, **more):
-    """Return structure, data and hyperparameters of a small cell."""
-    row = LOSSES[made.loss]
-    positive = row.y_true[0] >= 0 or HEADS[made.head].low == 0
-    made_splits = splits(made.task, n_train, data_seed, positive=positive, n_targets=row.least_targets)
-    data = make_data(made, made_splits, N_CLASSES[made.task])
-    if made.loss in STEEP:
-        optimizer = {**optimizer, "learning_rate": optimizer["learning_rate"] / STEEP[made.loss]}
-    own = {"model": MLP, "optimizer": optimizer, "loss": {"name": made.loss, **(loss or {})}, "batch_size": BATCH}
-    settings = cell_with(**{**own, "epochs": epochs, **more})
-    hyperparameters = Hyperparameters(optimizer["learning_rate"], loss or {}, epochs, settings.schedule)
-    return make_structure(settings, made, data), data, hyperparameters
-
-
-def pair_of(loss, head, task):
-    return pair(LOSSES[loss], HEADS[head], task)
-
-
-BCE = pair_of("binary_crossentropy", "sigmoid", "binary")
-MSE = pair_of("mean_squared_error", "linear", "regression")
-
-
-def bits(trained) -> str:
-    content = [trained.epochs, *trained.weights, *(trained.curves[name] for name in sorted(trained.curves))]
-    return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in content)).hexdigest()
-
-
-def assert_close(ours, weights, curves):
-    for a, b in zip(ours.weights, weights, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
-    for name, curve in curves.items():
-        np.testing.assert_allclose(ours.curves[name], curve, atol=1e-5, rtol=1e-5, err_msg=name)
 
 
 def plain_keras(made, structure, data, hyperparameters, seed):
@@ -239,7 +184,10 @@ def test_the_same_bits_beside_a_run_that_diverges(alone):
 
 def test_the_same_bits_in_another_process(alone, tmp_path):
     _, expected = alone
-    code = "from test_trainer import *; print([bits(train_compiled(*setting(BCE), seed=s)) for s in (2, 0)])"
+    code = (
+        "from support.trainings import BCE, bits, setting; from lossbench.training.trainers import train_compiled;"
+        "print([bits(train_compiled(*setting(BCE), seed=s)) for s in (2, 0)])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd="tests", env=environment(tmp_path), capture_output=True, text=True, check=True
     )
@@ -306,8 +254,10 @@ def test_a_loss_with_parameter_trains_as_keras_does():
 COMPILE_ONCE = """
 import os, sys
 os.environ["TF_XLA_FLAGS"] = "--tf_xla_persistent_cache_directory=" + sys.argv[1]
-from test_trainer import *
 from dataclasses import replace
+from lossbench.training import compiled
+from lossbench.training.trainers import train_compiled
+from support.trainings import SGD, pair_of, setting
 made = pair_of("binary_crossentropy", "sigmoid", "binary")
 structure, data, h = setting(made)
 train_compiled(structure, data, h, 0)

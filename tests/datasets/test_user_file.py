@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import run
+from support.commands import run
 
 from lossbench.datasets.loading import load
 from lossbench.datasets.user_file import reading as files

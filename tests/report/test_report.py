@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from browser import Browser
-from conftest import BIN, Sweep, environment, run
+from support.browser import Browser
+from support.commands import BIN, environment, run
+from support.sweeps import Sweep
 
 from lossbench.commands.report import run as report_command
 from lossbench.ground.errors import UsageError

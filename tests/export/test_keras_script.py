@@ -1,15 +1,14 @@
 """What a sweep recommends, and its training as a script of plain Keras that gives the same."""
 
 import csv
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import Sweep, run
-from test_answer import cell, cell_results, sweep
+from support.commands import run
+from support.exports import cell_of, house, plain_python
+from support.results import cell, cell_results, sweep
+from support.sweeps import Sweep
 
 from lossbench.export.function_source import Source
 from lossbench.export.keras_script import keras_script
@@ -19,29 +18,6 @@ from lossbench.planning.command_line import read_overrides
 from lossbench.planning.planner import make_plan
 from lossbench.results.cells import CellResults
 from lossbench.tuning.study_files import Outcome
-
-
-def plain_python(script, folder, *arguments: str, **more: str) -> str:
-    """Run a script where this package cannot be imported, and return what it prints."""
-    hidden = (
-        "import sys; sys.modules['lossbench'] = None; del sys.argv[0]; "
-        "import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", hidden, str(script), *arguments],
-        cwd=folder,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **more},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.strip().splitlines()[-1]
-
-
-def cell_of(*argv):
-    return make_plan(read_overrides(list(argv), multirun=False), "").cells[0]
 
 
 def test_the_script_of_a_cell_gives_what_the_sweep_found(smoke: Sweep, tmp_path):
@@ -167,23 +143,6 @@ def test_what_a_study_chose_is_written_as_it_is():
 
 def test_no_working_run_has_no_typical_run():
     assert typical_run(CellResults(cell_of("dataset=circles"), [])) is None
-
-
-HOUSE = 240
-
-
-def house(path):
-    """Write a table of houses: numbers, a text, an identifier, some cells missing."""
-    rng = np.random.default_rng(0)
-    area, rooms = rng.normal(100, 20, HOUSE).round(1), rng.integers(1, 7, HOUSE)
-    town = rng.choice(["east", "north", "west"], HOUSE)
-    price = 1000 * area + 5000 * rooms + np.where(town == "east", 20000, 0) + rng.normal(0, 5000, HOUSE)
-    with open(path, "w") as file:
-        writer = csv.writer(file)
-        writer.writerow(["Id", "area", "rooms", "town", "price"])
-        for i in range(HOUSE):
-            cells = [i, area[i] if i % 40 else "", rooms[i], town[i] if i % 50 != 7 else "", price[i].round()]
-            writer.writerow(cells)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import matplotlib
 import numpy as np
 import pytest
-from test_answer import NOISE, cell, cell_results, sweep
+from support.results import NOISE, cell, cell_results, sweep
 
 from lossbench.findings.claims import CHECKS, Evidence, check_claims, roughness
 from lossbench.findings.tables import main_table, tables

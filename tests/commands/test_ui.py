@@ -18,7 +18,8 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from conftest import BIN, environment, mlflow_runs, run
+from support.commands import BIN, environment, run
+from support.mlflow_store import mlflow_runs
 
 STARTS_IN = 60
 ENDS_IN = 10

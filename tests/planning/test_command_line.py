@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import environment, run
 from omegaconf import OmegaConf
+from support.commands import environment, run
+from support.plans import message, plan
 
 from lossbench.config.settings import plain
 from lossbench.findings.recommendation import training_command
@@ -16,25 +17,13 @@ from lossbench.losses.heads import HEADS
 from lossbench.losses.pairing import LOSSES
 from lossbench.planning.command_line import choices_of, encode, read_flags, read_overrides
 from lossbench.planning.plan import changes
-from lossbench.planning.planner import make_plan
 from lossbench.planning.schema import GROUPS
 from lossbench.planning.validation import CORRUPTED_TASKS
 from lossbench.results.cells import CellResults
 
 
-def plan(*argv: str):
-    flags = read_flags(list(argv))
-    return make_plan(read_overrides(flags.overrides, multirun=flags.multirun), "lossbench")
-
-
 def cell_names(*argv: str) -> list[str]:
     return [cell.name for cell in plan(*argv).cells]
-
-
-def message(*argv: str) -> str:
-    with pytest.raises(UsageError) as error:
-        plan(*argv)
-    return str(error.value)
 
 
 def test_tutorial_is_three_grids_of_three_losses():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from support.settings import cell_with, shipped
-from test_trainer import BCE, MLP, MSE, SGD, assert_close, bits, pair_of, setting
+from support.trainings import BCE, MLP, MSE, SGD, assert_close, bits, pair_of, setting
 
 from lossbench.config.settings import group_settings
 from lossbench.datasets.loading import Part

@@ -1,80 +1,14 @@
 """The answer in words, and which cells are compared with which: on results made by hand."""
 
-import math
-from pathlib import Path
-
 import numpy as np
 import pytest
-from support.settings import cell_with, dataset_settings, report_defaults
+from support.results import NOISE, cell, cell_results, sweep
 
-from lossbench.config.settings import TrackingSettings, report_settings
 from lossbench.console.summary import summary_lines
 from lossbench.findings.number_formats import ends
 from lossbench.findings.sentences import answer, verdict_hint, what_went_wrong
 from lossbench.findings.tables import main_table
-from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
-from lossbench.results.part_files import DIVERGED, FINISHED, Run, RunInfo
-
-NOISE = np.random.default_rng(5).normal(0, 0.01, size=30)
-
-
-def cell(
-    loss: str, *, dataset: str = "circles", head: str = "sigmoid", swept: dict | None = None, outside=False
-) -> Cell:
-    unscaled = {"x": "none", "y": "none", "fitted_on": "train", "metrics": "original"}
-    settings = cell_with(
-        dataset=dataset_settings(dataset, standardize=unscaled),
-        head={"name": head, "encoding": "auto"},
-        loss={"name": loss},
-    )
-    name = "/".join([dataset, loss, head, *(f"{key}={value}" for key, value in (swept or {}).items())])
-    return Cell(
-        name=name,
-        dataset=dataset,
-        loss=loss,
-        key=f"key of {name}",
-        settings=settings,
-        swept=swept or {},
-        overrides=[],
-        outside_domain=outside,
-    )
-
-
-def cell_results(own: Cell, values, *, stuck=(), missing=()) -> CellResults:
-    metric = "test/rmse" if own.task == "regression" else "test/accuracy"
-    runs = []
-    for seed, value in enumerate(values):
-        if seed in missing:
-            continue
-        diverged = not math.isfinite(value)
-        info = RunInfo(
-            seed,
-            f"{own.key}-{seed}",
-            DIVERGED if diverged else FINISHED,
-            0.0,
-            1.0,
-            stuck=seed in stuck,
-            diverged_epoch=int(diverged),
-            scores={metric: float(value)},
-            naive={metric: 0.5},
-        )
-        runs.append(Run(info, Path("no/such/part.npz")))
-        runs[-1].__dict__["arrays"] = {}
-    return CellResults(own, runs)
-
-
-def sweep(*results: CellResults, n_seeds: int = 30, **report) -> Plan:
-    cells = [result.cell for result in results]
-    return Plan(
-        name="test",
-        experiment=None,
-        command="lossbench",
-        cells=cells,
-        seeds=list(range(n_seeds)),
-        tracking=TrackingSettings(enabled=False, uri=None, models="none"),
-        report=report_settings(report_defaults() | report),
-    )
 
 
 def said(*results: CellResults, n_seeds: int = 30, **report) -> str:

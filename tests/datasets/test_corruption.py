@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import run
-from test_arguments import message, plan
-from test_trainer import assert_close, bits
+from support.commands import run
+from support.plans import message, plan
+from support.trainings import assert_close, bits
 
 from lossbench.config.settings import ImbalanceSettings, LabelNoiseSettings, NoCorruptionSettings, OutliersSettings
 from lossbench.datasets.corruption import corrupted, kept_rows

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import run
+from support.commands import run
 from support.settings import dataset_settings
 
 from lossbench.datasets.catalogue import DATASETS, n_outputs, n_samples, split_counts
