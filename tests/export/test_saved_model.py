@@ -203,7 +203,7 @@ def body(kind="plain"):
     return OWN[kind]() if kind in OWN else keras.Sequential(list(plain))
 
 
-CUSTOM = ("dataset=circles", "model=custom", "model.function=test_saved:body", "epochs=1", "trainer=fit")
+CUSTOM = ("dataset=circles", "model=custom", "model.function=test_saved_model:body", "epochs=1", "trainer=fit")
 
 
 @pytest.mark.parametrize("kind", OWN)
@@ -332,9 +332,10 @@ def test_a_model_is_kept_once_and_stays_deleted(tmp_path):
 KILLED = """
 import sys
 from pathlib import Path
-import lossbench.tracking as tracking
-from lossbench.plan import read_plan
-from lossbench.sync import _write
+from dataclasses import replace
+import lossbench.tracking.tracker as tracking
+from lossbench.planning.plan import read_plan
+from lossbench.tracking.process import _write
 
 class Killed(BaseException):
     pass
@@ -358,7 +359,7 @@ def killed_after_some_calls(experiment, chosen):
 
 tracking.keep_models = killed_after_some_calls
 plan = read_plan(Path(sys.argv[1]))
-plan.tracking["models"] = "all"
+plan = replace(plan, tracking=replace(plan.tracking, models="all"))
 n_most, problem, killed_after = 0, "killed", set()
 while problem == "killed":
     n_most += 1
