@@ -17,7 +17,7 @@ install: $(STAMP) ## set up .venv as requirements.lock says (the other targets d
 $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: lossbench needs Python 3.11, 3.12 or 3.13, with venv."; \
 		echo "  hint: install one, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "setting up .venv with $(PYTHON) (about a minute; 2 GB) ..."
+	@echo "setting up .venv with $(PYTHON) (about two minutes; 2 GB) ..."
 	@rm -rf .venv && $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

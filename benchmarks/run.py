@@ -1,6 +1,6 @@
 """Measures the tutorial (9 cells, 30 seeds): a Hydra job a run, a careful loop, lossbench, and C. See README.md.
 
-`make bench`, or `.venv/bin/python benchmarks/run.py --quick --only c,d`.
+`make bench`, or `.venv/bin/python benchmarks/run.py --quick --only c,d`; with `--record` for the documents.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from typing import Any
 
 import table
 from measure import HERE, lossbench, run, script
+from record import PartialRunError, record
 
 PARTS = {
     "a": "a Hydra job for each run, with Model.fit and MLflow's autologging",
@@ -44,11 +45,18 @@ N_TRIALS, N_TUNING_SEEDS = 32, 5
 def main() -> None:
     options = read_options()
     results: dict[str, Any] = {"machine": machine(), "options": vars(options)}
-    results |= {part: collected for part, collected in measure(options).items() if part in options.only}
-    results["machine"]["load_after"] = load()
+    started = time.perf_counter()
+    results |= measure(options)
+    results["machine"] |= {"load_after": load(), "minutes": (time.perf_counter() - started) / 60}
     text = table.render(results)
     print(f"\n{text}")
     save(results, text)
+    if options.record:
+        try:
+            record(results, text, command())
+        except PartialRunError as error:
+            raise SystemExit(f"error: {error}") from None
+        print("recorded in benchmarks/measured.json and README.md; tests/documentation says what else quotes it")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -72,17 +80,26 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure lossbench against other ways to run the tutorial, and C.")
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions: six minutes instead of fifteen")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument(
         "--only", default="a,b,c,d,e", help="parts, with commas: " + "; ".join(map(" ".join, PARTS.items()))
     )
     parser.add_argument("--sample", type=int, default=1, help="runs of each data set and round, in a and b")
+    parser.add_argument("--record", action="store_true", help="all parts: write the figures that the documents quote")
     options = parser.parse_args()
     options.only = options.only.split(",")
     unknown = sorted(set(options.only) - set(PARTS))
     if unknown or options.sample < 1:
         parser.error(f"--only takes {', '.join(PARTS)}" if unknown else "--sample must be at least 1")
+    if options.record and set(options.only) != set(PARTS):
+        parser.error("--record needs all parts; leave --only out")
     return options
+
+
+def command() -> str:
+    """Return what was typed, as `make bench` takes it."""
+    arguments = " ".join(sys.argv[1:])
+    return f'make bench ARGS="{arguments}"' if arguments else "make bench"
 
 
 def say(text: str) -> None:

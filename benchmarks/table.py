@@ -30,7 +30,8 @@ def measured(results: dict[str, Any], part: str) -> dict[str, Any] | None:
 def machine_lines(machine: dict[str, Any]) -> Iterator[str]:
     yield f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, {machine['system']}"
     yield ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    yield f"load of the machine: {machine['load_before']} before, {machine['load_after']} after"
+    load = f"load of the machine: {machine['load_before']} before, {machine['load_after']} after"
+    yield f"{load}; measured in {machine['minutes']:.0f} minutes"
 
 
 def sweep_lines(results: dict[str, Any]) -> Iterator[str]:
