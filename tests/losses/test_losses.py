@@ -189,6 +189,36 @@ def test_published_values(loss, y_true, y_pred, value):
     np.testing.assert_allclose(np.mean(losses), value, rtol=1e-5)
 
 
+def of_name(loss, y_true, y_pred, **parameters):
+    return load_function(LOSSES[loss].function)(tf.constant(y_true), tf.constant(y_pred), **parameters)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize(
+    ("loss", "parameters", "same", "its_parameters", "factor"),
+    [
+        ("expectile", {"level": 0.5}, "mean_squared_error", {}, 0.5),
+        ("pinball", {"quantile": 0.5}, "mean_absolute_error", {}, 0.5),
+        ("half_squared_error", {}, "mean_squared_error", {}, 0.5),
+        ("barron", {"alpha": 2.0, "scale": 0.7}, "mean_squared_error", {}, 0.5),
+        # At its default alpha.
+        ("barron", {"scale": 0.7}, "charbonnier", {"scale": 0.7}, 1.0),
+        ("barron", {"alpha": 0.0, "scale": 0.7}, "cauchy", {"scale": 0.7 * np.sqrt(2)}, 1.0),
+    ],
+)
+def test_losses_that_are_others_at_some_setting(loss, parameters, same, its_parameters, factor, scale):
+    y_true, error = np.random.default_rng(7).normal(size=(2, 50, 1))
+    y_pred = y_true + scale * error
+    expected = factor * of_name(same, y_true, y_pred, **its_parameters).numpy()
+    np.testing.assert_allclose(of_name(loss, y_true, y_pred, **parameters), expected, rtol=1e-12, atol=1e-15)
+
+
+def test_the_shipped_alpha_of_barron_makes_it_charbonnier():
+    made = pair(LOSSES["barron"], HEADS["linear"], "regression")
+    assert parameters_of(made) == {"alpha": 1.0, "scale": parameters_of(made)["scale"]}
+    assert dict(loss_parameters(made, 1))["alpha"] == 1.0
+
+
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 def test_saturated_on_the_wrong_side_has_the_right_loss_and_gradient(sign):
     """At z = 40 on the wrong side, log(1 + exp(40)) is 40 and its derivative 1, in float32 too."""
@@ -235,7 +265,9 @@ def test_every_row_is_complete_and_every_name_is_one_thing():
     for row in LOSSES.values():
         assert row.formula, row.name
         assert row.meaning.endswith(".")
-        assert row.name == CUSTOM or any(mark in row.source for mark in ("doi:", "arXiv:", "openreview"))
+        assert row.name == CUSTOM or any(
+            mark in row.source for mark in ("doi:", "arXiv:", "openreview", "jmlr.org", "dl.acm.org")
+        )
         assert set(row.heads) <= set(row.encodings)
         assert (conf_folder() / "loss" / f"{row.name}.yaml").exists()
         for task, head in row.heads.items():
