@@ -440,17 +440,33 @@ ROWS = (
     ),
     Loss(
         name="categorical_hinge",
-        formula="max(0, 1 - p_y + max over the other classes of p_k)",
-        meaning="Asks that the true class be ahead by 1; estimates the class, not its probability.",
+        formula="max(0, 1 - p_y + max(0, the other classes' p_k))",
+        meaning="Asks that the true class be ahead of the others, and of 0, by 1. Finds the class that has more than "
+        "half of the probability; where none has, it is least at 0 for all.",
         encodings=ONE_FOR_EACH_CLASS,
         heads={"multiclass": "linear"},
         y_true=UNIT,
         y_pred=REALS,
-        statistic="majority",
+        statistic="majority_class",
         function="keras.losses:categorical_hinge",
         keras="CategoricalHinge",
-        source="Crammer and Singer (2001), Algorithmic Implementation of Multiclass Kernel-based Vector Machines, "
-        "doi:10.5555/944790.944813",
+        source="Keras's own: Crammer and Singer (2001) with a 0 in the inner maximum, "
+        "jmlr.org/papers/v2/crammer01a.html",
+    ),
+    Loss(
+        name="multiclass_hinge",
+        formula="max(0, 1 - p_y + max over the other classes of p_k)",
+        meaning="Asks that the true class be ahead of the others by 1. Finds the class that has more than half of the "
+        "probability; where none has, it is least where all outputs are equal.",
+        encodings=ONE_FOR_EACH_CLASS,
+        heads={"multiclass": "linear"},
+        y_true=UNIT,
+        y_pred=REALS,
+        statistic="majority_class",
+        function="lossbench.losses.classification:multiclass_hinge",
+        source="Crammer and Singer (2001), On the Algorithmic Implementation of Multiclass Kernel-based Vector "
+        "Machines, jmlr.org/papers/v2/crammer01a.html",
+        aliases=("crammer_singer",),
     ),
     _class_loss(
         "generalized_crossentropy",

@@ -197,6 +197,42 @@ def squared_hinge(y_true, y_pred):
     return tf.reduce_mean(tf.square(tf.maximum(1.0 - y_true * y_pred, 0.0)), axis=-1)
 
 
+def multiclass_hinge(y_true, y_pred):
+    r"""Multiclass hinge loss of each sample, that of Crammer and Singer.
+
+    .. math:: \ell(y, p) = \max\left(0,\ 1 + \max_{k \ne y} p_k - p_y\right)
+
+    Asks that the true class be ahead of every other class by 1. Only differences of outputs count, whereas
+    ``keras.losses.categorical_hinge`` has a 0 among the other classes and so asks for :math:`p_y \ge 1` too. The
+    gradient goes to the true class and to the best of the others; others that are equally good share it.
+
+    Parameters
+    ----------
+    y_true : float tensor, shape (n_samples, n_classes)
+        One-hot targets.
+    y_pred : float tensor, shape (n_samples, n_classes)
+        Any real numbers.
+
+    Returns
+    -------
+    float tensor, shape (n_samples,)
+
+    References
+    ----------
+    Crammer and Singer (2001), On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines,
+    Journal of Machine Learning Research 2:265-292, jmlr.org/papers/v2/crammer01a.html
+
+    Examples
+    --------
+    >>> y_true, y_pred = tf.constant([[1.0, 0.0, 0.0]] * 2), tf.constant([[-0.5, -3.0, -2.0], [0.5, 0.25, 1.0]])
+    >>> multiclass_hinge(y_true, y_pred).numpy().tolist()
+    [0.0, 1.5]
+    """
+    true = tf.reduce_sum(y_true * y_pred, axis=-1)
+    others = tf.where(y_true > 0.0, y_pred.dtype.min, y_pred)
+    return tf.maximum(1.0 + tf.reduce_max(others, axis=-1) - true, 0.0)
+
+
 def exponential(y_true, y_pred):
     r"""Exponential loss of each sample, that of AdaBoost.
 
