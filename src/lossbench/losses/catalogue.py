@@ -258,7 +258,7 @@ ROWS = (
         formula="e^2 / 2 for |e| <= delta, delta (|e| - delta / 2) beyond",
         meaning="Squared near the target, absolute beyond delta: an outlier pulls no harder than that.",
         keras="Huber",
-        parameters=(Parameter("delta", 1e-12, 1e12, "error at which it turns, in the target's unit"),),
+        parameters=(Parameter("delta", 1e-12, 1e12, "error at which it turns, in the targets' unit after scaling"),),
         source="Huber (1964), Robust Estimation of a Location Parameter, doi:10.1214/aoms/1177703732",
         aliases=("huber_loss", "smooth_l1"),
     ),
@@ -286,7 +286,7 @@ ROWS = (
         formula="s^2 (sqrt(1 + (e / s)^2) - 1)",
         meaning="A smooth absolute error: about half the squared error below the scale, absolute above it. It is "
         "barron at its default alpha, 1.",
-        parameters=(_scale("error at which it turns, in the target's unit"),),
+        parameters=(_scale("error at which it turns, in the targets' unit after scaling"),),
         source="Charbonnier et al. (1994), Two Deterministic Half-Quadratic Regularization Algorithms for Computed "
         "Imaging, doi:10.1109/ICIP.1994.413553",
         aliases=("pseudo_huber",),
@@ -296,7 +296,7 @@ ROWS = (
         formula="s^2 / 2 log(1 + (e / s)^2)",
         meaning="Grows with the logarithm of the error: far outliers hardly count.",
         statistic="near the mode",
-        parameters=(_scale("error of the largest gradient, in the target's unit"),),
+        parameters=(_scale("error of the largest gradient, in the targets' unit after scaling"),),
         source="Holland and Welsch (1977), Robust Regression Using Iteratively Reweighted Least-Squares, "
         "doi:10.1080/03610927708827533",
         aliases=("lorentzian",),
@@ -306,7 +306,7 @@ ROWS = (
         formula="s^2 / 6 (1 - (1 - (e / s)^2)^3) for |e| <= s, s^2 / 6 beyond",
         meaning="Flat beyond the scale: outliers are left out, and so is a prediction that starts far away.",
         statistic="near the mode",
-        parameters=(_scale("error beyond which nothing counts, in the target's unit"),),
+        parameters=(_scale("error beyond which nothing counts, in the targets' unit after scaling"),),
         source="Beaton and Tukey (1974), The Fitting of Power Series, Meaning Polynomials, Illustrated on "
         "Band-Spectroscopic Data, doi:10.1080/00401706.1974.10489171",
         aliases=("biweight",),
@@ -319,7 +319,7 @@ ROWS = (
         statistic="from mean to mode, with alpha",
         parameters=(
             Parameter("alpha", -10.0, 2.0 + 1e-9, "how much large errors count"),
-            _scale("error at which it turns, in the target's unit"),
+            _scale("error at which it turns, in the targets' unit after scaling"),
         ),
         source="Barron (2019), A General and Adaptive Robust Loss Function, arXiv:1701.03077; here times s^2",
     ),
