@@ -42,6 +42,7 @@ def test_the_script_of_a_cell_gives_what_the_sweep_found(smoke: Sweep, tmp_path)
         (["dataset=friedman1", "loss=gaussian_nll"], ["def gaussian_nll", "LEAST_VARIANCE", "Dense(2)", "y_scaler"]),
         (["dataset=spirals", "loss=exponential"], ["def make_spirals", "def bounded_exponential"]),
         (["dataset=iris", "loss=expected_cost"], ["costs=np.array([[0.0, 1.0, 1.0]"]),
+        (["dataset=iris", "loss=multiclass_hinge"], ["def multiclass_hinge", "Dense(3)"]),
         (["dataset=wine", "model.batch_normalization=true", "optimizer=adamw"], ["BatchNormalization", "AdamW("]),
     ],
 )

@@ -6,8 +6,9 @@ from support.results import NOISE, cell, cell_results, sweep
 
 from lossbench.console.summary import summary_lines
 from lossbench.findings.number_formats import ends
-from lossbench.findings.sentences import answer, verdict_hint, what_went_wrong
+from lossbench.findings.sentences import answer, outside_domain, verdict_hint, what_went_wrong
 from lossbench.findings.tables import main_table
+from lossbench.report.caveats import limits
 from lossbench.results.cells import CellResults
 
 
@@ -98,6 +99,28 @@ def test_tables_fit_into_80_columns(n_seeds):
     results = [cell_results(cell(name, dataset="blobs", head="softmax"), (0.8 + NOISE)[:n_seeds]) for name in names]
     lines = summary_lines(sweep(*results, n_seeds=n_seeds), results)
     assert max(map(len, lines)) <= 80
+
+
+def test_a_dagger_names_the_pair_and_the_reason():
+    def outside(loss, dataset, head):
+        return cell_results(cell(loss, dataset=dataset, head=head, outside=True), 0.5 + NOISE)
+
+    results = [
+        outside("mean_squared_logarithmic_error", "regression", "linear"),
+        outside("mean_squared_logarithmic_error", "diabetes", "linear"),
+        outside("mean_absolute_percentage_error", "regression", "linear"),
+        outside("squared_earth_mover", "blobs", "softmax"),
+        cell_results(cell("hinge", head="tanh"), 0.5 + NOISE),
+    ]
+    expected = (
+        "mean_squared_logarithmic_error is made for targets from 0 up, which those of regression and diabetes are not; "
+        "mean_absolute_percentage_error is made for targets above 0, which those of regression are not; "
+        "squared_earth_mover is made for classes in an order, which those of blobs are not"
+    )
+    plan = sweep(*results)
+    assert f"† outside the loss's domain: {expected}." in " ".join(summary_lines(plan, results))
+    assert any(f"targets outside its domain: {expected}." in text for text in limits(plan, n_tables=3, tuned=True))
+    assert outside_domain([results[-1].cell]) == ""
 
 
 def test_margins():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.optimize import minimize_scalar
+from sklearn.metrics import hinge_loss
 from support.losses import KERAS_ARGUMENTS, N_CLASSES, PAIRS, encoded, named, parameters_of, targets
 
 from lossbench.config.paths import conf_folder
@@ -141,6 +142,16 @@ def test_no_constant_beats_the_statistic(made):
     y = np.array([0] * 7 + [1] * 4 + ([2] * 3 if made.task == "multiclass" else []), np.int32)
     if made.task not in ("binary", "multiclass"):
         y = targets(made, n=11)
+    assert_no_constant_is_better(made, y)
+
+
+@pytest.mark.parametrize("counts", [(4, 6, 3), (3, 8, 3)], ids=["no majority", "a majority"])
+@each([p for p in PAIRS if p.task == "multiclass"])
+def test_no_constant_beats_the_statistic_with_or_without_a_majority(made, counts):
+    assert_no_constant_is_better(made, np.repeat(np.arange(3, dtype=np.int32), counts))
+
+
+def assert_no_constant_is_better(made, y):
     code = encoded(made, y)
     loss = loss_of(made)
     parameters = parameters_of(made)
@@ -181,12 +192,66 @@ def test_no_constant_beats_the_statistic(made):
         # Two hits, one false positive of weight 0.3, one false negative of weight 0.7.
         ("tversky", [[1], [1], [0], [1]], [[1], [1], [1], [0]], 1 - 2 / (2 + 0.3 + 0.7)),
         ("dice", [[1], [1], [0], [1]], [[1], [1], [1], [0]], 1 - 2 * 2 / (3 + 3)),
+        # Keras's has a 0 in the inner maximum; Crammer and Singer's loss has not.
+        ("categorical_hinge", [[1, 0, 0]], [[-0.5, -3, -2]], 1 + 0.5 + max(0, -3, -2)),
+        ("multiclass_hinge", [[1, 0, 0]], [[-0.5, -3, -2]], max(0, 1 + 0.5 + max(-3, -2))),
+        ("multiclass_hinge", [[1, 0, 0]], [[0.5, 0.25, 1]], 1 - 0.5 + max(0.25, 1)),
     ],
 )
 def test_published_values(loss, y_true, y_pred, value):
     function = load_function(LOSSES[loss].function)
     losses = function(tf.constant(y_true, tf.float32), tf.constant(y_pred, tf.float32))
     np.testing.assert_allclose(np.mean(losses), value, rtol=1e-5)
+
+
+def of_name(loss, y_true, y_pred, **parameters):
+    return load_function(LOSSES[loss].function)(tf.constant(y_true), tf.constant(y_pred), **parameters)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize(
+    ("loss", "parameters", "same", "its_parameters", "factor"),
+    [
+        ("expectile", {"level": 0.5}, "mean_squared_error", {}, 0.5),
+        ("pinball", {"quantile": 0.5}, "mean_absolute_error", {}, 0.5),
+        ("half_squared_error", {}, "mean_squared_error", {}, 0.5),
+        ("barron", {"alpha": 2.0, "scale": 0.7}, "mean_squared_error", {}, 0.5),
+        # At its default alpha.
+        ("barron", {"scale": 0.7}, "charbonnier", {"scale": 0.7}, 1.0),
+        ("barron", {"alpha": 0.0, "scale": 0.7}, "cauchy", {"scale": 0.7 * np.sqrt(2)}, 1.0),
+    ],
+)
+def test_losses_that_are_others_at_some_setting(loss, parameters, same, its_parameters, factor, scale):
+    y_true, error = np.random.default_rng(7).normal(size=(2, 50, 1))
+    y_pred = y_true + scale * error
+    expected = factor * of_name(same, y_true, y_pred, **its_parameters).numpy()
+    np.testing.assert_allclose(of_name(loss, y_true, y_pred, **parameters), expected, rtol=1e-12, atol=1e-15)
+
+
+def test_the_shipped_alpha_of_barron_makes_it_charbonnier():
+    made = pair(LOSSES["barron"], HEADS["linear"], "regression")
+    assert parameters_of(made) == {"alpha": 1.0, "scale": parameters_of(made)["scale"]}
+    assert dict(loss_parameters(made, 1))["alpha"] == 1.0
+
+
+def test_multiclass_hinge_is_that_of_scikit_learn():
+    rng = np.random.default_rng(8)
+    y, score = np.arange(60) % 4, rng.normal(scale=2.0, size=(60, 4))
+    value = np.mean(of_name("multiclass_hinge", np.eye(4)[y], score))
+    np.testing.assert_allclose(value, hinge_loss(y, score), rtol=1e-12)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_other_classes_that_are_equally_good_share_the_gradient_of_multiclass_hinge(compiled):
+    made = pair(LOSSES["multiclass_hinge"], HEADS["linear"], "multiclass")
+    # All equal, the true class right at the margin, and beyond it.
+    y, raw = np.float32([[1, 0, 0]] * 3), np.float32([[0, 0, 0], [1, 0, 0], [2, 0, 0]])
+    function = tf.function(lambda: value_and_gradient(made, y, raw), jit_compile=True, autograph=False)
+    value, gradient = function() if compiled else value_and_gradient(made, y, raw)
+    np.testing.assert_array_equal(value, [1, 0, 0])
+    np.testing.assert_array_equal(gradient[0], [-1, 0.5, 0.5])
+    np.testing.assert_array_equal(gradient[2], [0, 0, 0])
+    assert np.isfinite(gradient[1]).all()
 
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
@@ -235,7 +300,9 @@ def test_every_row_is_complete_and_every_name_is_one_thing():
     for row in LOSSES.values():
         assert row.formula, row.name
         assert row.meaning.endswith(".")
-        assert row.name == CUSTOM or any(mark in row.source for mark in ("doi:", "arXiv:", "openreview"))
+        assert row.name == CUSTOM or any(
+            mark in row.source for mark in ("doi:", "arXiv:", "openreview", "jmlr.org", "dl.acm.org")
+        )
         assert set(row.heads) <= set(row.encodings)
         assert (conf_folder() / "loss" / f"{row.name}.yaml").exists()
         for task, head in row.heads.items():

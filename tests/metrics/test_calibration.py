@@ -69,6 +69,7 @@ def test_it_helps_a_model_that_is_too_sure_and_leaves_one_that_is_right():
         ("mean_absolute_error", "sigmoid", "binary"),
         ("mean_squared_error", "linear", "multiclass"),
         ("categorical_hinge", "linear", "multiclass"),
+        ("multiclass_hinge", "linear", "multiclass"),
     ],
 )
 def test_scores_that_are_no_probabilities_become_some(loss, head, task):

@@ -9,7 +9,7 @@ from lossbench.console.text_tables import WIDTH, mean_and_interval, text_table
 from lossbench.findings.number_formats import number
 from lossbench.findings.published import published
 from lossbench.findings.recommendation import advice_lines
-from lossbench.findings.sentences import answer, name_in, verdict_hint, what_went_wrong
+from lossbench.findings.sentences import answer, name_in, outside_domain, verdict_hint, what_went_wrong
 from lossbench.findings.tables import Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, lower_is_better
 from lossbench.planning.keys import cell_key, untuned
@@ -29,9 +29,8 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
             "verdict: on the difference to the baseline, paired by seed; n: runs that neither diverged nor are stuck."
         )
         lines += ["", *textwrap.wrap(text, WIDTH)]
-    if any(result.cell.outside_domain for result in results):
-        text = "† the targets lie outside the loss's domain: its formula does not mean there what it says."
-        lines += ["", *textwrap.wrap(text, WIDTH)]
+    if outside := outside_domain([result.cell for result in results]):
+        lines += ["", *textwrap.wrap(f"† outside the loss's domain: {outside}.", WIDTH)]
     if plan.published:
         lines += ["", *_published_table(plan, results)]
     return lines + (_advice_lines(plan, results) if plan.report.recommend else [])

@@ -6,6 +6,10 @@ from lossbench.comparison import Interval, mean_interval, share_interval
 from lossbench.comparison.verdict import EQUIVALENT, FEW_SEEDS, LEAST_SEEDS, NO_VERDICT, WORSE
 from lossbench.findings.number_formats import IN_POINTS, counted, ends, joined, size
 from lossbench.findings.tables import Table
+from lossbench.losses.choice import chosen_rows
+from lossbench.losses.definition import Loss
+from lossbench.losses.heads import NUMBER_TASKS
+from lossbench.planning.plan import Cell
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import DIVERGED, FAILED
 
@@ -36,6 +40,22 @@ def answer(table: Table) -> str:
         )
     text = f"On {table.data} {_leaders(table)}{_others(table)}."
     return text + (" Under 10 seeds: take it with care." if len(table.seeds) < FEW_SEEDS else "")
+
+
+def outside_domain(cells: list[Cell]) -> str:
+    """Say which losses are marked with a dagger, on which data sets and why; empty where none is."""
+    found: dict[str, list[str]] = {}
+    for cell in cells:
+        for loss in _limited(cell) if cell.outside_domain else ():
+            found.setdefault(f"{loss.name} is made for {loss.domain}", []).append(cell.dataset)
+    return "; ".join(f"{what}, which those of {joined(list(dict.fromkeys(on)))} are not" for what, on in found.items())
+
+
+def _limited(cell: Cell) -> list[Loss]:
+    """Return the cell's loss, or the terms of its sum, that are not made for any targets of its task."""
+    are_numbers = cell.task in NUMBER_TASKS
+    rows = chosen_rows(cell.settings.loss)
+    return [loss for loss in rows if loss.ordered or (are_numbers and loss.y_true[0] > -np.inf)]
 
 
 def _leaders(table: Table) -> str:

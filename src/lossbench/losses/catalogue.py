@@ -121,7 +121,8 @@ ROWS = (
         y_pred=REALS,
         statistic="logarithmic_mean",
         function="keras.losses:mean_squared_logarithmic_error",
-        source="Gneiting (2011), Making and Evaluating Point Forecasts, doi:10.1198/jasa.2011.r10138",
+        source="Tyralis and Papacharalampous (2025), Transformations of Predictions and Realizations in Consistent "
+        "Scoring Functions, arXiv:2502.16542",
         keras="MeanSquaredLogarithmicError",
         aliases=("msle",),
     ),
@@ -166,7 +167,8 @@ ROWS = (
         y_pred=REALS,
         statistic="mean",
         function="lossbench.losses.classification:squared_hinge",
-        source="Rosasco et al. (2004), Are Loss Functions All the Same?, doi:10.1162/089976604773135104",
+        source="Zhang (2004), Statistical Behavior and Consistency of Classification Methods Based on Convex Risk "
+        "Minimization, doi:10.1214/aos/1079120130",
         keras="SquaredHinge",
     ),
     Loss(
@@ -243,10 +245,12 @@ ROWS = (
     _number_loss(
         "log_cosh",
         formula="log(cosh(y - p))",
-        meaning="About half the squared error when small and the absolute error when large; smooth everywhere.",
+        meaning="About half the squared error when small, the absolute error less log(2) when large; smooth "
+        "everywhere.",
         function="keras.losses:log_cosh",
         keras="LogCosh",
-        source="Saleh and Saleh (2022), Statistical Properties of the Log-Cosh Loss Function, arXiv:2208.04564",
+        source="Saleh and Saleh (2022), Statistical Properties of the log-cosh Loss Function Used in Machine Learning, "
+        "arXiv:2208.04564",
         aliases=("logcosh",),
     ),
     _number_loss(
@@ -254,14 +258,15 @@ ROWS = (
         formula="e^2 / 2 for |e| <= delta, delta (|e| - delta / 2) beyond",
         meaning="Squared near the target, absolute beyond delta: an outlier pulls no harder than that.",
         keras="Huber",
-        parameters=(Parameter("delta", 1e-12, 1e12, "error at which it turns, in the target's unit"),),
+        parameters=(Parameter("delta", 1e-12, 1e12, "error at which it turns, in the targets' unit after scaling"),),
         source="Huber (1964), Robust Estimation of a Location Parameter, doi:10.1214/aoms/1177703732",
         aliases=("huber_loss", "smooth_l1"),
     ),
     _number_loss(
         "pinball",
         formula="max(tau (y - p), (tau - 1)(y - p))",
-        meaning="Estimates a quantile: too low costs tau a unit, too high 1 - tau.",
+        meaning="Estimates a quantile: too low costs tau a unit, too high 1 - tau. At 0.5 it is half the absolute "
+        "error.",
         statistic="quantile",
         parameters=(Parameter("quantile", 1e-6, 1.0, "the level tau"),),
         source="Koenker and Bassett (1978), Regression Quantiles, doi:10.2307/1913643",
@@ -270,7 +275,8 @@ ROWS = (
     _number_loss(
         "expectile",
         formula="|tau - 1[y < p]| (y - p)^2",
-        meaning="Estimates an expectile: squared error that weighs too low and too high differently.",
+        meaning="Estimates an expectile: squared error that weighs too low and too high differently. At 0.5 it is "
+        "half the squared error.",
         statistic="expectile",
         parameters=(Parameter("level", 1e-6, 1.0, "the level tau"),),
         source="Newey and Powell (1987), Asymmetric Least Squares Estimation and Testing, doi:10.2307/1911031",
@@ -278,10 +284,11 @@ ROWS = (
     _number_loss(
         "charbonnier",
         formula="s^2 (sqrt(1 + (e / s)^2) - 1)",
-        meaning="A smooth absolute error: squared below the scale, absolute above it.",
-        parameters=(_scale("error at which it turns, in the target's unit"),),
-        source="Charbonnier et al. (1994), Two Deterministic Half-Quadratic Regularization Algorithms, "
-        "doi:10.1109/ICIP.1994.413553",
+        meaning="A smooth absolute error: about half the squared error below the scale, absolute above it. It is "
+        "barron at its default alpha, 1.",
+        parameters=(_scale("error at which it turns, in the targets' unit after scaling"),),
+        source="Charbonnier et al. (1994), Two Deterministic Half-Quadratic Regularization Algorithms for Computed "
+        "Imaging, doi:10.1109/ICIP.1994.413553",
         aliases=("pseudo_huber",),
     ),
     _number_loss(
@@ -289,8 +296,9 @@ ROWS = (
         formula="s^2 / 2 log(1 + (e / s)^2)",
         meaning="Grows with the logarithm of the error: far outliers hardly count.",
         statistic="near the mode",
-        parameters=(_scale("error of the largest gradient, in the target's unit"),),
-        source="Barron (2019), A General and Adaptive Robust Loss Function, arXiv:1701.03077",
+        parameters=(_scale("error of the largest gradient, in the targets' unit after scaling"),),
+        source="Holland and Welsch (1977), Robust Regression Using Iteratively Reweighted Least-Squares, "
+        "doi:10.1080/03610927708827533",
         aliases=("lorentzian",),
     ),
     _number_loss(
@@ -298,20 +306,22 @@ ROWS = (
         formula="s^2 / 6 (1 - (1 - (e / s)^2)^3) for |e| <= s, s^2 / 6 beyond",
         meaning="Flat beyond the scale: outliers are left out, and so is a prediction that starts far away.",
         statistic="near the mode",
-        parameters=(_scale("error beyond which nothing counts, in the target's unit"),),
-        source="Beaton and Tukey (1974), The Fitting of Power Series, doi:10.2307/1267936",
+        parameters=(_scale("error beyond which nothing counts, in the targets' unit after scaling"),),
+        source="Beaton and Tukey (1974), The Fitting of Power Series, Meaning Polynomials, Illustrated on "
+        "Band-Spectroscopic Data, doi:10.1080/00401706.1974.10489171",
         aliases=("biweight",),
     ),
     _number_loss(
         "barron",
         formula="s^2 |a - 2| / a (((e / s)^2 / |a - 2| + 1)^(a / 2) - 1)",
-        meaning="From squared error (alpha 2) over Charbonnier (1) and Cauchy (0) towards flat (negative).",
+        meaning="From half the squared error (alpha 2) over Charbonnier (1, the default) and Cauchy (0, its scale "
+        "sqrt(2) s) towards flat (negative).",
         statistic="from mean to mode, with alpha",
         parameters=(
             Parameter("alpha", -10.0, 2.0 + 1e-9, "how much large errors count"),
-            _scale("error at which it turns, in the target's unit"),
+            _scale("error at which it turns, in the targets' unit after scaling"),
         ),
-        source="Barron (2019), A General and Adaptive Robust Loss Function, arXiv:1701.03077",
+        source="Barron (2019), A General and Adaptive Robust Loss Function, arXiv:1701.03077; here times s^2",
     ),
     _number_loss(
         "poisson",
@@ -365,7 +375,8 @@ ROWS = (
         y_pred=REALS,
         statistic="half the log-odds",
         function="lossbench.losses.classification:exponential",
-        source="Friedman et al. (2000), Additive Logistic Regression, doi:10.1214/aos/1016218223",
+        source="Friedman et al. (2000), Additive Logistic Regression: A Statistical View of Boosting, "
+        "doi:10.1214/aos/1016218223",
         aliases=("exponential_loss",),
     ),
     Loss(
@@ -377,7 +388,7 @@ ROWS = (
         y_true=UNIT,
         y_pred=UNIT,
         sums_to_one=False,
-        statistic="less confident than the class shares",
+        statistic="nearer one half than the share of class 1; alpha below one half moves it towards 0",
         stable=_stable("sigmoid", "lossbench.losses.classification:sigmoid_focal_crossentropy", "zero_one", "one_hot"),
         keras="BinaryFocalCrossentropy",
         parameters=(FOCUS, Parameter("alpha", 1e-6, 1.0, "weight of class 1; class 0 has the rest")),
@@ -396,7 +407,8 @@ ROWS = (
         function="lossbench.losses.classification:dice",
         keras="Dice",
         whole_batch=True,
-        source="Milletari et al. (2016), V-Net, arXiv:1606.04797",
+        source="Drozdzal et al. (2016), The Importance of Skip Connections in Biomedical Image Segmentation, "
+        "arXiv:1608.04117; V-Net's Dice (arXiv:1606.04797) has squares in its denominator",
     ),
     Loss(
         name="tversky",
@@ -414,7 +426,8 @@ ROWS = (
             Parameter("alpha", 1e-6, 1e6, "weight of false positives"),
             Parameter("beta", 1e-6, 1e6, "weight of false negatives"),
         ),
-        source="Salehi et al. (2017), Tversky Loss Function for Image Segmentation, arXiv:1706.05721",
+        source="Salehi et al. (2017), Tversky Loss Function for Image Segmentation Using 3D Fully Convolutional Deep "
+        "Networks, arXiv:1706.05721",
     ),
     _class_loss(
         "categorical_focal_crossentropy",
@@ -427,25 +440,43 @@ ROWS = (
     ),
     Loss(
         name="categorical_hinge",
-        formula="max(0, 1 - p_y + max over the other classes of p_k)",
-        meaning="Asks that the true class be ahead by 1; estimates the class, not its probability.",
+        formula="max(0, 1 - p_y + max(0, the other classes' p_k))",
+        meaning="Asks that the true class be ahead of the others, and of 0, by 1. Finds the class that has more than "
+        "half of the probability; where none has, it is least at 0 for all.",
         encodings=ONE_FOR_EACH_CLASS,
         heads={"multiclass": "linear"},
         y_true=UNIT,
         y_pred=REALS,
-        statistic="majority",
+        statistic="majority_class",
         function="keras.losses:categorical_hinge",
         keras="CategoricalHinge",
-        source="Crammer and Singer (2001), Algorithmic Implementation of Multiclass Kernel-based Vector Machines, "
-        "doi:10.5555/944790.944813",
+        source="Keras's own: Crammer and Singer (2001) with a 0 in the inner maximum, "
+        "jmlr.org/papers/v2/crammer01a.html",
+    ),
+    Loss(
+        name="multiclass_hinge",
+        formula="max(0, 1 - p_y + max over the other classes of p_k)",
+        meaning="Asks that the true class be ahead of the others by 1. Finds the class that has more than half of the "
+        "probability; where none has, it is least where all outputs are equal.",
+        encodings=ONE_FOR_EACH_CLASS,
+        heads={"multiclass": "linear"},
+        y_true=UNIT,
+        y_pred=REALS,
+        statistic="majority_class",
+        function="lossbench.losses.classification:multiclass_hinge",
+        source="Crammer and Singer (2001), On the Algorithmic Implementation of Multiclass Kernel-based Vector "
+        "Machines, jmlr.org/papers/v2/crammer01a.html",
+        aliases=("crammer_singer",),
     ),
     _class_loss(
         "generalized_crossentropy",
         formula="(1 - p_y^q) / q",
-        meaning="Between cross-entropy (q to 0) and absolute error (q = 1): a wrong label costs only so much.",
+        meaning="Between cross-entropy (q to 0) and 1 - p_y, half the summed absolute error (q = 1): a wrong label "
+        "costs at most 1 / q.",
         keras="CategoricalGeneralizedCrossEntropy",
         parameters=(Parameter("q", 1e-3, 1.0 + 1e-9, "how bounded it is"),),
-        source="Zhang and Sabuncu (2018), Generalized Cross Entropy Loss, arXiv:1805.07836",
+        source="Zhang and Sabuncu (2018), Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy "
+        "Labels, arXiv:1805.07836",
         aliases=("gce", "generalised_crossentropy"),
     ),
     _class_loss(
@@ -470,14 +501,15 @@ ROWS = (
     _class_loss(
         "poly1_crossentropy",
         formula="-log(p_y) + epsilon (1 - p_y)",
-        meaning="Cross-entropy with another weight on the first term of its expansion.",
+        meaning="Cross-entropy with another weight on the first term of its expansion in 1 - p_y.",
         parameters=(Parameter("epsilon", -1.0, 1e6, "the weight added to 1"),),
-        source="Leng et al. (2022), PolyLoss: A Polynomial Expansion Perspective, arXiv:2204.12511",
+        source="Leng et al. (2022), PolyLoss: A Polynomial Expansion Perspective of Classification Loss Functions, "
+        "arXiv:2204.12511",
         aliases=("poly1",),
     ),
     Loss(
         name="squared_earth_mover",
-        formula="sum_k (sum_{j <= k} y_j - p_j)^2",
+        formula="sum_k (sum_{j <= k} (y_j - p_j))^2",
         meaning="For classes in an order: probability that must travel far costs more. Estimates their probabilities.",
         encodings=ONE_FOR_EACH_CLASS,
         heads={"multiclass": "softmax"},
@@ -488,7 +520,8 @@ ROWS = (
         function="lossbench.losses.classification:squared_earth_mover",
         ordered=True,
         probability=True,
-        source="Hou et al. (2016), Squared Earth Mover's Distance-based Loss, arXiv:1611.05916",
+        source="Hou et al. (2016), Squared Earth Mover's Distance-based Loss for Training Deep Neural Networks, "
+        "arXiv:1611.05916",
         aliases=("emd2",),
     ),
     Loss(
@@ -505,7 +538,8 @@ ROWS = (
         parameters=(
             Parameter("costs", 0.0, 1e12, "a row for each true class, a number for each decided one", matrix=True),
         ),
-        source="Elkan (2001), The Foundations of Cost-Sensitive Learning, doi:10.5555/1642194.1642224",
+        source="Elkan (2001), The Foundations of Cost-Sensitive Learning, IJCAI 17, pages 973-978, "
+        "dl.acm.org/doi/10.5555/1642194.1642224",
     ),
     Loss(
         name="composite",
@@ -516,7 +550,8 @@ ROWS = (
         y_true=REALS,
         y_pred=REALS,
         statistic="that of the sum",
-        source="Kendall et al. (2018), Multi-Task Learning Using Uncertainty to Weigh Losses, arXiv:1705.07115",
+        source="the weights are yours; Kendall et al. (2018), Multi-Task Learning Using Uncertainty to Weigh Losses "
+        "for Scene Geometry and Semantics, arXiv:1705.07115, learn them",
     ),
     Loss(
         name="custom",

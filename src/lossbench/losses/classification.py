@@ -186,7 +186,8 @@ def squared_hinge(y_true, y_pred):
 
     References
     ----------
-    Rosasco et al. (2004), Are Loss Functions All the Same?, doi:10.1162/089976604773135104
+    Zhang (2004), Statistical Behavior and Consistency of Classification Methods Based on Convex Risk Minimization,
+    doi:10.1214/aos/1079120130
 
     Examples
     --------
@@ -194,6 +195,42 @@ def squared_hinge(y_true, y_pred):
     [0.25, 2.25]
     """
     return tf.reduce_mean(tf.square(tf.maximum(1.0 - y_true * y_pred, 0.0)), axis=-1)
+
+
+def multiclass_hinge(y_true, y_pred):
+    r"""Multiclass hinge loss of each sample, that of Crammer and Singer.
+
+    .. math:: \ell(y, p) = \max\left(0,\ 1 + \max_{k \ne y} p_k - p_y\right)
+
+    Asks that the true class be ahead of every other class by 1. Only differences of outputs count, whereas
+    ``keras.losses.categorical_hinge`` has a 0 among the other classes and so asks for :math:`p_y \ge 1` too. The
+    gradient goes to the true class and to the best of the others; others that are equally good share it.
+
+    Parameters
+    ----------
+    y_true : float tensor, shape (n_samples, n_classes)
+        One-hot targets.
+    y_pred : float tensor, shape (n_samples, n_classes)
+        Any real numbers.
+
+    Returns
+    -------
+    float tensor, shape (n_samples,)
+
+    References
+    ----------
+    Crammer and Singer (2001), On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines,
+    Journal of Machine Learning Research 2:265-292, jmlr.org/papers/v2/crammer01a.html
+
+    Examples
+    --------
+    >>> y_true, y_pred = tf.constant([[1.0, 0.0, 0.0]] * 2), tf.constant([[-0.5, -3.0, -2.0], [0.5, 0.25, 1.0]])
+    >>> multiclass_hinge(y_true, y_pred).numpy().tolist()
+    [0.0, 1.5]
+    """
+    true = tf.reduce_sum(y_true * y_pred, axis=-1)
+    others = tf.where(y_true > 0.0, y_pred.dtype.min, y_pred)
+    return tf.maximum(1.0 + tf.reduce_max(others, axis=-1) - true, 0.0)
 
 
 def exponential(y_true, y_pred):
@@ -218,7 +255,7 @@ def exponential(y_true, y_pred):
 
     References
     ----------
-    Friedman et al. (2000), Additive Logistic Regression, doi:10.1214/aos/1016218223
+    Friedman et al. (2000), Additive Logistic Regression: A Statistical View of Boosting, doi:10.1214/aos/1016218223
 
     Examples
     --------
@@ -307,7 +344,8 @@ def softmax_generalized_crossentropy(y_true, raw_prediction, *, q=0.7):
 
     .. math:: \ell(y, p) = (1 - p_y^q) / q
 
-    Between cross-entropy (q to 0) and the absolute error (q = 1): bounded, so that a wrong label costs only so much.
+    Between cross-entropy (q to 0) and :math:`1 - p_y`, half the summed absolute error (q = 1). A wrong label costs at
+    most 1 / q.
 
     Parameters
     ----------
@@ -324,7 +362,8 @@ def softmax_generalized_crossentropy(y_true, raw_prediction, *, q=0.7):
 
     References
     ----------
-    Zhang and Sabuncu (2018), Generalized Cross Entropy Loss, arXiv:1805.07836
+    Zhang and Sabuncu (2018), Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels,
+    arXiv:1805.07836
 
     Examples
     --------
@@ -341,6 +380,7 @@ def softmax_symmetric_crossentropy(y_true, raw_prediction, *, alpha=0.1, beta=1.
     .. math:: \ell(y, p) = -\alpha \log p_y - \beta \sum_k p_k \log \max(y_k, 10^{-4})
 
     Cross-entropy and, with the roles of target and prediction exchanged, a bounded part that tolerates wrong labels.
+    The paper puts a constant in the place of log 0; here it is :math:`\log 10^{-4} = -9.2`.
 
     Parameters
     ----------
@@ -411,7 +451,7 @@ def softmax_poly1_crossentropy(y_true, raw_prediction, *, epsilon=1.0):
 
     .. math:: \ell(y, p) = -\log p_y + \epsilon (1 - p_y)
 
-    Cross-entropy with another weight on the first term of its expansion in 1 - p.
+    Cross-entropy with another weight on the first term of its expansion in :math:`1 - p_y`.
 
     Parameters
     ----------
@@ -428,7 +468,8 @@ def softmax_poly1_crossentropy(y_true, raw_prediction, *, epsilon=1.0):
 
     References
     ----------
-    Leng et al. (2022), PolyLoss, arXiv:2204.12511
+    Leng et al. (2022), PolyLoss: A Polynomial Expansion Perspective of Classification Loss Functions,
+    arXiv:2204.12511
 
     Examples
     --------
@@ -451,9 +492,9 @@ def _log_probabilities(y_true, raw_prediction):
 def squared_earth_mover(y_true, y_pred):
     r"""Squared earth mover's distance of each sample, for classes in an order.
 
-    .. math:: \ell(y, p) = \sum_k \Big(\sum_{j \le k} y_j - p_j\Big)^2
+    .. math:: \ell(y, p) = \sum_k \Big(\sum_{j \le k} (y_j - p_j)\Big)^2
 
-    Probability that must travel far costs more: predicting 2 for 5 is worse than 4 for 5.
+    Probability that must travel far costs more: predicting 2 for 5 costs 3, 4 for 5 costs 1.
 
     Parameters
     ----------
@@ -466,7 +507,7 @@ def squared_earth_mover(y_true, y_pred):
 
     References
     ----------
-    Hou et al. (2016), Squared Earth Mover's Distance-based Loss, arXiv:1611.05916
+    Hou et al. (2016), Squared Earth Mover's Distance-based Loss for Training Deep Neural Networks, arXiv:1611.05916
 
     Examples
     --------
@@ -515,7 +556,8 @@ def dice(y_true, y_pred):
     .. math:: \ell = 1 - \frac{2 \sum y p}{\sum y + \sum p}
 
     The sums go over all samples and outputs of the batch. Class 0 done right earns nothing, so that rare positives
-    are not drowned; in a batch without any the loss is 1.
+    are not drowned; in a batch without any the loss is 1. The Dice loss of V-Net (Milletari et al. 2016,
+    arXiv:1606.04797) has squares in its denominator, :math:`\sum y^2 + \sum p^2`; this one, like Keras's, has none.
 
     Parameters
     ----------
@@ -528,7 +570,8 @@ def dice(y_true, y_pred):
 
     References
     ----------
-    Milletari et al. (2016), V-Net, arXiv:1606.04797
+    Drozdzal et al. (2016), The Importance of Skip Connections in Biomedical Image Segmentation, arXiv:1608.04117
+    (without the 1)
 
     Examples
     --------
@@ -562,7 +605,8 @@ def tversky(y_true, y_pred, *, alpha=0.3, beta=0.7):
 
     References
     ----------
-    Salehi et al. (2017), Tversky Loss Function for Image Segmentation, arXiv:1706.05721
+    Salehi et al. (2017), Tversky Loss Function for Image Segmentation Using 3D Fully Convolutional Deep Networks,
+    arXiv:1706.05721
 
     Examples
     --------
@@ -598,7 +642,8 @@ def expected_cost(y_true, y_pred, *, costs=None):
 
     References
     ----------
-    Elkan (2001), The Foundations of Cost-Sensitive Learning, doi:10.5555/1642194.1642224
+    Elkan (2001), The Foundations of Cost-Sensitive Learning, IJCAI 17, pages 973-978,
+    dl.acm.org/doi/10.5555/1642194.1642224
 
     Examples
     --------

@@ -43,7 +43,7 @@ class Loss:
     heads : dict
         Each task that it is made for (``loss=all``), to its canonical head.
     y_true, y_pred : (low, high)
-        Where the formula means what it says for targets; where the implementation is finite for predictions.
+        The targets that the formula is made for; where the implementation is finite for predictions.
     statistic : str
         The constant that minimises the mean: a name of ``reference_predictors.STATISTICS``, or in words where it has no
         formula and is searched for.
@@ -88,3 +88,13 @@ class Loss:
     stable: dict[tuple[str, str], tuple[str, str]] | None = None
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()
+
+    @property
+    def domain(self) -> str:
+        """The targets that it is made for, in words."""
+        if self.ordered:
+            return "classes in an order"
+        low, high = self.y_true
+        if 0.0 < low < 1e-6:
+            return "targets above 0"
+        return f"targets from {low:g} up" if high == float("inf") else f"targets from {low:g} to {high:g}"

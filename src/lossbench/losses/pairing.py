@@ -100,7 +100,7 @@ def losses_for(task: str, head: str = "auto") -> list[str]:
 
 
 def outside_domain(loss: Loss, encoding: str, target_range: tuple[float, float], *, ordered: bool) -> str:
-    """Say why targets lie where the loss's formula does not mean what it says (a dagger in tables); '' if they do not.
+    """Say why targets are not those that the loss is made for (a dagger in tables); '' if they are.
 
     Parameters
     ----------
@@ -110,11 +110,11 @@ def outside_domain(loss: Loss, encoding: str, target_range: tuple[float, float],
         Whether classes are in an order.
     """
     if loss.ordered and not ordered:
-        return "for classes in an order"
+        return f"for {loss.domain}"
     if encoding != "real" or (target_range[0] >= loss.y_true[0] and target_range[1] <= loss.y_true[1]):
         return ""
-    (low, high), (least, most) = loss.y_true, target_range
-    return f"for targets from {low:g} to {high:g}; here they are from {least:g} to {most:g}"
+    least, most = target_range
+    return f"for {loss.domain}; here they are from {least:g} to {most:g}"
 
 
 def _encodings(loss: Loss, head: Head, task: str, encoding: str) -> list[str]:

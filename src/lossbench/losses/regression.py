@@ -142,7 +142,8 @@ def charbonnier(y_true, y_pred, *, scale=1.0):
 
     .. math:: \ell(e) = s^2 \left(\sqrt{1 + (e / s)^2} - 1\right)
 
-    About half the squared error for errors below the scale, s times the absolute error above it.
+    About half the squared error for errors below the scale, s times the absolute error less :math:`s^2` above it. It is
+    ``barron`` at ``alpha=1``.
 
     Parameters
     ----------
@@ -158,7 +159,8 @@ def charbonnier(y_true, y_pred, *, scale=1.0):
 
     References
     ----------
-    Charbonnier et al. (1994), Two Deterministic Half-Quadratic Regularization Algorithms, doi:10.1109/ICIP.1994.413553
+    Charbonnier et al. (1994), Two Deterministic Half-Quadratic Regularization Algorithms for Computed Imaging,
+    doi:10.1109/ICIP.1994.413553
 
     Examples
     --------
@@ -191,7 +193,8 @@ def cauchy(y_true, y_pred, *, scale=1.0):
 
     References
     ----------
-    Barron (2019), A General and Adaptive Robust Loss Function, arXiv:1701.03077
+    Holland and Welsch (1977), Robust Regression Using Iteratively Reweighted Least-Squares,
+    doi:10.1080/03610927708827533
 
     Examples
     --------
@@ -225,7 +228,8 @@ def tukey(y_true, y_pred, *, scale=4.685):
 
     References
     ----------
-    Beaton and Tukey (1974), The Fitting of Power Series, doi:10.2307/1267936
+    Beaton and Tukey (1974), The Fitting of Power Series, Meaning Polynomials, Illustrated on Band-Spectroscopic Data,
+    doi:10.1080/00401706.1974.10489171
 
     Examples
     --------
@@ -243,7 +247,9 @@ def barron(y_true, y_pred, *, alpha=1.0, scale=1.0):
     .. math:: \ell(e) = s^2 \frac{|\alpha - 2|}{\alpha}
               \left(\left(\frac{(e / s)^2}{|\alpha - 2|} + 1\right)^{\alpha / 2} - 1\right)
 
-    With its limits: half the squared error at 2, Charbonnier at 1, Cauchy at 0, Geman-McClure at -2.
+    With its limits: half the squared error at 2, Charbonnier at 1, Cauchy of scale :math:`\sqrt 2 s` at 0,
+    Geman-McClure at -2. The paper has it without :math:`s^2`; with it, small errors cost half their square at every
+    scale.
 
     Parameters
     ----------

@@ -32,6 +32,11 @@ def _most_frequent(y: np.ndarray) -> np.ndarray:
     return np.eye(y.shape[1])[y.sum(axis=0).argmax()]
 
 
+def _majority_class(y: np.ndarray) -> np.ndarray:
+    """Return the code of the class of more than half of the samples, one-hot; 0 for each class where there is none."""
+    return (y.mean(axis=0) > 0.5).astype(float)
+
+
 def _mean_direction(y: np.ndarray) -> np.ndarray:
     """Return the mean of the targets, each brought to length 1."""
     return (y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)).mean(axis=0)
@@ -54,6 +59,7 @@ STATISTICS: dict[str, Callable[..., np.ndarray]] = {
     "mean_and_variance": lambda y: np.concatenate([y.mean(axis=0), y.var(axis=0)]),
     "mean_direction": _mean_direction,
     "majority": _majority,
+    "majority_class": _majority_class,
     "logarithmic_mean": lambda y: np.expm1(np.log1p(np.maximum(y, 0.0)).mean(axis=0)),
     "relative_median": _relative_median,
     "quantile": lambda y, quantile: np.quantile(y, quantile, axis=0, method="inverted_cdf"),
@@ -85,7 +91,8 @@ def constant_raw_prediction(
     """
     head = HEADS[pair.head]
     encoded = ENCODINGS[pair.encoding].encode(y, n_classes).astype(np.float64)
-    if pair.statistic == "majority" and pair.encoding == "one_hot":
+    if pair.statistic == "median" and head.sums_to_one:
+        # Outputs that sum to 1: the absolute errors are twice what the true class's output lacks of 1.
         return head.invert(_most_frequent(encoded))[None, :]
     if pair.statistic in STATISTICS:
         given = parameters.values() if pair.statistic in ("quantile", "expectile") else ()

@@ -199,8 +199,7 @@ def _why_outside(info: DatasetInfo, loss: Loss, target_range: tuple[float, float
     reason = outside_domain(loss, encoding, target_range, ordered=info.ordered)
     if not reason or outside_domain(loss, encoding, info.target_range, ordered=info.ordered):
         return reason
-    low, high = loss.y_true
-    return f"for targets from {low:g} to {high:g}, which they are but for scaling: dataset.standardize.y=none"
+    return f"for {loss.domain}, which they are but for scaling: dataset.standardize.y=none"
 
 
 def why_left_out(info: DatasetInfo, dataset: DatasetSettings, head: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from lossbench.comparison import Comparison, share_interval
 from lossbench.config.search_space import LEARNING_RATE
 from lossbench.findings.number_formats import IN_POINTS, decimals, ends, size
+from lossbench.findings.sentences import outside_domain
 from lossbench.planning.plan import Plan
 
 # The setting that studies choose.
@@ -28,11 +29,8 @@ def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:
             "All losses were trained with the same learning rate, which may suit one better than another: a difference "
             "is one at these settings, not of the losses as such."
         )
-    if any(cell.outside_domain for cell in plan.cells):
-        said.append(
-            "† marks a loss on targets outside its domain: its formula does not mean there what it says. It is shown, "
-            "and not recommended."
-        )
+    if outside := outside_domain(plan.cells):
+        said.append(f"† marks a loss on targets outside its domain: {outside}. It is shown, and not recommended.")
     if n_tables > 1:
         said.append("Each data set is a case, not a sample of problems: a loss that is best on all of them is so here.")
     return said
