@@ -73,7 +73,7 @@ class Run:
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays by name: ``epochs``, ``curve/train/loss``, ``weight/0``, ``raw/test``; for 2-D data ``grid/raw``."""
+        """The arrays by name: ``epochs``, ``curve/train/loss``, ``weight/0``, ``raw/test``, ``grid/raw`` (2-D data)."""
         with np.load(self.path, allow_pickle=False) as part:
             return {name: part[name] for name in part.files if name != "info"}
 

@@ -147,6 +147,7 @@ def _batch(
                 trial = there[number] = _trial(study, number, proposed[number - first], ended)
                 write_trial(folder, trial)
         except BaseException:
+            # An interrupt: drop the waiting trainings, and ask the running ones to stop between epochs.
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -174,6 +175,7 @@ def _train(study: PreparedStudy, parameters: dict[str, Any], seed: int, stop: th
         value = None if trained.diverged_epoch else _value(study, structure, trained)
         reason = f"seed={seed} diverged" if trained.diverged_epoch else ""
     except specification.StoppedError:
+        # An interrupted trial has no value; it is not a failed one and must not be written.
         raise
     except Exception as error:
         log.exception("%s: a trial of %s with seed=%d failed", study.cell.name, parameters, seed)
