@@ -63,7 +63,7 @@ def advice_lines(plan: Plan, table: Table) -> list[str]:
     """Return the printed recommendation for a data set, with the commands that train it and export its model."""
     found = advice(table)
     if found is None:
-        return [f"No recommendation for {table.data}: with {LEAST_SEEDS} seeds or more, all there, there is one."]
+        return [f"No recommendation for {table.data}: it needs {LEAST_SEEDS} seeds or more, and none missing."]
     cell = found.results.cell
     alone = len({other.data for other in plan.cells}) == 1
     kept = has_model(plan.folder / cell.folder)
