@@ -115,12 +115,12 @@ def reached(name: str, seen: set[str] | None = None) -> set[str]:
     return packages
 
 
-def test_the_top_has_few_files_and_every_package_its_place():
+def test_the_top_folder_has_few_files_and_every_package_is_in_the_order():
     assert len([path for path in SOURCE.iterdir() if path.is_file()]) <= MOST_AT_THE_TOP
     assert {name.split(".")[0] for name in MODULES} - {"__init__"} == set(ORDER)
 
 
-def test_every_folder_says_what_it_is():
+def test_every_package_has_a_docstring():
     for folder in {path.parent for path in MODULES.values()} - {SOURCE}:
         assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
 
@@ -137,7 +137,7 @@ def test_imports_go_downwards(name):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_brings_in_nothing_that_its_layer_forbids(name):
+def test_importing_a_module_loads_no_forbidden_library(name):
     fitting = [prefix for prefix in FORBIDDEN if name == prefix or name.startswith(f"{prefix}.")]
     assert fitting, f"{name} has no place in FORBIDDEN"
     found = reached(name) | ({"lossbench"} if {own(i) for i in imports(name, lazy=True)} - {None} else set())
@@ -159,7 +159,7 @@ def test_pure_modules_write_nothing(name):
         pytest.param("hydra", ("planning.", "jobs.launch", "commands.main"), id="hydra"),
     ],
 )
-def test_a_library_is_imported_where_it_belongs(library, allowed):
+def test_only_the_allowed_modules_import_a_library(library, allowed):
     found = {name for name in MODULES if any(i.split(".")[0] == library for i in imports(name, lazy=True))}
     assert found
     assert all(name.startswith(allowed) for name in found), found

@@ -1,4 +1,9 @@
-"""A sweep from its plan to its exit status: what is open, running it, collecting, report and answer."""
+"""A sweep from its plan to its exit status.
+
+In: a validated ``Plan``. The open runs are found and trained by Hydra jobs, the result files are collected, the report
+is written and the answer is printed. Out: the exit status. Everything shown at the end is read from the files on disk,
+so an interrupted sweep loses nothing but the runs that were in training.
+"""
 
 import traceback
 from dataclasses import dataclass
@@ -22,7 +27,7 @@ from lossbench.tuning.study_files import open_studies
 
 
 def run_sweep(plan: Plan) -> int:
-    """Run what of a plan is not finished, show the answer, and return the exit status."""
+    """Run the unfinished runs of a plan, show the answer, and return the exit status."""
     terminal = Terminal(plan)
     if plan.only_plan:
         for line in open_lines(plan, _open_seeds(plan, terminal)):
@@ -43,7 +48,7 @@ def run_sweep(plan: Plan) -> int:
 
 
 def _open_seeds(plan: Plan, terminal: Terminal) -> dict[str, list[int]]:
-    """Say what there is and what is to do, and return the open seeds of each cell's folder."""
+    """Print how many runs are finished and how many are left, and return the open seeds by cell folder."""
     before = {cell.folder: read_runs(plan.folder / cell.folder, plan.seeds) for cell in plan.cells}
     open_seeds = {cell.folder: open_seeds_of(plan, before[cell.folder]) for cell in plan.cells}
     for line in first_lines(plan, before, open_seeds):
@@ -52,7 +57,10 @@ def _open_seeds(plan: Plan, terminal: Terminal) -> dict[str, list[int]]:
 
 
 def _prepare(plan: Plan, open_seeds: dict[str, list[int]], terminal: Terminal) -> None:
-    """Bring the folder into order, and have the data here, before the first job."""
+    """Clean the sweep's folder, download missing data sets, and write ``plan.json``, before the first job.
+
+    Jobs and the tracking process read the cells from ``plan.json``, so it is on disk before either of them starts.
+    """
     for cell in plan.cells:
         remove_unfinished(plan.folder / cell.folder)
     for info in missing_downloads(plan, open_seeds):
@@ -69,7 +77,7 @@ def _start_tracking(plan: Plan, open_seeds: dict[str, list[int]]) -> TrackingPro
 
 
 def _run(plan: Plan, open_seeds: dict[str, list[int]], terminal: Terminal) -> bool:
-    """Run the open jobs; return whether they were interrupted."""
+    """Run the open jobs, and return whether the user interrupted them."""
     try:
         if any(open_seeds.values()):
             with Watcher(plan, terminal, open_seeds):
@@ -81,14 +89,16 @@ def _run(plan: Plan, open_seeds: dict[str, list[int]], terminal: Terminal) -> bo
 
 @dataclass(frozen=True)
 class _Collected:
-    """What there is after the jobs.
+    """The results of a sweep after its jobs have ended, and what could not be written about them.
 
     Attributes
     ----------
+    results : list of CellResults
+        The results of every cell, in the plan's order.
     table : Path
-        Of ``results.csv``.
+        The path of ``results.csv``.
     unreported, untracked : str
-        Why the report or MLflow could not be written; '' if they were.
+        Why the report or MLflow could not be written; '' if both were.
     """
 
     results: list[CellResults]
@@ -98,7 +108,10 @@ class _Collected:
 
 
 def _collect(plan: Plan, tracking: TrackingProcess | None, *, interrupted: bool, has_studies: bool) -> _Collected:
-    """Write what follows from the runs: the table, Optuna's storage, the report; and wait for MLflow."""
+    """Write the table of results, Optuna's storage and the report, then wait until MLflow is written.
+
+    The tracking process comes last: it attaches the table and the report to the sweep's MLflow run, so they must exist.
+    """
     results = read_results(plan)
     table = write_results(plan, results)
     if has_studies:
@@ -111,8 +124,11 @@ def _collect(plan: Plan, tracking: TrackingProcess | None, *, interrupted: bool,
 
 
 def _write_report(plan: Plan, results: list[CellResults]) -> str:
-    """Write the report if it is not there yet, and return what went wrong: its results are safe whatever happens."""
-    # 0.5 s, and only where there is something new to draw.
+    """Write the report unless it is up to date, and return the reason if that fails.
+
+    A failing report does not fail the sweep, because its results are already on disk.
+    """
+    # Imported here: the report's module loads matplotlib (0.5 s), which an up-to-date report does not need.
     from lossbench.report.freshness import PAGE, is_written
 
     if is_written(plan, results):
@@ -122,6 +138,7 @@ def _write_report(plan: Plan, results: list[CellResults]) -> str:
 
         write_report(plan, results)
     except Exception:
+        # A page of earlier results would be taken for the report of these.
         (plan.folder / PAGE).unlink(missing_ok=True)
         log = plan.folder / "report.log"
         log.write_text(traceback.format_exc())

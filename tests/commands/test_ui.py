@@ -107,7 +107,7 @@ def interface(smoke, tmp_path_factory):
         process.communicate(timeout=ENDS_IN)
 
 
-def test_only_this_machine_is_answered(interface):
+def test_the_server_answers_only_this_machine(interface):
     port = interface.address.split(":")[-1]
     assert ask(interface.address, "/health")[0] == 200
     assert ask(interface.address, "/")[0] == 200
@@ -125,7 +125,7 @@ def test_every_link_leads_to_the_newest_sweep(interface, smoke):
     assert f"/runs/{sweep}?" in interface.links["tables and figures"]
 
 
-def test_a_data_sets_view_has_its_cells_the_best_first(interface, smoke):
+def test_a_data_sets_view_lists_its_cells_with_the_best_first(interface, smoke):
     for dataset in dict.fromkeys(cell["name"].split("/")[0] for cell in smoke.plan["cells"]):
         view = interface.view(f"losses on {dataset}")
         order = f"{view['orderByKey']} {'ASC' if view['orderByAsc'] else 'DESC'}"
@@ -144,13 +144,13 @@ def test_a_data_sets_view_has_its_cells_the_best_first(interface, smoke):
         assert set(columns + drawn) <= set(metrics[0])
 
 
-def test_seeds_that_something_happened_to_have_a_link_only_if_there_are_any(interface, smoke):
+def test_runs_that_went_wrong_have_a_link_only_if_there_are_any(interface, smoke):
     seeds = [run for run in mlflow_runs(smoke.home) if run["kind"] == "run" and run["stage"] == "active"]
     assert ("seeds: stuck" in interface.links) == any(run["stuck"] == "true" for run in seeds)
     assert ("seeds: diverged or failed" in interface.links) == any(run["status"] != "finished" for run in seeds)
 
 
-def test_a_server_of_the_users_is_shown_its_links(interface):
+def test_links_are_printed_for_a_server_of_the_users(interface):
     before = processes(str(interface.home))
     done = run(interface.home, command="lossbench-ui", MLFLOW_TRACKING_URI=interface.address)
     assert (done.status, done.err) == (0, "")
@@ -159,7 +159,7 @@ def test_a_server_of_the_users_is_shown_its_links(interface):
     assert processes(str(interface.home)) == before
 
 
-def test_a_server_that_is_away_is_said(tmp_path):
+def test_a_server_that_does_not_answer_is_reported(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -178,7 +178,7 @@ def test_a_server_that_is_away_is_said(tmp_path):
         ("SIGHUP", "at once"),
     ],
 )
-def test_it_ends_in_order_with_all_its_processes(interface, tmp_path, name, moment):
+def test_a_signal_ends_the_ui_with_all_its_processes(interface, tmp_path, name, moment):
     home = tmp_path / "home"
     shutil.copytree(interface.home, home)
     process = start(home)
@@ -198,7 +198,7 @@ def test_it_ends_in_order_with_all_its_processes(interface, tmp_path, name, mome
     assert processes(str(home)) == []
 
 
-def test_without_a_store_it_says_where_it_looked(tmp_path):
+def test_a_missing_store_is_an_error_with_its_path(tmp_path):
     done = run(tmp_path, command="lossbench-ui")
     assert done.status == 3
     assert done.err.startswith(f"error: there are no tracked results here: {tmp_path}/mlruns/mlflow.db")
@@ -207,7 +207,7 @@ def test_without_a_store_it_says_where_it_looked(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_taken_port_is_said(tmp_path):
+def test_a_taken_port_is_an_error(tmp_path):
     (tmp_path / "mlruns").mkdir()
     (tmp_path / "mlruns" / "mlflow.db").touch()
     with socket.socket() as taken:
@@ -218,7 +218,7 @@ def test_a_taken_port_is_said(tmp_path):
     assert done.err.startswith("error: --port must be free")
 
 
-def test_a_server_that_cannot_start_says_why(tmp_path):
+def test_a_server_that_cannot_start_is_an_error_with_its_log(tmp_path):
     (tmp_path / "mlruns").mkdir()
     (tmp_path / "mlruns" / "mlflow.db").write_text("not a database, whatever its name says " * 20)
     done = run(tmp_path, "--port", "0", command="lossbench-ui")
@@ -228,7 +228,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path):
     assert processes(str(tmp_path)) == []
 
 
-def test_it_does_not_import_mlflow():
+def test_the_ui_command_does_not_import_mlflow():
     heavy = {"mlflow", "tensorflow", "sklearn", "pandas"}
     code = f"import lossbench.commands.ui, sys; assert not {heavy} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

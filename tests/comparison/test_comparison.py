@@ -14,14 +14,14 @@ from lossbench.console.text_tables import mean_and_interval
 
 
 @pytest.mark.parametrize("n", [2, 5, 30])
-def test_interval_is_scipys(n):
+def test_the_interval_of_a_mean_equals_scipys(n):
     values = np.random.default_rng(n).normal(size=n)
     interval = mean_interval(values)
     low, high = stats.t.interval(0.95, n - 1, loc=values.mean(), scale=stats.sem(values))
     assert (interval.mean, interval.low, interval.high, interval.n) == pytest.approx((values.mean(), low, high, n))
 
 
-def test_only_finite_values_count():
+def test_an_interval_uses_finite_values_only():
     assert mean_interval(np.array([1.0, np.nan, 3.0, np.inf])) == mean_interval(np.array([1.0, 3.0]))
     one = mean_interval(np.array([2.0]))
     assert (one.mean, one.n) == (2.0, 1)
@@ -29,7 +29,7 @@ def test_only_finite_values_count():
     assert np.isnan(mean_interval(np.array([])).mean)
 
 
-def test_columns_are_intervals_of_their_own():
+def test_mean_intervals_gives_an_interval_for_each_column():
     values = np.random.default_rng(0).normal(size=(6, 3))
     values[4:, 1] = np.nan
     mean, low, high, n = mean_intervals(values)
@@ -38,7 +38,7 @@ def test_columns_are_intervals_of_their_own():
         assert (mean[i], low[i], high[i], n[i]) == (one.mean, one.low, one.high, one.n)
 
 
-def test_coverage_on_normal_data():
+def test_an_interval_covers_the_mean_of_normal_data_at_its_level():
     rng = np.random.default_rng(1)
     _, low, high, _ = mean_intervals(rng.normal(size=(10, 4000)))
     # 95 % within four standard errors of the simulation.
@@ -57,7 +57,7 @@ def test_the_interval_of_equal_runs_is_zero_and_not_the_rounding_of_their_mean()
 
 
 @pytest.mark.parametrize("n", [2, 5, 12, 17])
-def test_sign_flip_is_scipys_permutation_test(n):
+def test_the_sign_flip_test_equals_scipys_permutation_test(n):
     differences = np.random.default_rng(n).normal(0.3, 1.0, size=n).round(1)
     expected = stats.permutation_test(
         (differences,), np.sum, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
@@ -65,7 +65,7 @@ def test_sign_flip_is_scipys_permutation_test(n):
     assert sign_flip_p(differences) == pytest.approx(expected)
 
 
-def test_drawn_signs_agree_with_all_signs(monkeypatch):
+def test_random_sign_flips_agree_with_all_sign_flips(monkeypatch):
     differences = np.random.default_rng(3).normal(0.4, 1.0, size=24)
     exact = sign_flip_p(differences)
     monkeypatch.setattr(paired, "EXACT_UP_TO", 10)
@@ -76,25 +76,25 @@ def test_drawn_signs_agree_with_all_signs(monkeypatch):
     assert sign_flip_p(np.ones(100)) == 1 / (paired.N_DRAWN + 1)
 
 
-def test_sign_flip_of_no_difference_is_1():
+def test_the_sign_flip_p_value_without_a_difference_is_1():
     assert sign_flip_p(np.zeros(30)) == sign_flip_p(np.array([])) == 1.0
     # Zeros carry no evidence: one difference among thirty seeds proves nothing.
     assert sign_flip_p(np.eye(30)[0]) == 1.0
 
 
 @pytest.mark.parametrize(("a", "b"), [(0, 0), (5, 1), (3, 3), (12, 2)])
-def test_failures_are_scipys_binomial_test(a, b):
+def test_the_test_of_failures_equals_scipys_binomial_test(a, b):
     expected = stats.binomtest(a, a + b, 0.5).pvalue if a + b else 1.0
     assert failures_p(a, b) == pytest.approx(expected)
 
 
-def test_holm_by_hand():
+def test_holms_correction_equals_the_values_by_hand():
     assert holm(np.array([0.01, 0.02, 0.03, 0.005])) == pytest.approx([0.03, 0.04, 0.04, 0.02])
     assert holm(np.array([0.6, 0.7])) == pytest.approx([1.0, 1.0])
     assert len(holm(np.array([]))) == 0
 
 
-def test_wilson_is_scipys():
+def test_the_interval_of_a_share_equals_scipys_wilson_interval():
     for count, n in ((0, 30), (1, 30), (15, 30), (30, 30)):
         expected = stats.binomtest(count, n).proportion_ci(method="wilson")
         found = share_interval(count, n)
@@ -134,11 +134,11 @@ def test_identical_runs_are_equivalent():
         pytest.param(0.85 + 2 * NOISE[::-1], "inconclusive", id="varies too much"),
     ],
 )
-def test_verdicts(candidate, expected):
+def test_a_comparison_gives_the_expected_verdict(candidate, expected):
     assert verdict(BASE, sample(candidate)) == expected
 
 
-def test_lower_is_better_turns_it_around():
+def test_a_verdict_is_reversed_if_lower_is_better():
     for lower_is_better, expected in ((True, "better"), (False, "worse")):
         (found,) = compare(BASE, [sample(0.8 + NOISE)], margin=0.005, lower_is_better=lower_is_better)
         assert found.verdict == expected
@@ -152,7 +152,7 @@ def test_few_seeds_give_no_verdict_and_say_how_many_would():
     assert (found.verdict, found.few_seeds) == ("worse", True)
 
 
-def test_one_stuck_seed_drowns_nothing():
+def test_one_stuck_seed_does_not_hide_a_difference():
     values = 0.84 + NOISE[::-1] / 5
     values[7] = 0.5
     (found,) = compare(sample(0.85 + NOISE / 5), [sample(values, stuck=[7])], margin=0.005, lower_is_better=False)
@@ -163,7 +163,7 @@ def test_one_stuck_seed_drowns_nothing():
     assert (found.n_failing, found.by_failures) == (1, "")
 
 
-def test_a_loss_that_fails_more_often_is_worse_whatever_its_other_runs_say():
+def test_a_loss_that_fails_more_often_is_worse_whatever_its_working_runs_reach():
     values = 0.85 + NOISE
     values[:10] = np.nan
     (found,) = compare(BASE, [sample(values)], margin=0.005, lower_is_better=False)
@@ -176,7 +176,7 @@ def test_a_loss_that_fails_more_often_is_worse_whatever_its_other_runs_say():
     assert found.verdict == "worse"
 
 
-def test_seeds_needed_would_do():
+def test_the_seeds_needed_suffice_for_a_verdict():
     rng = np.random.default_rng(0)
     differences = rng.normal(0.008, 0.01, size=20)
     differences += 0.008 - differences.mean()
@@ -187,7 +187,7 @@ def test_seeds_needed_would_do():
     assert seeds_needed(np.zeros(10), margin=0.0) == 6
 
 
-def test_the_detectable_difference_is_found_in_four_of_five():
+def test_the_detectable_difference_is_found_with_a_power_of_four_fifths():
     rng = np.random.default_rng(1)
     differences = rng.normal(0, 1, size=15)
     size = detectable_difference(differences)
@@ -196,7 +196,7 @@ def test_the_detectable_difference_is_found_in_four_of_five():
     assert 0.72 < found < 0.88
 
 
-def test_the_group_of_the_best():
+def test_the_best_group_has_the_losses_that_cannot_be_told_from_the_best():
     rng = np.random.default_rng(2)
     samples = [sample(0.8 + 0.01 * level + NOISE + rng.normal(0, 0.002, 30)) for level in (0, 5, 5, 2)]
     best, group = best_group(samples, lower_is_better=False)
@@ -205,7 +205,7 @@ def test_the_group_of_the_best():
     assert best_group([sample([np.nan] * 8)], lower_is_better=False) == (None, [])
 
 
-def test_the_best_works_reliably():
+def test_the_best_loss_must_work_reliably():
     values = 0.95 + NOISE
     values[:15] = np.nan
     assert best_group([BASE, sample(values - 0.1)], lower_is_better=False) == (0, [0])
@@ -236,7 +236,7 @@ def test_ranks_are_tested_from_six_data_sets_on():
     assert rank_losses(np.array([[0.5, np.nan]]), lower_is_better=False).mean.tolist() == [1, 2]
 
 
-def test_a_crossing_is_where_the_order_surely_changes():
+def test_a_crossing_is_reported_where_the_order_changes_significantly():
     rng = np.random.default_rng(0)
 
     def at(mean):
@@ -265,7 +265,7 @@ FALL = np.exp(-EPOCHS / 10)
         pytest.param(FALL, FALL, {"share_diverged": 0.6}, "diverged", id="diverged"),
     ],
 )
-def test_diagnosis_of_curves(train, test, options, word):
+def test_curves_get_the_expected_diagnosis(train, test, options, word):
     noise = np.random.default_rng(0).normal(0, 1e-4, size=(6, 100))
     found = diagnose(EPOCHS, train + noise, test + noise, **options)
     assert found.word == word, found.text

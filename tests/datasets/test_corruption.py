@@ -44,7 +44,7 @@ def same(a: Part, b: Part) -> bool:
 
 
 @pytest.mark.parametrize("settings", KINDS.values(), ids=KINDS)
-def test_a_seed_gives_the_same_data_always_and_another_seed_others_of_the_same_shape(settings):
+def test_a_seed_always_corrupts_alike_and_another_seed_otherwise_in_the_same_shape(settings):
     assert same(given(settings), given(settings))
     other = given(settings, seed=1)
     assert not same(given(settings), other)
@@ -53,7 +53,7 @@ def test_a_seed_gives_the_same_data_always_and_another_seed_others_of_the_same_s
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 10])
-def test_exactly_a_share_of_the_labels_is_exchanged_the_smaller_share_among_the_larger(n_classes):
+def test_label_noise_exchanges_exactly_its_rate_and_smaller_rates_are_nested(n_classes):
     clean = part(n_classes)
     before, noisy = np.zeros(N, bool), clean
     for rate in (0.0, 0.1, 0.2, 0.6, 1.0):
@@ -73,7 +73,7 @@ def test_exactly_a_share_of_the_labels_is_exchanged_the_smaller_share_among_the_
         assert abs(steps - N / (n_classes - 1)).max() < 5 * (N / (n_classes - 1)) ** 0.5
 
 
-def test_outliers_are_so_many_deviations_away_and_nested():
+def test_outliers_lie_the_set_deviations_away_and_smaller_rates_are_nested():
     clean = part(0)
     few, many = given(OUTLIERS, rate=0.1), given(OUTLIERS, rate=0.2)
     moved = np.abs(few.y - clean.y).max(axis=1) > 0
@@ -87,7 +87,7 @@ def test_outliers_are_so_many_deviations_away_and_nested():
 
 
 @pytest.mark.parametrize(("rare_class", "rare"), [(None, 2), (0, 0)])
-def test_of_a_rare_class_a_share_is_kept_the_smaller_share_among_the_larger(rare_class, rare):
+def test_imbalance_keeps_a_share_of_the_rare_class_and_smaller_shares_are_nested(rare_class, rare):
     clean = part(3)
     n_rare = (clean.y == rare).sum()
     kept = {share: kept_rows(replace(IMBALANCE, share=share, rare_class=rare_class), clean.y, 3, 5)
@@ -105,7 +105,7 @@ def test_of_a_rare_class_a_share_is_kept_the_smaller_share_among_the_larger(rare
     assert np.array_equal(half.optimum["mean"], kept[0.5])
 
 
-def test_nothing_is_copied_where_nothing_is_corrupted():
+def test_clean_data_are_not_copied():
     clean = part(3)
     assert corrupted(NoCorruptionSettings(name="none"), clean, 3, 0) is clean
 
@@ -140,7 +140,7 @@ def test_only_the_training_split_is_corrupted_and_runs_share_the_rest(name):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_compiled_and_fit_train_on_it_alike(name):
+def test_compiled_and_fit_trainer_agree_on_corrupted_data(name):
     cell = prepared(name)
     data = cell.run(3).data
     ours = train_compiled(cell.structure, data, cell.hyperparameters, seed=3)
@@ -148,12 +148,12 @@ def test_compiled_and_fit_train_on_it_alike(name):
     assert_close(ours, theirs.weights, theirs.curves)
 
 
-def test_all_losses_of_a_seed_get_the_same_labels():
+def test_all_losses_of_a_seed_get_the_same_corrupted_labels():
     cells = [prepared("label_noise", f"loss={loss}") for loss in ("categorical_crossentropy", "mean_absolute_error")]
     assert same(*(cell.run(4).splits["train"] for cell in cells))
 
 
-def test_runs_do_not_depend_on_what_runs_before_or_beside_them():
+def test_a_corrupted_run_does_not_depend_on_runs_before_or_beside_it():
     """The program keeps the tensors that runs share: others must not come out of it."""
     cell = prepared("label_noise")
 
@@ -168,7 +168,7 @@ def test_runs_do_not_depend_on_what_runs_before_or_beside_them():
     assert len({*alone.values(), bits(clean)}) == 4
 
 
-def test_a_run_is_stuck_by_what_it_was_given():
+def test_a_run_is_stuck_compared_with_the_constant_of_its_own_corrupted_targets():
     """Nine in ten of class 0 are nothing learned, where that is the share of class 0 that was given."""
     cell = prepared("imbalance")
     run = cell.run(0)
@@ -184,7 +184,7 @@ def test_a_run_is_stuck_by_what_it_was_given():
 # ---- The plan.
 
 
-def test_it_is_part_of_the_key_only_where_there_is_one():
+def test_a_corruption_is_part_of_the_key_and_none_is_not():
     (clean,) = plan("dataset=blobs").cells
     assert plan("dataset=blobs", "corruption=none").cells[0].key == clean.key
     keys = {plan("dataset=blobs", "corruption=label_noise", f"corruption.rate={rate}").cells[0].key
@@ -220,7 +220,7 @@ def test_cells_of_one_corruption_are_compared_with_each_other():
         (["report.metrics=[calibration]"], "unknown metric in report.metrics 'calibration'"),
     ],
 )  # fmt: skip
-def test_what_does_not_go_together_is_said(argv, said):
+def test_a_corruption_that_does_not_fit_the_task_is_an_error(argv, said):
     assert said in message(*argv)
 
 
@@ -228,7 +228,7 @@ def test_what_does_not_go_together_is_said(argv, said):
 
 
 @pytest.mark.slow
-def test_from_the_command_to_the_table(tmp_path):
+def test_a_sweep_over_rates_of_corruption_ends_with_its_tables(tmp_path):
     cell = ["dataset=digits", "corruption=label_noise", "corruption.rate=0.4", "name=noisy"]
     options = ["seeds=2", "epochs=2", "tracking.enabled=false"]
     shown = "report.metrics=[calibration_error,calibrated/log_loss,mae]"

@@ -18,7 +18,7 @@ HERE = [name for name, info in DATASETS.items() if not info.download and not inf
 
 
 @pytest.mark.parametrize("name", HERE)
-def test_every_data_set_is_what_its_row_says(name):
+def test_every_data_set_agrees_with_its_row_in_the_catalogue(name):
     info, settings = DATASETS[name], dataset_settings(name)
     data = load(settings)
     counts = dict(zip(("train", "validation", "test"), split_counts(settings.split, n_samples(settings)), strict=True))
@@ -40,7 +40,7 @@ def test_every_data_set_is_what_its_row_says(name):
 
 
 @pytest.mark.parametrize("name", [name for name in HERE if DATASETS[name].optimum])
-def test_the_ceiling_is_what_no_other_prediction_beats(name):
+def test_no_other_prediction_beats_the_ceiling(name):
     """Mixing the best prediction with anything else, or moving it, is worse on many samples."""
     info = DATASETS[name]
     split = {"train": 100, "validation": 0, "test": 7900, "seed": None}
@@ -70,7 +70,7 @@ def test_the_ceiling_is_what_no_other_prediction_beats(name):
             assert abs(part.y[inside].mean() - p[inside].mean()) < 4 * 0.5 / np.sqrt(inside.sum())
 
 
-def test_the_ceiling_of_known_noise():
+def test_the_ceiling_of_known_noise_equals_the_computed_value():
     """Noise of deviation 5 around linear targets; the median and the mean of a normal number are one."""
     split = {"train": 100, "validation": 0, "test": 19900, "seed": None}
     plain = {"x": "none", "y": "none", "fitted_on": "train", "metrics": "original"}
@@ -82,11 +82,11 @@ def test_the_ceiling_of_known_noise():
     assert scores["mae"] == pytest.approx(5.0 * np.sqrt(2 / np.pi), rel=0.02)
 
 
-def test_without_noise_classes_have_no_ceiling_to_speak_of():
+def test_classes_without_noise_have_no_ceiling():
     assert load(dataset_settings("circles", noise=0.0)).splits["test"].optimum == {}
 
 
-def test_a_split_with_a_seed_has_each_class_in_its_share():
+def test_a_split_with_a_seed_is_stratified_by_class():
     data = load(dataset_settings("wine"))
     shares = [np.bincount(part.y) / len(part.y) for part in data.splits.values()]
     np.testing.assert_allclose(shares[0], shares[1], atol=0.02)
@@ -108,7 +108,7 @@ def small_fashion_mnist(folder, n_train=120, n_test=60):
 
 
 @pytest.mark.slow
-def test_pictures_are_read_where_keras_keeps_them(tmp_path):
+def test_images_are_read_from_keras_s_folder(tmp_path):
     small_fashion_mnist(tmp_path / "keras" / "datasets" / "fashion-mnist")
     options = ["dataset=fashion_mnist", "seeds=1", "epochs=1", "tracking.enabled=false", "name=x"]
     split = ["dataset.split.train=120", "dataset.split.validation=0", "dataset.split.test=60"]
@@ -125,7 +125,7 @@ def test_pictures_are_read_where_keras_keeps_them(tmp_path):
     assert "dataset.split takes 70000 samples; what was loaded has 180" in more.out
 
 
-def test_no_network_is_said_before_anything_trains(tmp_path):
+def test_a_failed_download_is_an_error_before_anything_trains(tmp_path):
     away = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
     done = run(tmp_path, "dataset=mnist", "seeds=1", KERAS_HOME=str(tmp_path / "keras"), **away)
     assert done.status == 3

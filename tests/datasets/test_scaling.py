@@ -44,7 +44,7 @@ def test_scalers_are_fitted_on_the_training_rows(how):
     assert everywhere.digest != data.digest
 
 
-def test_where_scaled_targets_lie():
+def test_scaled_targets_lie_in_the_range_of_their_scaler():
     info = DATASETS["diabetes"]
     ranges = {
         (how, rows): scaled_target_range(info, dataset_settings("diabetes", standardize={"y": how, "fitted_on": rows}))
@@ -89,7 +89,7 @@ def test_metrics_and_their_curve_are_in_the_targets_own_unit(argv, trainer, tmp_
         assert run.info.naive[f"{split}/rmse"] == pytest.approx(of_the_mean, rel=1e-5)
 
 
-def test_scaled_metrics_are_what_the_network_was_trained_in(tmp_path):
+def test_scaled_metrics_are_in_the_unit_of_training(tmp_path):
     """The tutorial's data: standardized on all rows, and judged so, as it was published."""
     data = scaled("regression")
     assert data.target_scaling is None
@@ -108,7 +108,7 @@ def test_the_ceiling_is_in_the_targets_own_unit():
     assert prepared.ceiling["test/mae"] == pytest.approx(ceiling_scores("regression", plain.y, plain.optimum)["mae"])
 
 
-def test_what_is_not_as_it_should_be_is_said_below_the_table():
+def test_unsound_scaling_is_named_below_the_table():
     from lossbench.console.summary import _scaling_lines
 
     regression = dataset_settings("regression").standardize
@@ -118,7 +118,7 @@ def test_what_is_not_as_it_should_be_is_said_below_the_table():
     assert _scaling_lines(dataset_settings("diabetes").standardize) == []
 
 
-def test_impossible_scalings_are_said():
+def test_impossible_scalings_are_errors():
     from lossbench.ground.errors import UsageError
 
     with pytest.raises(UsageError, match=r"dataset\.standardize\.x must be one of none, standard, minmax, robust"):

@@ -348,7 +348,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("content", "argv", "said", "hint"), BROKEN)
-def test_a_broken_file_is_said_with_its_place_and_the_way_out(content, argv, said, hint):
+def test_the_error_of_a_broken_file_names_the_place_and_the_remedy(content, argv, said, hint):
     target = ["dataset.target=y"] if not any("target" in text for text in argv) and "needs a target" not in said else []
     text = message(content, *target, *argv)
     assert said in text
@@ -362,7 +362,7 @@ def refused(*argv: str) -> str:
     return str(error.value)
 
 
-def test_what_is_no_regular_file_is_refused_without_reading_it(tmp_path):
+def test_a_path_that_is_no_regular_file_is_refused_unread(tmp_path):
     Path("house.csv").write_text(GOOD)
     os.mkfifo("pipe.csv")
     Path("folder").mkdir()
@@ -377,7 +377,7 @@ def test_what_is_no_regular_file_is_refused_without_reading_it(tmp_path):
     assert "cannot be read as Parquet" in message(b"PAR1" + bytes(90), "dataset.target=y", path="data.parquet")
 
 
-def test_mistakes_in_several_places_are_said_together():
+def test_several_mistakes_about_a_file_are_reported_together():
     text = message(changed(20, 6, "?,?,1"), "dataset.target=y", "epochs=0")
     assert "column 'a' has numbers but for '?'" in text
     assert "column 'b' has numbers but for '?'" in text
@@ -429,7 +429,7 @@ def columns_of(n: int = 60) -> pd.DataFrame:
         pytest.param("[share_a,share_b,share_c]", "shares", ["share_a", "share_b", "share_c"], "(shares)", id="shares"),
     ],
 )
-def test_the_task_is_inferred_and_said(target, task, labels, said):
+def test_the_task_of_a_file_is_inferred_and_printed(target, task, labels, said):
     made = planned(columns_of().to_csv(index=False), f"dataset.target={target}", "dataset.leave_out=[x]")
     cell = made.cells[0]
     assert cell.task == task
@@ -455,7 +455,7 @@ def test_several_columns_of_0_and_1_are_labels_and_classes_may_be_called_numbers
     assert not ordered.outside_domain
 
 
-def test_columns_that_say_nothing_are_left_out_with_a_warning():
+def test_columns_without_information_are_left_out_with_a_warning():
     n = 60
     table = columns_of(n)[["x"]].assign(
         PassengerId=range(1, n + 1),
@@ -483,7 +483,7 @@ def test_columns_that_say_nothing_are_left_out_with_a_warning():
     assert made.notes[1].startswith("data.csv: warning: left out Unnamed: 0 (identifiers), PassengerId (identifiers), ")
 
 
-def test_rows_that_stand_in_two_splits_are_a_warning():
+def test_equal_rows_in_two_splits_are_a_warning():
     lines = rows(20).splitlines()
     made = planned("\n".join(lines + lines[1:]) + "\n", "dataset.target=y", "dataset.split.seed=null")
     assert made.notes[1] == "data.csv: warning: 16 of 16 test rows have the same features and target as a training row"
@@ -499,7 +499,7 @@ def test_a_class_without_training_rows_is_a_warning():
 # ---- What the network is given.
 
 
-def test_texts_become_columns_of_the_training_rows():
+def test_texts_are_one_hot_encoded_by_the_training_rows():
     """Ten rows, six train: a text that only test rows have is 0 in every column."""
     texts = ["b", "a", "b", "a", "b", "a", "a", "b", "new", "new"]
     content = "x,t,y\n" + "".join(f"{i},{text},{i / 7}\n" for i, text in enumerate(texts))
@@ -525,7 +525,7 @@ def test_missing_values_are_dropped_or_imputed_from_the_training_rows():
     assert data.splits["test"].x.tolist() == [[100, 1, 0], [5.5, 0, 1], [3, 1, 0], [4, 0, 1]]
 
 
-def test_other_words_may_mean_missing_values():
+def test_missing_values_may_be_marked_by_other_words():
     content = changed(20, 6, "4,?,5")
     settings = settings_of(content, "dataset.target=y", 'dataset.missing_values=["?"]', "dataset.missing=drop")
     assert settings.facts.n_samples == 19
@@ -545,13 +545,13 @@ def test_other_words_may_mean_missing_values():
         pytest.param(lambda f: "\n" + f.to_csv(index=False).replace("\n", "\n\n"), [], id="empty lines"),
     ],
 )
-def test_the_same_table_written_otherwise_is_the_same_data(write, argv):
+def test_the_same_table_in_another_csv_dialect_is_the_same_data(write, argv):
     table = columns_of()
     plain = load(settings_of(table.to_csv(index=False), "dataset.target=x"))
     assert load(settings_of(write(table), "dataset.target=x", *argv)).digest == plain.digest
 
 
-def test_parquet_is_what_csv_is():
+def test_a_parquet_file_gives_the_same_data_as_a_csv_file():
     table = columns_of()
     table.loc[3:5, "few"] = np.nan
     table.loc[7, "text"] = None
@@ -573,7 +573,7 @@ def test_parquet_is_what_csv_is():
     )
 
 
-def test_a_files_name_and_place_are_not_part_of_the_key_its_content_is():
+def test_the_key_of_a_cell_depends_on_a_files_content_not_on_its_path():
     first = planned(GOOD, "dataset.target=y").cells[0]
     Path("sub").mkdir()
     shutil.copy("data.csv", "sub/other.csv")
@@ -597,7 +597,7 @@ def test_a_file_that_changes_before_its_job_fails_it():
         load(settings)
 
 
-def test_a_file_can_be_a_choice_of_ones_own():
+def test_a_file_can_be_a_choice_in_the_users_conf():
     Path("conf/dataset").mkdir(parents=True)
     Path("conf/dataset/house.yaml").write_text("defaults: [csv, _self_]\npath: house.csv\ntarget: y\n")
     Path("house.csv").write_text(GOOD)
@@ -644,7 +644,7 @@ def realistic(n: int = 400) -> pd.DataFrame:
     )
 
 
-def test_from_the_file_to_the_table_and_on_again(tmp_path):
+def test_a_sweep_on_a_file_runs_and_continues(tmp_path):
     realistic().to_csv("house.csv", index=False)
     argv = ["-m", "dataset=csv", "dataset.path=house.csv", "dataset.target=price", "dataset.missing=impute"]
     argv += ["loss=mse,huber", "seeds=2", "epochs=30", "name=house"]
@@ -710,7 +710,7 @@ def test_a_broken_file_ends_the_command_before_anything_trains(tmp_path):
     assert not Path("multirun").exists()
 
 
-def test_files_of_one_name_are_told_apart_by_their_folders():
+def test_cells_of_equally_named_files_are_named_by_their_folders():
     for folder, content in (("a/s", GOOD), ("b/s", rows(30))):
         Path(folder).mkdir(parents=True)
         Path(folder, "data.csv").write_text(content)
@@ -721,7 +721,7 @@ def test_files_of_one_name_are_told_apart_by_their_folders():
     ]
 
 
-def test_names_that_neither_hydra_nor_a_folder_expects(tmp_path):
+def test_columns_and_files_may_have_any_name(tmp_path):
     home = tmp_path / "it's a;b ü"
     home.mkdir()
     lines = [f"{i % 7},5;{i};{'ab?'[i % 3]};{2 * i},5" for i in range(60)]
@@ -737,7 +737,7 @@ def test_names_that_neither_hydra_nor_a_folder_expects(tmp_path):
     assert "price €: numbers (regression)" in " ".join(done.out.split())
 
 
-def test_a_loss_that_scaling_leaves_out_says_how_it_stays():
+def test_the_reason_for_a_loss_left_out_by_scaling_names_the_remedy():
     left_out = planned(rows(30), "dataset.target=b", "loss=all").skipped
     reasons = {name.partition("/")[2]: reason for name, reason in left_out}
     assert reasons["poisson"].endswith("which they are but for scaling: dataset.standardize.y=none")
@@ -753,7 +753,7 @@ def test_a_loss_that_scaling_leaves_out_says_how_it_stays():
         ([str(i / 7) for i in range(20)], ["dataset.task=binary"], "needs two classes", "dataset.task=regression"),
     ],
 )
-def test_a_target_that_is_no_target_says_what_to_do(column, argv, said, hint):
+def test_the_error_of_an_unusable_target_names_the_remedy(column, argv, said, hint):
     lines = [f'{i},"{column[i % len(column)]}"' for i in range(40)]
     with pytest.raises(UsageError) as error:
         planned("\n".join(["a,t", *lines]), "dataset.target=t", *argv)
@@ -767,6 +767,6 @@ def test_classes_may_be_digits_as_text():
     assert plan("dataset.path=data.parquet", "dataset.target=t").cells[0].task == "multiclass"
 
 
-def test_shares_that_are_too_much_say_which_would_do():
+def test_the_error_of_split_shares_above_1_names_possible_ones():
     with pytest.raises(UsageError, match=r"shares of all samples, 1 in sum: dataset.split.train=0.5"):
         planned(rows(40), "dataset.target=y", "dataset.split.validation=0.1")

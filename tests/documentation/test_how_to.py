@@ -28,7 +28,7 @@ def insert_before(path: Path, end: str, text: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_loss_is_added_as_the_how_to_says(tmp_path):
+def test_a_loss_can_be_added_by_following_the_how_to(tmp_path):
     for folder in ("src", "conf", "tests"):
         shutil.copytree(folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy("pyproject.toml", tmp_path)

@@ -20,7 +20,7 @@ from lossbench.results.cells import CellResults
 from lossbench.tuning.study_files import Outcome
 
 
-def test_the_script_of_a_cell_gives_what_the_sweep_found(smoke: Sweep, tmp_path):
+def test_the_script_of_a_cell_reproduces_the_sweeps_metric(smoke: Sweep, tmp_path):
     done = run(
         tmp_path, "keras", "smoke", "circles/hinge/tanh", command="lossbench-export", LOSSBENCH_HOME=str(smoke.home)
     )
@@ -54,7 +54,7 @@ def test_a_script_has_all_that_it_needs_and_nothing_of_this_package(argv, parts)
         assert part in text
 
 
-def test_what_a_study_chose_is_in_the_script():
+def test_the_script_uses_the_values_that_a_study_chose():
     text = keras_script(cell_of("dataset=circles"), {"optimizer.learning_rate": 0.0625}, 0, 0.5)
     assert "SGD(learning_rate=0.0625, momentum=0.9" in text
 
@@ -62,14 +62,14 @@ def test_what_a_study_chose_is_in_the_script():
 @pytest.mark.parametrize(
     "argv", [["model=rnn", "dataset=digits"], ["schedule=cosine"], ["corruption=label_noise", "corruption.rate=0.1"]]
 )
-def test_what_the_script_does_not_write_is_said(argv):
+def test_settings_that_the_script_cannot_express_are_an_error(argv):
     from lossbench.ground.errors import UsageError
 
     with pytest.raises(UsageError, match="the script is written for a plain training, without "):
         keras_script(cell_of(*argv), {}, 0, 0.5)
 
 
-def test_a_source_brings_what_it_uses_in_order():
+def test_a_source_includes_the_definitions_that_it_uses_in_order():
     source = Source()
     source.add("lossbench.losses.classification:softmax_poly1_crossentropy")
     assert source.imports == ["import tensorflow as tf"]
@@ -93,23 +93,23 @@ def table_of(**values):
 NOISE = np.random.default_rng(0).normal(0, 0.004, size=20)
 
 
-def test_a_loss_that_is_not_better_is_not_worth_the_change():
+def test_the_baseline_is_recommended_if_no_loss_is_better():
     found = advice(table_of(binary_crossentropy=0.85 + NOISE, hinge=0.851 + NOISE[::-1]))
     assert found.results.cell.loss == "binary_crossentropy"
     assert "no other loss is better" in found.reason
 
 
-def test_a_better_loss_is_recommended_with_how_much():
+def test_a_better_loss_is_recommended_with_its_difference():
     found = advice(table_of(binary_crossentropy=0.80 + NOISE, hinge=0.85 + NOISE[::-1]))
     assert found.results.cell.loss == "hinge"
     assert re.search(r"it is better than binary_crossentropy in test accuracy, by 4\.\d to 5\.\d points", found.reason)
 
 
-def test_few_seeds_are_no_reason():
+def test_few_seeds_give_no_recommendation():
     assert advice(table_of(binary_crossentropy=0.80 + NOISE[:5], hinge=0.9 + NOISE[:5])) is None
 
 
-def test_the_command_is_the_cells_own_with_what_its_study_chose():
+def test_the_training_command_has_the_cells_settings_and_the_studys_values():
     cell = make_plan(
         read_overrides(["dataset=circles", "loss=hinge", "epochs=7", "seeds=4"], multirun=False), ""
     ).cells[0]
@@ -119,7 +119,7 @@ def test_the_command_is_the_cells_own_with_what_its_study_chose():
     assert "seeds" not in text
 
 
-def test_what_a_study_chose_is_written_as_it_is():
+def test_every_value_of_a_study_stands_in_the_training_command():
     cell = cell_of("dataset=circles")
     chosen = {"optimizer": "adam", "batch_size": 32, "optimizer.learning_rate": 0.0123456789}
     outcome = Outcome(
@@ -142,7 +142,7 @@ def test_what_a_study_chose_is_written_as_it_is():
     assert text.endswith("optimizer=adam batch_size=32 optimizer.learning_rate=0.0123457")
 
 
-def test_no_working_run_has_no_typical_run():
+def test_a_cell_without_a_working_run_has_no_typical_run():
     assert typical_run(CellResults(cell_of("dataset=circles"), [])) is None
 
 

@@ -99,7 +99,7 @@ def of_table(table: Path, *options: str, leaves: tuple[str, ...] = ()):
     ],
     ids=lambda options: " ".join(option.partition(".")[2] or option for option in options),
 )
-def test_a_model_answers_for_a_file_what_its_run_predicted(table, tmp_path, options):
+def test_a_model_of_a_file_predicts_what_its_run_predicted(table, tmp_path, options):
     cell = of_table(table, *options)
     found = trained(cell, tmp_path)
     rows = pd.read_csv(table).iloc[TRAIN:]
@@ -132,7 +132,7 @@ def test_a_model_answers_for_a_file_what_its_run_predicted(table, tmp_path, opti
         np.testing.assert_allclose(answer[["standard deviation of price"]], expected, rtol=1e-5)
 
 
-def test_a_model_of_an_array_answers_in_the_targets_own_unit(tmp_path):
+def test_a_model_of_an_array_predicts_in_the_targets_own_unit(tmp_path):
     from sklearn.datasets import make_regression
 
     cell = cell_of("dataset=regression", "dataset.standardize.metrics=scaled", "epochs=30")
@@ -148,7 +148,7 @@ def test_a_model_of_an_array_answers_in_the_targets_own_unit(tmp_path):
         serving.features(inputs, np.where(np.arange(len(x))[:, None] == 1, np.nan, x))
 
 
-def test_what_is_wrong_with_rows_is_said_at_once(table, tmp_path):
+def test_all_problems_of_rows_are_reported_together(table, tmp_path):
     cell = of_table(table, "dataset.target=price", "dataset.missing=drop", "dataset.split.test=30")
     model = model_of(trained(cell, tmp_path), tmp_path)
     good = {"area": [1.0], "rooms": [2], "old": [True], "town": ["Bern"], "zone": [1]}
@@ -170,7 +170,7 @@ def test_what_is_wrong_with_rows_is_said_at_once(table, tmp_path):
             model.predict(pd.DataFrame(good).assign(rooms=[value]))
 
 
-def test_a_name_is_read_alike_in_training_and_later():
+def test_values_become_the_same_texts_in_training_and_prediction():
     for value in ("a", 1, 1.0, 1.5, True, np.int64(3), np.float32(2), np.bool_(True)):
         assert as_text(value) == serving.as_text(value)
     assert [as_text(value) for value in (2.0, 2, "2", True)] == ["2", "2", "2", "True"]
@@ -207,24 +207,24 @@ CUSTOM = ("dataset=circles", "model=custom", "model.function=test_saved_model:bo
 
 
 @pytest.mark.parametrize("kind", OWN)
-def test_a_network_that_needs_the_users_code_is_no_model(kind):
+def test_a_network_that_needs_the_users_code_gives_no_model(kind):
     cell = cell_of(*CUSTOM, f"model.parameters={{kind: {kind}}}")
     prepared = PreparedCell(cell)
     problem = model_contents(cell, prepared.dataset, prepared.structure.network)["problem"]
     assert problem.startswith("its network has something that ")
 
 
-def test_a_custom_network_of_keras_own_layers_is_a_model(tmp_path):
+def test_a_custom_network_of_keras_own_layers_gives_a_model(tmp_path):
     found = trained(cell_of(*CUSTOM), tmp_path)
     assert set(model_of(found, tmp_path).predict(np.zeros((3, 2)))["y"]) <= {0, 1}
 
 
-def test_an_older_cell_has_no_model(tmp_path):
+def test_a_cell_of_an_older_version_gives_no_model(tmp_path):
     with pytest.raises(NoModelError, match="of an earlier version"):
         read_contents(tmp_path)
 
 
-def test_classes_keep_their_names_and_kinds():
+def test_class_labels_keep_their_names_and_types():
     cell = cell_of("dataset=circles")
     dataset, network = PreparedCell(cell).dataset, PreparedCell(cell).structure.network
     for names, expected in (
@@ -241,7 +241,7 @@ def test_classes_keep_their_names_and_kinds():
         assert model_contents(own, dataset, network)["outputs"]["labels"] == expected
 
 
-def test_what_meant_a_missing_value_in_training_does_so_later(table, tmp_path):
+def test_markers_of_missing_values_are_recognised_in_prediction(table, tmp_path):
     rows = pd.read_csv(table).astype({"area": object, "town": object})
     rows.loc[rows["area"].isna(), "area"] = -999
     rows.loc[rows["town"].isna(), "town"] = "?"
@@ -254,7 +254,7 @@ def test_what_meant_a_missing_value_in_training_does_so_later(table, tmp_path):
     np.testing.assert_allclose(*answers)
 
 
-def test_texts_are_known_however_they_were_read():
+def test_texts_are_recognised_whatever_type_the_reader_gave_them():
     fitted = {"levels": [["01", "02", "A1", "red", "7"]], "fill": None}
     inputs = {"names": [], "texts": ["zone"], "missing_values": [], "fitted": {"numbers": None, "texts": fitted}}
 
@@ -301,7 +301,7 @@ def sweep_of_houses(home: Path, *more: str) -> Done:
     return done
 
 
-def test_the_best_model_is_in_mlflow_and_answers_without_this_package_or_pickle(tmp_path):
+def test_the_best_model_is_in_mlflow_and_predicts_without_this_package_or_pickle(tmp_path):
     sweep_of_houses(tmp_path)
     ((model, source, _),) = kept(tmp_path)
     (tmp_path / "use.py").write_text(USE)
@@ -316,7 +316,7 @@ def test_the_best_model_is_in_mlflow_and_answers_without_this_package_or_pickle(
 
 
 @pytest.mark.slow
-def test_a_model_is_kept_once_and_stays_deleted(tmp_path):
+def test_a_model_is_written_to_mlflow_once_and_stays_deleted(tmp_path):
     sweep_of_houses(tmp_path)
     first = kept(tmp_path)
     sweep_of_houses(tmp_path, "tracking.models=all")
@@ -373,7 +373,7 @@ print(n_most, len(killed_after))
 
 
 @pytest.mark.slow
-def test_models_are_kept_once_wherever_it_was_killed(smoke: Sweep, tmp_path):
+def test_each_model_is_written_once_wherever_the_sync_was_killed(smoke: Sweep, tmp_path):
     shutil.copytree(smoke.folder, tmp_path / "multirun" / "smoke", ignore=shutil.ignore_patterns("tracked.json"))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", KILLED, str(tmp_path / "multirun" / "smoke")],

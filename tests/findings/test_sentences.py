@@ -19,20 +19,20 @@ def said(*results: CellResults, n_seeds: int = 30, **report) -> str:
 BASE = cell_results(cell("binary_crossentropy"), 0.85 + NOISE)
 
 
-def test_the_sentence_of_a_clear_case():
+def test_the_answer_of_a_clear_case_names_the_best_loss_and_the_differences():
     worse = cell_results(cell("squared_hinge", head="tanh"), 0.841 + NOISE + 0.001 * np.sign(NOISE))
     text = said(worse, BASE)
     assert text.startswith("On circles binary_crossentropy is best; squared_hinge is 0.")
     assert "points worse (30 seeds, " in text
 
 
-def test_numbers_have_their_unit_not_points():
+def test_differences_of_rmse_are_in_its_unit_and_not_in_points():
     base = cell_results(cell("mean_squared_error", dataset="regression", head="linear"), 0.5 + NOISE)
     other = cell_results(cell("mean_absolute_error", dataset="regression", head="linear"), 0.4 + NOISE / 2)
     assert "mean_absolute_error is best; mean_squared_error is 0." in said(base, other)
 
 
-def test_what_cannot_be_told_apart_is_named_together():
+def test_losses_that_cannot_be_told_apart_are_named_together():
     same = cell_results(cell("hinge", head="tanh"), 0.85 + NOISE)
     assert said(BASE, same) == "On circles binary_crossentropy and hinge give the same runs: none is better."
     near = cell_results(cell("hinge", head="tanh"), 0.8501 + NOISE * 1.1)
@@ -43,7 +43,7 @@ def test_what_cannot_be_told_apart_is_named_together():
     assert verdict_hint(table)[0].startswith("inconclusive: ")
 
 
-def test_few_seeds_are_said():
+def test_the_answer_warns_of_few_seeds():
     other = cell_results(cell("hinge", head="tanh"), 0.8 + NOISE[:5])
     text = said(cell_results(BASE.cell, 0.85 + NOISE[:5]), other, n_seeds=5)
     assert "too few for a verdict (6 would do)" in text
@@ -62,7 +62,7 @@ def test_missing_runs_refuse_the_comparison_unless_allowed():
     assert said(BASE, gone, allow_missing=True).endswith("hinge has no run.")
 
 
-def test_what_went_wrong_is_counted_and_named():
+def test_runs_that_went_wrong_are_counted_with_their_seeds():
     values = 0.84 + NOISE
     values[[2, 9]] = np.nan
     (stuck, diverged) = sorted(what_went_wrong(cell_results(cell("hinge"), values, stuck=(5,))))
@@ -123,7 +123,7 @@ def test_a_dagger_names_the_pair_and_the_reason():
     assert outside_domain([results[-1].cell]) == ""
 
 
-def test_margins():
+def test_the_margin_of_a_metric_follows_the_report_settings():
     other = cell_results(cell("hinge", head="tanh"), 0.842 + NOISE * 1.05)
     verdicts = [
         main_table(sweep(BASE, other, **report), [BASE, other]).comparisons[1].verdict
@@ -148,5 +148,5 @@ def test_margins():
         (1.5, 1.5, "1.500 to 1.500"),
     ],
 )
-def test_ends_of_an_interval_read_as_what_they_are(low, high, text):
+def test_the_ends_of_an_interval_are_written_with_enough_decimals(low, high, text):
     assert ends("rmse", low, high) == text

@@ -11,7 +11,7 @@ each_head = pytest.mark.parametrize("head", HEADS.values(), ids=lambda head: hea
 
 
 @each_head
-def test_activation_is_that_of_keras(head):
+def test_the_activation_of_a_head_equals_keras_s(head):
     raw = np.random.default_rng(0).normal(scale=3, size=(20, 4))
     expected = keras.activations.get(head.activation)(tf.constant(raw, tf.float64))
     values = slice(0, 4 // len(head.statistics))
@@ -19,7 +19,7 @@ def test_activation_is_that_of_keras(head):
 
 
 @each_head
-def test_predictions_lie_in_the_range_and_never_overflow(head):
+def test_predictions_lie_in_the_range_of_the_head_and_never_overflow(head):
     prediction = head.activate(np.array([[-500.0, 500.0, 0.0, -500.0]]))
     assert np.isfinite(prediction).all()
     assert (prediction >= head.low).all()
@@ -27,7 +27,7 @@ def test_predictions_lie_in_the_range_and_never_overflow(head):
 
 
 @each_head
-def test_inverse_undoes_the_activation(head):
+def test_the_inverse_of_a_head_undoes_its_activation(head):
     raw = np.array([[0.3, -1.2, 0.5, 0.1]])
     prediction = head.activate(raw)
     np.testing.assert_allclose(head.activate(head.invert(prediction)), prediction, atol=2 * EDGE)
@@ -56,7 +56,7 @@ def test_the_gaussian_head_gives_a_variance_above_0():
 
 
 @each_head
-def test_every_row_is_complete(head):
+def test_every_row_of_the_table_of_heads_is_complete(head):
     assert head.formula
     assert head.class_rule
     assert head.source

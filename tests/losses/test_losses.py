@@ -49,7 +49,7 @@ WITHOUT_A_VALUE = ("gaussian_nll", "cosine_similarity")
 
 
 @each_pair
-def test_one_finite_value_and_gradient_for_each_sample_even_when_saturated(made):
+def test_a_loss_has_a_finite_value_and_gradient_for_each_sample_even_when_saturated(made):
     y = encoded(made, targets(made))
     # What an exponential head gives is beyond float32 at 500; that the loss is not is the stable form's promise.
     last = 40.0 if made.head == "exponential" and not made.on_raw else 500.0
@@ -85,7 +85,7 @@ def test_a_perfect_prediction_costs_nothing(made):
 
 
 @each_pair
-def test_gradient_is_that_of_a_finite_difference(made):
+def test_the_gradient_of_a_loss_equals_a_finite_difference(made):
     function = loss_of(made)
     y = np.asarray(encoded(made, targets(made)), np.float64)
     raw = tf.constant(np.random.default_rng(2).normal(size=(12, n_raw(made))) + 0.37, tf.float64)
@@ -102,7 +102,7 @@ def test_gradient_is_that_of_a_finite_difference(made):
 
 
 @each([p for p in PAIRS if LOSSES[p.loss].keras])
-def test_value_is_that_of_keras(made):
+def test_the_value_of_a_loss_equals_keras_s(made):
     row = LOSSES[made.loss]
     y = targets(made)
     raw = np.random.default_rng(3).normal(size=(12, n_raw(made))).astype(np.float32)
@@ -255,7 +255,7 @@ def test_other_classes_that_are_equally_good_share_the_gradient_of_multiclass_hi
 
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
-def test_saturated_on_the_wrong_side_has_the_right_loss_and_gradient(sign):
+def test_a_prediction_saturated_on_the_wrong_side_has_the_exact_loss_and_gradient(sign):
     """At z = 40 on the wrong side, log(1 + exp(40)) is 40 and its derivative 1, in float32 too."""
     made = pair(LOSSES["binary_crossentropy"], HEADS["sigmoid"], "binary")
     value, gradient = value_and_gradient(made, [[0.0 if sign > 0 else 1.0]], [[40.0 * sign]])
@@ -280,7 +280,7 @@ def value_and_gradient(made, y, raw):
 @pytest.mark.parametrize(
     ("loss", "head"), [("binary_crossentropy", "sigmoid"), ("categorical_crossentropy", "softmax")]
 )
-def test_label_smoothing_is_kerass_and_may_be_a_tensor(loss, head):
+def test_label_smoothing_equals_keras_s_and_may_be_a_tensor(loss, head):
     task = "binary" if head == "sigmoid" else "multiclass"
     made = pair(LOSSES[loss], HEADS[head], task)
     y, raw = encoded(made, targets(made)), np.random.default_rng(6).normal(size=(12, n_raw(made)))
@@ -296,7 +296,7 @@ def test_label_smoothing_is_kerass_and_may_be_a_tensor(loss, head):
     np.testing.assert_allclose(plain, expected, rtol=1e-5)
 
 
-def test_every_row_is_complete_and_every_name_is_one_thing():
+def test_every_row_of_the_catalogue_is_complete_and_every_name_unique():
     for row in LOSSES.values():
         assert row.formula, row.name
         assert row.meaning.endswith(".")
@@ -312,7 +312,7 @@ def test_every_row_is_complete_and_every_name_is_one_thing():
     assert all(baseline in losses_for(task) for task, baseline in BASELINES.items())
 
 
-def test_a_pair_that_cannot_be_says_why():
+def test_an_impossible_pair_of_loss_and_head_is_an_error_with_the_reason():
     with pytest.raises(ValueError, match="is for binary or multilabel targets; the data set's are regression"):
         pair(LOSSES["hinge"], HEADS["tanh"], "regression")
     with pytest.raises(
@@ -377,7 +377,7 @@ def test_all_terms_of_a_sum_see_the_same_targets(terms, head, encoding):
     assert {term.encoding for term in made.terms} == {encoding}
 
 
-def test_terms_that_do_not_go_together_say_why():
+def test_impossible_terms_of_a_weighted_sum_are_an_error_with_the_reason():
     settings = weighted_sum({"hinge": {"weight": 1.0}, "binary_crossentropy": {"weight": 1.0}})
     with pytest.raises(ValueError, match="take the same targets; loss=binary_crossentropy needs predictions from 0"):
         chosen_pair(settings, HeadSettings(name="tanh", encoding="auto"), "binary", 2)

@@ -50,7 +50,7 @@ def test_a_known_scale_and_shift_are_found():
     np.testing.assert_allclose(fit_calibration(y, score)(score), expit(0.7 * score - 2.0), atol=0.02)
 
 
-def test_it_helps_a_model_that_is_too_sure_and_leaves_one_that_is_right():
+def test_calibration_helps_an_overconfident_model_and_keeps_a_calibrated_one():
     for temperature, helps in ((4.0, True), (1.0, False)):
         (y_validation, raw_validation), (y, raw) = sure(2000, temperature), sure(2000, temperature, seed=1)
         before = evaluate(SOFTMAX, y, raw)
@@ -72,7 +72,7 @@ def test_it_helps_a_model_that_is_too_sure_and_leaves_one_that_is_right():
         ("multiclass_hinge", "linear", "multiclass"),
     ],
 )
-def test_scores_that_are_no_probabilities_become_some(loss, head, task):
+def test_margins_are_calibrated_to_probabilities(loss, head, task):
     rng = np.random.default_rng(0)
     made = pair(LOSSES[loss], HEADS[head], task)
     y = rng.integers(2 if task == "binary" else 3, size=400)
@@ -110,6 +110,6 @@ def test_predictions_that_are_not_finite_have_no_calibration():
     assert calibrated_scores(HINGE, y, np.zeros((2, 1)), y, raw) == {}
 
 
-def test_the_naive_predictor_is_the_class_shares():
+def test_the_calibrated_naive_predictor_gives_the_class_shares():
     scores = naive_calibrated_scores(np.array([0, 1, 1, 1]), np.array([1, 0]), 2)
     assert scores["calibrated/log_loss"] == pytest.approx(-(np.log(0.75) + np.log(0.25)) / 2)

@@ -24,7 +24,7 @@ def made(loss, head, task):
     return pair(LOSSES[loss], HEADS[head], task)
 
 
-def test_regression():
+def test_regression_metrics_equal_values_by_hand():
     y = np.array([[1.0], [2.0], [4.0]])
     scores = evaluate(made("mean_squared_error", "linear", "regression"), y, np.array([[1.0], [3.0], [2.0]]))
     assert scores == {
@@ -42,7 +42,7 @@ def test_regression():
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
-def test_numbers_are_scikit_learns(n_outputs):
+def test_regression_metrics_equal_scikit_learns(n_outputs):
     rng = np.random.default_rng(n_outputs)
     y = rng.normal(size=(41, n_outputs)) * 10 ** np.arange(n_outputs)
     y[:, -1] = 2.0 if n_outputs > 1 else y[:, -1]
@@ -61,7 +61,7 @@ def test_numbers_are_scikit_learns(n_outputs):
     }
 
 
-def test_half_of_the_pinball_levels_weights_is_half_the_absolute_error():
+def test_pinball_loss_at_one_half_is_half_the_absolute_error():
     error = np.array([[1.0], [-3.0]])
     assert pinball(error, 0.5) == 0.5 * np.abs(error).mean()
 
@@ -75,7 +75,7 @@ def test_tanh_has_accuracy_by_sign_and_rounded_accuracy_and_no_probability():
     assert scores == {**decided, "rounded_accuracy": 0.5, "roc_auc": 1.0, "average_precision": 1.0}
 
 
-def test_probability_metrics_stand_only_where_there_is_a_probability():
+def test_probability_metrics_need_a_head_with_probabilities():
     y = np.array([0, 1, 1, 0])
     raw = np.array([[-2.0], [1.0], [-0.5], [0.2]])
     scores = evaluate(made("binary_crossentropy", "sigmoid", "binary"), y, raw)
@@ -99,7 +99,7 @@ DECISIONS = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("y", "decided"), DECISIONS.values(), ids=DECISIONS)
-def test_decisions_are_judged_as_by_scikit_learn(y, decided):
+def test_metrics_of_decisions_equal_scikit_learns(y, decided):
     y, decided = np.array(y), np.array(decided)
     scores = of_confusions(confusion_matrix(y, decided, 3), ordered=True)
     kappa = sk.cohen_kappa_score(y, decided, weights="quadratic", labels=[0, 1, 2])
@@ -115,7 +115,7 @@ def test_decisions_are_judged_as_by_scikit_learn(y, decided):
 
 
 @pytest.mark.parametrize("n_values", [3, 1000], ids=["many equal scores", "hardly any"])
-def test_the_order_of_scores_is_judged_as_by_scikit_learn(n_values):
+def test_ranking_metrics_equal_scikit_learns(n_values):
     rng = np.random.default_rng(n_values)
     y, score = rng.integers(2, size=80), rng.integers(n_values, size=80).astype(float)
     assert of_order(y, score) == {
@@ -134,7 +134,7 @@ def test_the_order_of_scores_is_judged_as_by_scikit_learn(n_values):
     }
 
 
-def test_the_true_class_among_the_first_of_many():
+def test_top_k_accuracy_counts_the_true_class_among_the_first():
     score = np.array([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]] * 6)
     assert of_first_classes(np.arange(6), score) == {
         "top_2_accuracy": 2 / 6, "top_3_accuracy": 3 / 6, "top_5_accuracy": 5 / 6,
@@ -143,7 +143,7 @@ def test_the_true_class_among_the_first_of_many():
     assert of_first_classes(np.arange(3), np.ones((3, 3))) == {"top_2_accuracy": 2 / 3}
 
 
-def test_calibration_error_by_hand():
+def test_calibration_error_equals_the_value_by_hand():
     # Two groups of confidences; equal ones share a group whatever the order of the samples.
     right = np.array([True, False, True, True])
     confidence = np.array([0.6, 0.6, 0.9, 0.9])
@@ -192,7 +192,7 @@ def test_every_metric_that_is_computed_has_a_row_of_its_task():
     assert not lower_is_better("matthews")
 
 
-def test_several_classes():
+def test_multiclass_metrics_equal_their_definitions():
     rng = np.random.default_rng(0)
     y, raw = rng.integers(3, size=60), rng.normal(size=(60, 3))
     scores = evaluate(made("categorical_crossentropy", "softmax", "multiclass"), y, raw)
@@ -203,7 +203,7 @@ def test_several_classes():
     assert scores["roc_auc"] == pytest.approx(sk.roc_auc_score(y, p, multi_class="ovr"))
 
 
-def test_several_labels_at_once():
+def test_multilabel_metrics_equal_their_definitions():
     y = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0], [0, 1, 0]])
     decided = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 0], [0, 0, 0]])
     for loss, head in (("binary_crossentropy", "sigmoid"), ("hinge", "tanh"), ("mean_squared_error", "linear")):
@@ -221,20 +221,20 @@ def test_several_labels_at_once():
     assert naive["f1"] == pytest.approx((1 + 1 + 2 / 3) / 3)
 
 
-def test_two_classes_with_an_output_each_have_the_metrics_of_one():
+def test_two_outputs_for_two_classes_have_the_metrics_of_one_output():
     y, z = np.array([0, 1, 1, 0]), np.array([-2.0, 1.0, -0.5, 0.2])
     one = evaluate(made("binary_crossentropy", "sigmoid", "binary"), y, z[:, None])
     two = evaluate(made("categorical_crossentropy", "softmax", "binary"), y, np.stack([0 * z, z], axis=1))
     assert two == {name: pytest.approx(value) for name, value in one.items()}
 
 
-def test_a_mean_and_a_variance_are_judged_by_the_mean():
+def test_regression_metrics_of_a_gaussian_head_use_the_mean():
     y = np.array([[1.0], [2.0]])
     scores = evaluate(made("gaussian_nll", "gaussian", "regression"), y, np.array([[1.0, 5.0], [4.0, -5.0]]))
     assert scores["mse"] == pytest.approx(2.0)
 
 
-def test_saturated_probabilities_keep_finite_log_loss():
+def test_saturated_probabilities_have_a_finite_log_loss():
     scores = evaluate(made("binary_crossentropy", "sigmoid", "binary"), np.array([0, 1]), np.array([[900.0], [900.0]]))
     assert np.isfinite(scores["log_loss"])
 
@@ -249,7 +249,7 @@ def test_predictions_that_are_not_finite_have_no_score():
     assert np.isnan(scores["mse"])
 
 
-def test_naive_predictor():
+def test_the_naive_predictor_has_the_scores_of_the_best_constant():
     y_train, y = np.array([[0.0], [0.0], [3.0]]), np.array([[1.0], [4.0]])
     scores = naive_scores(made("mean_squared_error", "linear", "regression"), y_train, y, 0)
     assert scores["mse"] == pytest.approx(((1 - 1) ** 2 + (4 - 1) ** 2) / 2)
@@ -270,7 +270,7 @@ def test_naive_predictor():
     assert blobs["accuracy"] == pytest.approx(2 / 3)
 
 
-def test_no_other_constant_is_better_on_what_it_was_learned_from():
+def test_no_constant_beats_the_naive_predictor_on_its_training_targets():
     rng = np.random.default_rng(1)
     y = rng.gamma(1.0, size=(101, 1))
     best = naive_scores(made("mean_squared_error", "linear", "regression"), y, y, 0)
@@ -281,7 +281,7 @@ def test_no_other_constant_is_better_on_what_it_was_learned_from():
 
 
 @pytest.mark.parametrize("head", ["linear", "softplus", "exponential", "gaussian"])
-def test_the_naive_predictor_of_numbers_is_the_same_on_every_head(head):
+def test_the_naive_predictor_of_numbers_does_not_depend_on_the_head(head):
     y_train, y = np.array([[0.0], [0.0], [3.0]]), np.array([[1.0], [4.0]])
     loss = "gaussian_nll" if head == "gaussian" else "mean_squared_error"
     assert naive_scores(made(loss, head, "regression"), y_train, y, 0)["rmse"] == pytest.approx((9 / 2) ** 0.5)
@@ -291,7 +291,7 @@ def best_constant(pair_, y, n_classes):
     return constant_raw_prediction(pair_, y, n_classes, {}, lambda raw: 0.0)
 
 
-def test_best_constant_of_each_kind():
+def test_the_best_constant_is_the_statistic_of_the_loss():
     y = np.array([[-1.0], [0.0], [4.0]])
     assert best_constant(made("mean_squared_error", "linear", "regression"), y, 0) == pytest.approx(1.0)
     assert best_constant(made("mean_absolute_error", "linear", "regression"), y, 0) == pytest.approx(0.0)
@@ -303,7 +303,7 @@ def test_best_constant_of_each_kind():
     assert np.tanh(best_constant(made("squared_hinge", "tanh", "binary"), classes, 2)) == pytest.approx(1 / 3)
 
 
-def test_stuck_needs_both_metric_and_loss_to_be_no_better():
+def test_a_run_is_stuck_only_if_metric_and_loss_are_no_better_than_constant():
     assert is_stuck("accuracy", 0.5, 0.5, 1.0, lambda: 1.0)
     assert not is_stuck("accuracy", 0.51, 0.5, 1.0, lambda: 1.0)
     assert not is_stuck("accuracy", 0.5, 0.5, 0.9, lambda: 1.0)

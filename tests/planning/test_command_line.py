@@ -70,7 +70,7 @@ def test_tutorial_is_three_grids_of_three_losses():
         pytest.param("seed=4,2", [4, 2], id="Hydra's list"),
     ],
 )
-def test_seeds(argument, seeds):
+def test_a_seeds_argument_gives_the_list_of_seeds(argument, seeds):
     assert plan("-m", argument).seeds == seeds
 
 
@@ -82,7 +82,7 @@ def test_seeds_of_any_spelling_are_the_same_sweep():
 
 
 @pytest.mark.parametrize("value", [0, -1, [], [-1], ["a"], True, None, 2.5, [1.0]])
-def test_what_is_no_seeds(value):
+def test_values_that_are_no_seeds_raise_an_error(value):
     with pytest.raises(ValueError, match="seeds must be"):
         parse_seeds(value)
 
@@ -102,7 +102,7 @@ def test_a_value_replaces_the_grids_value_and_a_new_key_multiplies():
     ]
 
 
-def test_names_of_sweeps():
+def test_a_sweep_is_named_after_its_experiment_or_its_choices():
     assert plan("experiment=tutorial", "seeds=2", "tracking.enabled=false").name == "tutorial"
     varied = plan("experiment=tutorial", "epochs=7").name
     assert varied.startswith("tutorial-epochs=7-")
@@ -116,7 +116,7 @@ def test_published_values_stand_only_beside_their_own_settings():
     assert not plan("experiment=tutorial", "epochs=7").published
 
 
-def test_aliases_doubles_and_defaults():
+def test_aliases_are_resolved_doubles_dropped_and_defaults_added():
     made = plan("-m", "dataset=circles", "loss=bce,binary_crossentropy,log_loss")
     assert [cell.name for cell in made.cells] == ["circles/binary_crossentropy/sigmoid"]
     assert "loss=bce is binary_crossentropy" in made.notes
@@ -218,12 +218,12 @@ def test_errors_say_what_must_hold_and_what_to_do(argv, said):
         assert part in text
 
 
-def test_all_that_is_wrong_is_said_at_once():
+def test_all_errors_of_a_command_are_reported_together():
     text = message("epochs=abc", "seeds=0", "batch_size=0", "optimizer.learning_rate=-1")
     assert text.count("error: ") == 4
 
 
-def test_a_launcher_that_is_not_there():
+def test_an_unknown_launcher_is_an_error_before_the_sweep_starts():
     with pytest.raises(MissingEnvironmentError, match="'nothere' is not installed"):
         plan("hydra/launcher=nothere")
 
@@ -247,7 +247,7 @@ IMPORTED = f"import sys; print([name for name in {HEAVY} if name in sys.modules]
 @pytest.mark.parametrize(
     "argv", [["--help"], ["loss=hing"], ["tune=learning_rate", "plan=true"], ["loss=bce", "--cfg", "job"]]
 )
-def test_nothing_heavy_is_imported_for_what_needs_no_training(tmp_path, argv):
+def test_commands_without_training_import_nothing_heavy(tmp_path, argv):
     code = f"import sys, atexit\natexit.register(lambda: exec({IMPORTED!r}))\n"
     code += f"sys.argv = ['lossbench', *{argv!r}]\nfrom lossbench.commands.main import main\nmain()"
     done = subprocess.run(
@@ -269,7 +269,7 @@ def test_help_shows_the_choices_and_aliases_work_everywhere(tmp_path):
     assert run(tmp_path, "--version").out.startswith("lossbench ")
 
 
-def test_completion_passes_untouched(tmp_path):
+def test_shell_completion_is_handed_to_hydra(tmp_path):
     done = run(tmp_path, "-sc", "query=bash", COMP_LINE="lossbench loss=hin", COMP_POINT="18")
     assert "loss=hinge" in done.out
 
@@ -333,7 +333,7 @@ def test_choices_of_the_working_directory_are_added_and_replace_none(tmp_path, m
     assert plan("dataset=circles").cells[0].settings.dataset.parameters["noise"] == 0.1
 
 
-def test_settings_of_the_report_make_no_other_sweep():
+def test_report_settings_change_neither_names_nor_keys():
     one, other = plan("experiment=smoke"), plan("experiment=smoke", "report.margin=0.02", "report.baseline=mse")
     assert other.name == "smoke"
     assert [cell.key for cell in other.cells] == [cell.key for cell in one.cells]
@@ -343,7 +343,7 @@ def test_settings_of_the_report_make_no_other_sweep():
     assert "report.margin must be at least 0; got -1." in said
 
 
-def test_what_two_cells_differ_in_is_all_that_makes_their_numbers():
+def test_changes_lists_only_settings_that_affect_results():
     settings = [plan("dataset=circles", *more).cells[0].settings for more in ([], ["schedule=cosine", "seeds=3"])]
     assert changes(*settings) == ["schedule.name constant -> cosine", "schedule.final None -> 0.0"]
     assert changes(settings[0], settings[0]) == []
@@ -374,12 +374,12 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_what_a_job_is_told_is_what_was_meant(value):
+def test_an_encoded_value_is_read_back_unchanged(value):
     read = read_overrides([encode("dataset.target", value).lstrip("+")], multirun=False)
     assert read.values["dataset.target"] == [value]
 
 
-def test_what_would_be_looked_up_in_the_configuration_is_not():
+def test_an_encoded_reference_is_not_interpolated():
     written = encode("dataset.target", "${epochs}").partition("=")[2]
     assert OmegaConf.create({"epochs": 3, "x": written[1:-1]}).x == "${epochs}"
 
@@ -387,16 +387,16 @@ def test_what_would_be_looked_up_in_the_configuration_is_not():
 @pytest.mark.parametrize(
     "value", ["price €", "größe", "a=b", "it's", "/tmp/my house (1).csv", ";", "(kg) w", "[1] €", '"5" tv', ","]
 )
-def test_words_that_hydra_has_no_place_for_need_no_quotes(value):
+def test_values_outside_hydras_grammar_need_no_quotes(value):
     assert read_overrides([f"dataset.target={value}"], multirun=False).values["dataset.target"] == [value]
 
 
-def test_nor_do_lists_of_them():
+def test_lists_of_values_outside_hydras_grammar_need_no_quotes():
     read = read_overrides(["dataset.leave_out=[größe, price €,5]"], multirun=False)
     assert read.values["dataset.leave_out"] == [["größe", "price €", 5]]
 
 
-def test_such_words_are_swept_like_others():
+def test_values_outside_hydras_grammar_can_be_swept():
     text = "dataset.path=häuser.csv,x.csv"
     assert read_overrides([text], multirun=True).values["dataset.path"] == ["häuser.csv", "x.csv"]
     with pytest.raises(UsageError, match="add -m"):
@@ -404,33 +404,33 @@ def test_such_words_are_swept_like_others():
 
 
 @pytest.mark.parametrize("text", ["seeds=[3,5,]", "optimizer.learning_rate=0.1,", "seeds=[3", 'name="a', "hydra.x=a€"])
-def test_what_is_not_closed_is_said(text):
+def test_an_unclosed_list_or_quote_is_an_error(text):
     with pytest.raises(UsageError, match="is not of the form key=value"):
         read_overrides([text], multirun=True)
 
 
-def test_the_command_that_trains_a_mapping_can_be_given():
+def test_the_training_command_of_a_composite_loss_gives_the_same_cell():
     cell = plan("dataset=regression", "loss=composite", "loss.terms={huber: 0.7, mse: 0.3}").cells[0]
     command = shlex.split(training_command(CellResults(cell, []), None))[1:]
     assert plan(*command).cells[0].key == cell.key
 
 
-def test_a_path_is_a_files():
+def test_a_dataset_path_selects_the_csv_data_set():
     read = read_overrides(["dataset.path=house.csv", "dataset.target=price"], multirun=False)
     assert read.choices == {"dataset": ["csv"]}
     assert read.notes == ["dataset.path is a file's: dataset=csv"]
 
 
-def test_some_losses_can_be_advised_among():
+def test_the_advise_experiment_takes_named_losses():
     cells = plan("-m", "experiment=advise", "dataset=friedman1", "loss=mse,huber").cells
     assert [cell.loss for cell in cells] == ["mean_squared_error", "huber"]
 
 
-def test_what_has_no_cell_says_what_there_is():
+def test_a_choice_without_cells_is_an_error_that_lists_the_cells():
     assert "it has regression (mean_squared_error); circles (" in message("-m", "experiment=smoke", "loss=poisson")
 
 
-def test_a_value_refers_to_no_other_setting():
+def test_a_value_that_refers_to_another_setting_is_an_error():
     said = message("dataset=circles", "model.activation=${epochs}", "optimizer.learning_rate=${epochs}")
     assert "model.activation must not refer to other settings; got '${epochs}'." in said
     assert "optimizer.learning_rate must not refer" in said

@@ -109,7 +109,7 @@ def test_the_learning_rates_tried_are_drawn_from_the_studys_files(home):
 # ---- Classes taken for others.
 
 
-def test_confusions_are_of_working_runs_and_say_the_worst(home):
+def test_confusion_matrices_use_working_runs_and_name_the_worst_confusion(home):
     results = cell_results(cell("binary_crossentropy"), [0.75, 0.5, 0.75], stuck=[1])
     # Of four samples of class 1 one is missed by one run; the stuck run, which misses all, does not count.
     for run, raw in zip(results.runs, ([1, 1, 1, -1], [-1] * 4, [1, 1, 1, 1]), strict=True):
@@ -130,7 +130,7 @@ def test_confusions_are_of_working_runs_and_say_the_worst(home):
 # ---- Drawings.
 
 
-def test_a_drawing_has_both_themes_and_no_name_twice():
+def test_a_drawing_has_colours_of_both_themes_and_unique_ids():
     figure, axes = ink.panel()
     axes.plot([0, 1], [0, 1], "o-", color=ink.mark("hinge").colour, label="<b>& $1_$ 中")
     axes.legend()
@@ -236,7 +236,7 @@ def words_of(found, start: str) -> str:
     return next(finding.evidence for name, finding in found.items() if name.startswith(start))
 
 
-def test_claims_whose_cells_are_not_there_are_left_out(home):
+def test_claims_about_missing_cells_are_left_out(home):
     plan, results = tutorial(home)
     assert {finding.claim for finding in check_claims(plan, results[3:6])} == {
         "hinge_on_circles",
@@ -257,13 +257,13 @@ def test_every_claim_of_the_experiments_has_a_check():
     assert set(names) <= set(CHECKS)
 
 
-def test_roughness_sees_bumps_and_not_slopes():
+def test_roughness_is_high_for_bumps_and_low_for_slopes():
     fall, bumps = np.exp(-EPOCHS / 20)[None, :], 0.1 * (EPOCHS % 2)[None, :]
     assert roughness(fall + bumps) > 50 * roughness(fall)
     assert roughness(np.ones((2, 20))) == 0
 
 
-def test_evidence_is_of_working_runs(home):
+def test_evidence_uses_working_runs_only(home):
     plan, results = tutorial(home)
     stuck = cell_results(results[3].cell, 0.85 + NOISE, stuck=range(5))
     assert len(Evidence(plan, [stuck]).cell("circles", "binary_crossentropy").runs) == 25

@@ -95,7 +95,7 @@ def test_the_report_is_rebuilt_from_files_alone_byte_for_byte(copied: Path):
     assert after == before
 
 
-def test_names_are_escaped(copied: Path, report):
+def test_names_of_the_user_are_escaped_in_the_page(copied: Path, report):
     plan = json.loads((copied / "plan.json").read_text())
     plan["command"] = "lossbench name='<script>alert(1)</script>'"
     plan["skipped"] = [["circles/<img src=x onerror=alert(1)>", "a & b"]]
@@ -146,7 +146,7 @@ def test_two_sweeps_are_compared_over_the_cells_they_share(copied: Path, report)
         pytest.param(["smoke", "smoke", "smoke"], "takes one sweep, or two to compare; got 3.", id="three"),
     ],
 )
-def test_mistakes_are_said(smoke: Sweep, report, arguments, message):
+def test_mistaken_arguments_of_the_report_command_are_errors(smoke: Sweep, report, arguments, message):
     with pytest.raises(UsageError) as error:
         report(smoke.folder, *arguments)
     assert message in str(error.value)
@@ -205,12 +205,12 @@ def test_the_page_opens_sorts_and_changes_its_theme(smoke: Sweep, browser: Brows
 
 
 @pytest.mark.parametrize("width", [320, 400, 768, 1400])
-def test_nothing_is_wider_than_the_window(smoke: Sweep, browser: Browser, width):
+def test_no_element_of_the_page_is_wider_than_the_window(smoke: Sweep, browser: Browser, width):
     browser.open(smoke.folder / "report.html", width)
     assert browser.run("document.documentElement.scrollWidth") <= width
 
 
-def test_the_page_can_be_used_without_eyes(smoke: Sweep, browser: Browser):
+def test_the_page_has_descriptions_for_screen_readers(smoke: Sweep, browser: Browser):
     browser.open(smoke.folder / "report.html")
     assert browser.run("document.documentElement.lang") == "en"
     assert browser.run("[...document.querySelectorAll('table')].every(t => t.caption && t.tHead)")
@@ -231,7 +231,7 @@ def test_the_page_can_be_used_without_eyes(smoke: Sweep, browser: Browser):
 
 
 @pytest.mark.slow
-def test_the_tutorials_report(tmp_path):
+def test_the_report_of_the_tutorial_has_the_expected_verdicts_and_claims(tmp_path):
     done = run(tmp_path, "experiment=tutorial", "tracking.enabled=false")
     assert done.status == 0, done.err
     folder = tmp_path / "multirun" / "tutorial"

@@ -33,7 +33,7 @@ def files_of(home: Path, name: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", SWEEPS)
-def test_an_earlier_sweep_is_finished_and_stays_as_it_was(earlier, name):
+def test_an_earlier_sweep_counts_as_finished_and_stays_unchanged(earlier, name):
     before = files_of(earlier, name)
     command = json.loads((RECORDED / "multirun" / name / "plan.json").read_text())["command"]
     done = run(earlier, *shlex.split(command)[1:])
@@ -43,7 +43,7 @@ def test_an_earlier_sweep_is_finished_and_stays_as_it_was(earlier, name):
     assert (earlier / "multirun" / name / "report.html").exists()
 
 
-def test_an_earlier_plan_is_read_as_it_stands():
+def test_an_earlier_plan_is_read_with_the_same_keys_and_folders():
     for name in SWEEPS:
         written = json.loads((RECORDED / "multirun" / name / "plan.json").read_text())
         assert "format" not in written
@@ -68,7 +68,7 @@ def test_an_earlier_sweep_is_reported_and_sent_to_mlflow(tmp_path):
     assert {found["run_status"] for found in runs} == {"FINISHED"}
 
 
-def test_an_earlier_model_answers_as_it_did(tmp_path):
+def test_an_earlier_model_predicts_as_before(tmp_path):
     import mlflow
 
     shutil.copytree(RECORDED / "saved_model", tmp_path / "model")

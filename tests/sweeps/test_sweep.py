@@ -38,7 +38,7 @@ def live(home: Path, kind: str) -> list[dict[str, str]]:
 # ---- A finished sweep.
 
 
-def test_the_sweep_says_what_it_does(smoke: Sweep):
+def test_a_sweep_prints_its_plan_progress_and_answer(smoke: Sweep):
     assert smoke.done.status == 0, smoke.done.err
     lines = smoke.done.out.splitlines()
     assert lines[0] == "smoke: 4 cells, 12 runs, 0 finished"
@@ -145,7 +145,7 @@ def test_writing_to_mlflow_again_changes_nothing(smoke: Sweep):
     assert len(mlflow_runs(smoke.home)) == 17
 
 
-def test_the_same_command_runs_nothing_and_changes_nothing(smoke: Sweep, tmp_path):
+def test_repeating_a_finished_sweep_runs_and_changes_nothing(smoke: Sweep, tmp_path):
     before = (smoke.folder / "results.csv").stat().st_mtime_ns, dump(smoke.home)
     probe = "import sys, atexit\n"
     probe += (
@@ -188,7 +188,7 @@ def test_more_seeds_run_only_the_new_ones(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_changed_setting_runs_anew_and_the_first_line_says_so(tmp_path):
+def test_a_changed_setting_trains_again_and_the_first_line_names_it(tmp_path):
     run(tmp_path, *QUICK, "seeds=2")
     changed = run(tmp_path, *QUICK, "seeds=2", "epochs=4")
     assert "0 finished; 4 runs of other settings on disk (changed: epochs 3 -> 4)" in changed.out.splitlines()[0]
@@ -196,7 +196,7 @@ def test_a_changed_setting_runs_anew_and_the_first_line_says_so(tmp_path):
 
 
 @pytest.mark.slow
-def test_one_seed_at_a_time_is_the_same_as_all(tmp_path):
+def test_seeds_run_one_at_a_time_give_the_same_results_as_together(tmp_path):
     together, apart = tmp_path / "together", tmp_path / "apart"
     together.mkdir()
     apart.mkdir()
@@ -218,7 +218,7 @@ def test_without_mlruns_the_same_command_rebuilds_it(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_a_user_deleted_stays_deleted(tmp_path):
+def test_runs_that_a_user_deleted_in_mlflow_stay_deleted(tmp_path):
     run(tmp_path, *QUICK, "seeds=2")
     with sqlite3.connect(tmp_path / "mlruns" / "mlflow.db") as db:
         db.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE name = 'circles/hinge/tanh/seed=1'")
@@ -228,7 +228,7 @@ def test_what_a_user_deleted_stays_deleted(tmp_path):
 
 
 @pytest.mark.slow
-def test_rerun_all_trains_again_and_keeps_what_was(tmp_path):
+def test_rerun_all_trains_again_and_keeps_the_earlier_results(tmp_path):
     run(tmp_path, *QUICK, "seeds=1")
     first = (tmp_path / "multirun" / "quick" / "results.csv").read_text()
     cells = {r["id"] for r in live(tmp_path, "cell")}
@@ -246,7 +246,7 @@ def test_rerun_all_trains_again_and_keeps_what_was(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_failed_cell_is_said_at_once_with_its_log_and_the_others_go_on(tmp_path):
+def test_a_failed_cell_is_printed_at_once_with_its_log_and_others_go_on(tmp_path):
     impossible = ["dataset.n_samples=100000000", "dataset.n_features=100000", "dataset.n_informative=2"]
     done = run(tmp_path, "dataset=regression", *impossible, "seeds=2", "epochs=1", "name=big")
     assert done.status == 1
@@ -264,7 +264,7 @@ def test_a_failed_cell_is_said_at_once_with_its_log_and_the_others_go_on(tmp_pat
 
 
 @pytest.mark.slow
-def test_diverged_runs_are_results(tmp_path):
+def test_diverged_runs_are_recorded_as_results(tmp_path):
     options = ["dataset=regression", "dataset.standardize.y=none", "optimizer.learning_rate=10", "seeds=2", "epochs=5"]
     done = run(tmp_path, *options, "name=wild")
     assert done.status == 0
@@ -287,7 +287,7 @@ def test_a_server_that_is_away_stops_nothing_and_sync_sends_later(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_sweeps_of_one_name_do_not_meet(tmp_path):
+def test_two_sweeps_of_one_name_cannot_run_at_once(tmp_path):
     first = start(tmp_path, *QUICK, "seeds=200")
     wait_for_parts(tmp_path, 1)
     second = run(tmp_path, *QUICK, "seeds=200")
@@ -332,7 +332,7 @@ def wait_until_nothing_runs(home: Path) -> None:
         pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
     ],
 )
-def test_ended_in_the_middle_the_same_command_ends_with_the_same_results(tmp_path, sent):
+def test_an_interrupted_or_killed_sweep_continues_to_the_same_results(tmp_path, sent):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     whole.mkdir()
     cut.mkdir()
@@ -363,7 +363,7 @@ def test_ended_in_the_middle_the_same_command_ends_with_the_same_results(tmp_pat
 
 
 @pytest.mark.slow
-def test_both_cores_are_used(tmp_path):
+def test_trainings_use_several_cores(tmp_path):
     """Two runs of a cell are in training at the same moment."""
     run(tmp_path, "epochs=400", "seeds=12", "name=x", "tracking.enabled=false")
     parts = [read_run(path).info for path in tmp_path.glob("multirun/x/*/parts/*.npz")]
@@ -380,7 +380,7 @@ def test_the_joblib_launcher_gives_the_same_results(tmp_path, smoke: Sweep):
 
 
 @pytest.mark.slow
-def test_the_fit_trainer_agrees(tmp_path):
+def test_a_sweep_with_the_fit_trainer_agrees_with_the_compiled_one(tmp_path):
     options = ["tracking.enabled=false", "dataset=blobs", "epochs=3", "seeds=2"]
     for trainer in ("compiled", "fit"):
         done = run(tmp_path, *options, f"trainer={trainer}", f"name={trainer}")
@@ -441,7 +441,7 @@ def asking(y_true, y_pred, scale=1.0):
 """
 
 
-def test_a_loss_of_ones_own_is_trained_or_says_on_the_first_batch_what_is_wrong(tmp_path):
+def test_a_custom_loss_is_checked_on_the_first_batch_and_trained(tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
     functions = ("of_the_batch", "of_each_output", "logarithm", "without_prediction")
     options = ["-m", "dataset=regression", "loss=custom", "seeds=2", "epochs=2", "name=own"]
@@ -460,7 +460,7 @@ def test_a_loss_of_ones_own_is_trained_or_says_on_the_first_batch_what_is_wrong(
 
 
 @pytest.mark.slow
-def test_what_cannot_be_compiled_says_so_and_is_trained_by_fit(tmp_path):
+def test_a_training_that_cannot_be_compiled_fails_with_a_hint_and_is_trained_by_fit(tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
     options = ["dataset=regression", "loss=custom", "loss.function=mine:asking", "loss.parameters={scale: 2.0}"]
     options += ["seeds=1", "epochs=2", "tracking.enabled=false"]
@@ -470,7 +470,7 @@ def test_what_cannot_be_compiled_says_so_and_is_trained_by_fit(tmp_path):
     assert run(tmp_path, *options, "trainer=fit", "name=fit").status == 0
 
 
-def test_a_changed_function_is_another_loss(tmp_path, monkeypatch):
+def test_a_changed_custom_loss_gets_another_key(tmp_path, monkeypatch):
     from support.plans import plan
 
     monkeypatch.chdir(tmp_path)
@@ -494,7 +494,7 @@ def test_a_changed_function_is_another_loss(tmp_path, monkeypatch):
         (["loss.function=mine:welsch", "loss.parameters={scale: big}"], ["loss.parameters must be a number for each"]),
     ],
 )
-def test_what_a_loss_of_ones_own_must_be_told(tmp_path, monkeypatch, options, said):
+def test_mistaken_settings_of_a_custom_loss_are_errors(tmp_path, monkeypatch, options, said):
     from support.plans import message
 
     (tmp_path / "mine.py").write_text(MINE)
@@ -507,7 +507,7 @@ def test_what_a_loss_of_ones_own_must_be_told(tmp_path, monkeypatch, options, sa
 
 
 @pytest.mark.slow
-def test_a_weighted_sum_logs_its_terms(tmp_path):
+def test_a_sweep_with_a_weighted_sum_logs_its_terms(tmp_path):
     terms = "loss.terms={huber: {weight: 0.7, delta: 0.5}, mae: 0.3}"
     done = run(tmp_path, "dataset=regression", "loss=composite", terms, "seeds=2", "epochs=2", "name=sum")
     assert done.status == 0, done.err

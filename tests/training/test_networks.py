@@ -33,7 +33,7 @@ def slow_but(quick, names):
 
 
 @pytest.mark.parametrize("name", slow_but(("sgd", "adam", "nadam"), choices_of("optimizer")))
-def test_every_optimizer_is_the_fit_trainer(name):
+def test_compiled_and_fit_trainer_agree_for_every_optimizer(name):
     optimizer = shipped("optimizer", name)
     both(setting(MSE, optimizer=optimizer, epochs=EPOCHS))
 
@@ -49,7 +49,7 @@ def test_every_optimizer_is_the_fit_trainer(name):
     ],
     ids=str,
 )
-def test_settings_of_an_optimizer_are_keras_s(changed):
+def test_an_optimizer_setting_changes_the_run_alike_in_both_trainers(changed):
     plain = train_compiled(*setting(MSE, optimizer=SGD, epochs=EPOCHS), seed=0)
     assert bits(both(setting(MSE, optimizer={**SGD, **changed}, epochs=EPOCHS))) != bits(plain)
 
@@ -63,12 +63,12 @@ def test_settings_of_an_optimizer_are_keras_s(changed):
     ],
     ids=lambda schedule: schedule["name"],
 )
-def test_every_schedule_is_the_fit_trainer_with_the_rates_set(schedule):
+def test_compiled_and_fit_trainer_agree_for_every_schedule(schedule):
     cell = setting(MSE, optimizer=shipped("optimizer", "adam", learning_rate=0.01), epochs=EPOCHS, schedule=schedule)
     both(cell)
 
 
-def test_the_rates_of_a_schedule():
+def test_a_schedule_gives_the_computed_rates():
     """Four steps of warm-up, then from the learning rate to its share at the end."""
     warm = step_rates(
         group_settings("schedule", {"name": "constant", "warmup_epochs": 2}), 0.1, epochs=4, steps_per_epoch=2
@@ -150,7 +150,7 @@ def test_early_stopping_really_ends_the_run_and_keeps_the_best_weights():
     assert curve[: len(run.epochs)].argmin() + 1 == run.selected_epoch
 
 
-def test_a_difference_that_does_not_count_is_no_improvement():
+def test_a_gain_below_the_least_gain_is_no_improvement():
     demanding = {"early_stopping": {"patience": 3, "min_delta": 1e6}}
     run = both(with_validation(MSE, **demanding))
     assert (run.selected_epoch, len(run.epochs)) == (1, 4)
@@ -197,13 +197,13 @@ def pictures(model, epochs=3, **more):
         pytest.param(shipped("model", "rnn", shape=[4, 4], cell="simple"), id="simple", marks=pytest.mark.slow),
     ],
 )
-def test_every_model_is_the_fit_trainer(model):
+def test_compiled_and_fit_trainer_agree_for_every_model(model):
     run = both(pictures(model))
     assert run.curves["train/loss"][-1] < run.curves["train/loss"][0]
 
 
 @pytest.mark.slow
-def test_dropout_draws_from_the_runs_own_seed_and_is_off_when_judging():
+def test_dropout_follows_the_runs_seed_and_is_off_in_evaluation():
     cell = pictures(shipped("model", "mlp", dropout=0.5))
     runs = [train_compiled(*cell, seed=seed) for seed in (0, 0, 1)]
     assert bits(runs[0]) == bits(runs[1]) != bits(runs[2])
@@ -214,7 +214,7 @@ def test_dropout_draws_from_the_runs_own_seed_and_is_off_when_judging():
 
 
 @pytest.mark.slow
-def test_dropout_trains_as_fit_does_on_average():
+def test_dropout_in_both_trainers_gives_the_same_mean_result():
     cell = pictures(shipped("model", "mlp", dropout=0.5), epochs=10)
     ours, theirs = (
         np.array([train(*cell, seed=seed).curves["train/loss"][-1] for seed in range(12)])
@@ -294,7 +294,7 @@ TEN = (
 
 
 @pytest.mark.parametrize("function", slow_but(("own_layer",), TEN))
-def test_ten_ordinary_architectures_compile_and_are_the_fit_trainer(function, tmp_path, monkeypatch):
+def test_compiled_and_fit_trainer_agree_for_ten_ordinary_architectures(function, tmp_path, monkeypatch):
     (tmp_path / "architectures.py").write_text(ARCHITECTURES)
     monkeypatch.syspath_prepend(tmp_path)
     model = shipped("model", "custom", function=f"architectures:{function}")
@@ -315,7 +315,7 @@ def test_ten_ordinary_architectures_compile_and_are_the_fit_trainer(function, tm
         ),
     ],
 )
-def test_what_a_body_must_give(body, said, tmp_path, monkeypatch):
+def test_a_custom_network_that_is_no_valid_body_is_an_error(body, said, tmp_path, monkeypatch):
     name = f"body_{len(body)}"
     (tmp_path / f"{name}.py").write_text(body)
     monkeypatch.syspath_prepend(tmp_path)

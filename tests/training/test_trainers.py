@@ -96,7 +96,7 @@ def quick(pairs):
 
 
 @pytest.mark.parametrize("made", quick(p for p in CANONICAL if LOSSES[p.loss].keras), ids=named)
-def test_every_loss_with_sgd_is_plain_keras(made):
+def test_training_each_loss_with_sgd_equals_a_plain_keras_loop(made):
     structure, data, hyperparameters = setting(made, loss=parameters_of(made))
     ours = train_compiled(structure, data, hyperparameters, seed=3)
     weights, losses = plain_keras(made, structure, data, hyperparameters, seed=3)
@@ -104,7 +104,7 @@ def test_every_loss_with_sgd_is_plain_keras(made):
 
 
 @pytest.mark.parametrize("made", quick([*(p for p in CANONICAL if not LOSSES[p.loss].keras), *ONE_A_HEAD]), ids=named)
-def test_every_other_loss_and_every_head_is_the_fit_trainer(made):
+def test_compiled_and_fit_trainer_agree_for_every_further_loss_and_head(made):
     parameters = parameters_of(made)
     structure, data, hyperparameters = setting(made, loss=parameters)
     ours = train_compiled(structure, data, hyperparameters, seed=1)
@@ -113,7 +113,7 @@ def test_every_other_loss_and_every_head_is_the_fit_trainer(made):
     assert ours.epochs.tolist() == theirs.epochs.tolist() == list(range(1, EPOCHS + 1))
 
 
-def test_a_weighted_sum_is_the_fit_trainer_and_logs_its_terms():
+def test_compiled_and_fit_trainer_agree_for_a_weighted_sum_and_its_terms():
     terms = {"huber": {"weight": 0.7, "delta": 0.5}, "log_cosh": {"weight": 0.3}}
     settings = CompositeLossSettings(name="composite", terms=terms)
     made = chosen_pair(settings, HeadSettings(name="linear", encoding="auto"), "regression", 1)
@@ -161,7 +161,7 @@ def alone():
 
 
 @pytest.mark.parametrize("n_seeds", [5, 30])
-def test_the_same_bits_among_other_seeds_in_any_order_on_any_thread(alone, n_seeds):
+def test_a_run_has_the_same_bits_among_other_seeds_in_any_order_on_any_thread(alone, n_seeds):
     cell, expected = alone
     order = np.random.default_rng(n_seeds).permutation(n_seeds)
     with ThreadPoolExecutor(4) as pool:
@@ -169,7 +169,7 @@ def test_the_same_bits_among_other_seeds_in_any_order_on_any_thread(alone, n_see
     assert all(found[seed] == expected[seed] for seed in range(n_seeds))
 
 
-def test_the_same_bits_beside_a_run_that_diverges(alone):
+def test_a_run_has_the_same_bits_beside_a_run_that_diverges(alone):
     cell, expected = alone
     structure, data, _ = cell
     wild = Hyperparameters(1e6, {}, EPOCHS)
@@ -182,7 +182,7 @@ def test_the_same_bits_beside_a_run_that_diverges(alone):
     assert bits(train_compiled(structure, data, cell[2], 0)) == expected[0]
 
 
-def test_the_same_bits_in_another_process(alone, tmp_path):
+def test_a_run_has_the_same_bits_in_another_process(alone, tmp_path):
     _, expected = alone
     code = (
         "from support.trainings import BCE, bits, setting; from lossbench.training.trainers import train_compiled;"
@@ -194,7 +194,7 @@ def test_the_same_bits_in_another_process(alone, tmp_path):
     assert done.stdout.strip() == str([expected[2], expected[0]])
 
 
-def test_seeds_differ_and_zero_is_one_of_them(alone):
+def test_different_seeds_give_different_runs_and_0_is_a_seed(alone):
     _, expected = alone
     assert len(set(expected.values())) == 30
 
@@ -232,7 +232,7 @@ def test_initial_weights_follow_the_layers_initializers():
     np.testing.assert_allclose(scaled[2], 3.0 * output, rtol=1e-6)
 
 
-def test_losses_that_are_one_function_give_one_run():
+def test_different_codings_of_one_loss_give_the_same_run():
     runs = [
         bits(train_compiled(*setting(pair_of(loss, "softmax", "multiclass")), seed=2))
         for loss in ("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence")
@@ -303,7 +303,7 @@ def test_chunks_of_epochs_change_nothing_but_when_it_can_stop(monkeypatch):
         train_compiled(*parts, seed=0, stopped=lambda: next(asked))
 
 
-def test_evaluating_every_few_epochs_keeps_the_last():
+def test_evaluating_every_few_epochs_includes_the_last_epoch():
     trained = train_compiled(*setting(BCE, epochs=8, evaluate_every=3), seed=0)
     every = train_compiled(*setting(BCE, epochs=8), seed=0)
     assert trained.epochs.tolist() == [3, 6, 8]
@@ -319,7 +319,7 @@ def test_a_diverged_run_stops_and_names_its_epoch():
         assert np.isfinite(trained.curves["train/loss"][:-1]).all()
 
 
-def test_evaluation_in_batches_is_the_whole_splits(monkeypatch):
+def test_evaluation_in_batches_equals_evaluation_of_the_whole_split(monkeypatch):
     whole = train_compiled(*setting(BCE, epochs=3), seed=0)
     # 100 and 60 samples in batches of 40: full ones and a rest. Another number of epochs makes another program.
     monkeypatch.setattr(specification, "EVALUATION_BATCH", 40)
@@ -332,14 +332,14 @@ def test_evaluation_in_batches_is_the_whole_splits(monkeypatch):
     np.testing.assert_allclose(predicted, plain, atol=1e-6)
 
 
-def test_a_batch_larger_than_the_split_is_the_split():
+def test_a_batch_size_above_the_split_trains_on_the_whole_split():
     structure, data, hyperparameters = setting(BCE, epochs=3, n_train=20)
     ours = train_compiled(structure, data, hyperparameters, seed=0)
     theirs = train_with_fit(structure, data, hyperparameters, seed=0)
     assert_close(ours, theirs.weights, theirs.curves)
 
 
-def test_saturated_on_the_wrong_side_still_learns():
+def test_a_network_saturated_on_the_wrong_side_still_learns():
     """From raw predictions of -40 for the wrong class, one small step must lower the loss."""
     x = tf.ones((4, 1))
     for made, start in ((BCE, [[-40.0]]), (pair_of("kl_divergence", "softmax", "multiclass"), [[-40.0, 40.0, 0.0]])):

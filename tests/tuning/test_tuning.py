@@ -105,7 +105,7 @@ def test_the_edge_is_a_twentieth_of_the_logarithmic_range():
     ]  # fmt: skip
 
 
-def test_a_study_without_a_finished_trial_says_so():
+def test_a_study_whose_trials_all_failed_reports_the_problem():
     outcome = conclude(tuned_cell("dataset=circles"), [trial(0, 0.5, None), trial(1, 0.7, None)])
     assert outcome.parameters == {}
     assert outcome.n_failed == 2
@@ -124,7 +124,7 @@ def test_untuned_cells_keep_their_keys():
     assert plan("dataset=circles", "model.output_scale=2").cells[0].key != plain.key
 
 
-def test_tuned_cells_say_so_in_their_names_and_stand_beside_the_untuned():
+def test_tuned_cells_are_marked_in_their_names_and_join_untuned_ones_in_a_sweep():
     made = plan("-m", "experiment=tutorial", "tune=none,learning_rate")
     assert made.name == plan("-m", "experiment=tutorial", "tune=learning_rate").name == "tutorial-tuned"
     names = [cell.name for cell in made.cells if cell.loss == "hinge"]
@@ -169,7 +169,7 @@ def test_errors_say_what_must_hold_and_what_to_do(argv, said):
         assert part in text
 
 
-def test_settings_of_a_study_need_one():
+def test_tune_settings_without_a_study_are_an_error():
     with pytest.raises(UsageError, match="add tune=learning_rate"):
         plan("tune.trials=8")
 
@@ -227,7 +227,7 @@ def test_proposals_are_a_function_of_the_trials_before(sampler):
         assert [p[LEARNING_RATE] for p in proposals(cell, [], 20)] == rates
 
 
-def test_a_grid_takes_what_the_trials_can_pay():
+def test_a_grid_has_at_most_as_many_points_as_there_are_trials():
     from lossbench.tuning.proposals import n_trials, proposals
 
     space = "tune.space={optimizer.momentum: [0.0,0.9], optimizer.nesterov: [true,false]}"
@@ -278,7 +278,7 @@ def test_a_study_does_not_touch_the_test_split(tmp_path):
     assert outcome.value == max(t.value for t in trials)
 
 
-def test_samples_are_held_out_of_each_class_and_alike_for_all_losses():
+def test_held_out_samples_are_stratified_and_the_same_for_all_losses():
     from lossbench.tuning.study import PreparedStudy
 
     splits = [
@@ -297,7 +297,7 @@ def test_samples_are_held_out_of_each_class_and_alike_for_all_losses():
     assert [(name, len(part.x)) for name, part in own.items()] == [("train", 1077), ("validation", 270)]
 
 
-def test_a_trial_is_the_mean_over_seeds_of_what_the_plain_trainer_gives_too(tmp_path):
+def test_the_value_of_a_trial_is_the_mean_over_seeds_and_agrees_with_the_fit_trainer(tmp_path):
     options = ["dataset=blobs", "tune.trials=1", "tune.metric=log_loss"]
     _, compiled, (first,) = searched(tmp_path / "compiled", *options)
     _, fit, (second,) = searched(tmp_path / "fit", *options, "trainer=fit")
@@ -317,7 +317,7 @@ def test_a_diverged_seed_makes_a_failed_trial_and_the_study_goes_on(tmp_path):
     assert outcome.value is not None
 
 
-def test_what_is_structure_is_searched_too(tmp_path):
+def test_structural_settings_can_be_searched(tmp_path):
     space = "tune.space={optimizer.momentum: {choices: [0.0, 0.9]}, loss.delta: [0.5, 2]}"
     _, outcome, trials = searched(tmp_path, "dataset=friedman1", "loss=huber", space)
     assert set(outcome.parameters) == {LEARNING_RATE, "optimizer.momentum", "loss.delta"}
@@ -327,7 +327,7 @@ def test_what_is_structure_is_searched_too(tmp_path):
 # ---- A whole sweep.
 
 
-def test_the_sweep_says_what_was_chosen_and_shows_tuned_and_untuned_side_by_side(small: Sweep):
+def test_the_sweep_prints_chosen_rates_with_tuned_and_untuned_results(small: Sweep):
     assert small.done.status == 0, small.done.err
     assert small.done.err == ""
     lines = small.done.out.splitlines()
@@ -354,7 +354,7 @@ def test_trials_are_files_and_all_losses_begin_with_the_same_proposals(small: Sw
 
 
 @pytest.mark.slow
-def test_results_have_the_learning_rate_that_was_used(small: Sweep):
+def test_results_csv_has_the_learning_rate_of_each_run(small: Sweep):
     for row in rows(small.folder):
         folder = next(
             p.parent for p in small.folder.glob("*/cell.json") if json.loads(p.read_text())["name"] == row["cell"]
@@ -398,7 +398,7 @@ def test_mlflow_has_studies_and_trials_in_an_experiment_of_their_own(small: Swee
 
 
 @pytest.mark.slow
-def test_writing_to_mlflow_again_changes_nothing(small: Sweep):
+def test_writing_studies_to_mlflow_again_changes_nothing(small: Sweep):
     def state():
         found = mlflow_runs(small.home)
         return sorted((r["id"], len(mlflow_metrics(small.home, r["id"]))) for r in found if r["kind"] != "sweep")
@@ -427,7 +427,7 @@ def test_optunas_storage_is_written_from_the_trials(small: Sweep):
 
 
 @pytest.mark.slow
-def test_the_same_command_runs_nothing_and_imports_nothing_heavy(small: Sweep, tmp_path):
+def test_repeating_a_finished_tuned_sweep_trains_and_imports_nothing(small: Sweep, tmp_path):
     probe = "import sys, atexit\n"
     probe += "heavy = ('tensorflow', 'mlflow', 'optuna')\n"
     probe += "atexit.register(lambda: print([m for m in heavy if m in sys.modules], file=sys.stderr))\n"
@@ -445,7 +445,7 @@ def test_the_same_command_runs_nothing_and_imports_nothing_heavy(small: Sweep, t
 
 
 @pytest.mark.slow
-def test_what_was_tuned_is_a_choice_for_later_sweeps(small: Sweep, tmp_path, monkeypatch):
+def test_exported_learning_rates_are_a_choice_for_later_sweeps(small: Sweep, tmp_path, monkeypatch):
     home = environment(small.home)
     done = subprocess.run(
         [BIN / "lossbench-export", "tuned", "small"], cwd=tmp_path, env=home, capture_output=True, text=True, check=True
@@ -490,7 +490,7 @@ def test_what_was_tuned_is_a_choice_for_later_sweeps(small: Sweep, tmp_path, mon
 
 
 @pytest.mark.slow
-def test_exporting_what_is_not_there_says_so(small: Sweep, smoke: Sweep):
+def test_exporting_rates_of_an_unknown_or_untuned_sweep_is_an_error(small: Sweep, smoke: Sweep):
     assert "did you mean 'small'" in run(small.home, "tuned", "smal", command="lossbench-export").err
     done = run(smoke.home, "tuned", "smoke", command="lossbench-export")
     assert done.status == 2
@@ -498,7 +498,7 @@ def test_exporting_what_is_not_there_says_so(small: Sweep, smoke: Sweep):
 
 
 @pytest.mark.slow
-def test_no_learning_rate_that_trains_is_a_clear_error_and_so_is_the_edge_a_warning(tmp_path):
+def test_a_study_without_a_usable_rate_is_an_error_and_one_at_the_edge_a_warning(tmp_path):
     options = ["dataset=regression", "dataset.standardize.y=none", "epochs=20", "seeds=2", *BUDGET]
     done = run(tmp_path, "tune=learning_rate", *options, "tune.low=5", "tune.high=10", "name=none")
     assert done.status == 1
@@ -539,7 +539,7 @@ def kill_after(process: subprocess.Popen, home: Path, n_trials: int) -> None:
 
 
 @pytest.mark.slow
-def test_killed_within_a_batch_the_same_command_ends_with_the_same_study(small: Sweep, tmp_path):
+def test_a_study_killed_within_a_batch_is_continued_to_the_same_outcome(small: Sweep, tmp_path):
     for n_trials in (2, 5):
         kill_after(start(tmp_path, *SMALL, "name=small", "tracking.enabled=false"), tmp_path, n_trials)
     there = {path: path.read_bytes() for path in tmp_path.glob("multirun/small/*/study/trial=*.json")}
@@ -552,7 +552,7 @@ def test_killed_within_a_batch_the_same_command_ends_with_the_same_study(small: 
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_random_moments_a_study_is_the_uninterrupted_one(tmp_path):
+def test_a_study_killed_at_twenty_random_moments_equals_the_uninterrupted_one(tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     whole.mkdir()
     cut.mkdir()
@@ -601,7 +601,7 @@ def test_the_joblib_launcher_gives_the_same_studies(small: Sweep, tmp_path):
 
 
 @pytest.mark.slow
-def test_rerun_all_searches_again_and_keeps_what_was(small: Sweep, tmp_path):
+def test_rerun_all_repeats_a_study_and_keeps_the_earlier_one(small: Sweep, tmp_path):
     one = ["dataset=circles", "epochs=2", "seeds=1", "tune=learning_rate", *BUDGET, "name=one"]
     run(tmp_path, *one)
     first = without_times(tmp_path / "multirun" / "one")

@@ -1,4 +1,4 @@
-"""``lossbench-export``: what a sweep found, for use elsewhere: learning rates, a training for plain Keras, a model."""
+"""``lossbench-export``: writes a sweep's tuned learning rates, a training in plain Keras, or a trained model."""
 
 import argparse
 import shutil
@@ -19,7 +19,7 @@ from lossbench.tuning.study_files import outcomes
 
 
 def run(argv: list[str]) -> int:
-    """Write what was asked for and return the exit status."""
+    """Write the export that the arguments name and return the exit status."""
     parser = argparse.ArgumentParser("lossbench-export", description="Write what a sweep found, for use elsewhere.")
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="tuned|keras|model")
     tuned = kinds.add_parser("tuned", help="learning rates, as the choice tuned=<sweep>")
@@ -73,7 +73,7 @@ def _export_model(results: CellResults, run: Run) -> int:
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
             write_model(run, Path(temporary) / "model")
-            # What the user put beside it stays.
+            # Copied over an earlier export, not moved, so that files that the user put beside it stay.
             shutil.copytree(Path(temporary) / "model", path, dirs_exist_ok=True)
     except NoModelError as error:
         raise UsageError(Problem(f"no model can be written of {results.cell.name}: {error}.")) from None
@@ -83,7 +83,7 @@ def _export_model(results: CellResults, run: Run) -> int:
 
 
 def _chosen(plan: Plan, arguments: argparse.Namespace) -> tuple[CellResults, Run]:
-    """Return the cell that is named, or else is recommended, and its typical run."""
+    """Return the named cell's results, or without a name the recommended cell's, and its typical run."""
     from lossbench.findings.recommendation import typical_run
 
     results = _chosen_cell(plan, arguments.kind, arguments.cell)
@@ -100,7 +100,7 @@ def _chosen_cell(plan: Plan, kind: str, name: str | None) -> CellResults:
     results = read_results(plan)
     if name is not None:
         named = {result.cell.name: result for result in results}
-        # What is swept or tuned stands behind the head; where that is clear it need not be written.
+        # A cell's name ends in its swept settings; they may be omitted if only one cell is left to mean.
         meant = [cell for cell in named if cell == name] or [cell for cell in named if cell.startswith(f"{name}/")]
         if len(meant) != 1:
             raise UsageError(unknown("cell", name, meant or named))

@@ -1,4 +1,4 @@
-"""``lossbench-list``: what there is to choose, a card for each, and what goes together."""
+"""``lossbench-list``: lists the choices of each group, describes one on a card, and says what goes together."""
 
 import argparse
 import textwrap
@@ -21,12 +21,12 @@ from lossbench.planning.command_line import choices_of, group_folders
 from lossbench.planning.presets import read_preset
 from lossbench.planning.schema import GROUPS, meaning
 
-# What can be listed: the groups that are chosen from, and what is measured.
+# The groups that can be listed: those of the configuration, and the metrics.
 LISTED = (*GROUPS, "metric")
 
 
 def run(argv: list[str]) -> int:
-    """Print what was asked for and return the exit status."""
+    """Print the list or the card that the arguments name and return the exit status."""
     parser = argparse.ArgumentParser(
         "lossbench-list", description="Show what there is to choose, and what goes together."
     )
@@ -92,7 +92,7 @@ def _targets(info: DatasetInfo) -> str:
 
 
 def _wrapped_table(rows: list[list[str]]) -> list[str]:
-    """Return rows of two columns, the second one wrapped."""
+    """Return rows of two columns as lines, with the second column wrapped."""
     width = max(len(first) for first, _ in rows) + 2
     lines = []
     for first, second in rows:
@@ -101,7 +101,7 @@ def _wrapped_table(rows: list[list[str]]) -> list[str]:
 
 
 def _experiment_comment(name: str) -> str:
-    """Return what a named sweep's file says of it, below its command."""
+    """Return the comment of an experiment's file, without its first two lines (package and command)."""
     path = next(folder / "experiment" / f"{name}.yaml" for folder in group_folders() if _has(folder, name))
     comments = [line[1:].strip() for line in path.read_text().splitlines()[2:] if line.startswith("#")]
     return " ".join(comments)
@@ -145,14 +145,14 @@ def _short(values: dict[str, Any]) -> str:
 
 
 def _settings(group: str, name: str) -> str:
-    """Return the keys of a choice with the values that ``conf/`` gives them."""
+    """Return the settings of a choice with their default values."""
     settings = OmegaConf.load(conf_folder() / group / f"{name}.yaml")
     plain: dict[str, Any] = OmegaConf.to_container(settings)  # type: ignore[assignment]
     return ", ".join(f"{group}.{key}={value}" for key, value in plain.items() if key != "name").replace("'", "")
 
 
 def _what_goes_with(dataset: str) -> list[str]:
-    """Return which losses and heads go with a data set as it is configured, and why others do not."""
+    """Return lines with the losses and heads that go with a data set, and the reasons why other losses do not."""
     info = DATASETS[dataset]
     if info.is_file:
         return [

@@ -1,4 +1,7 @@
-"""The commands. Nothing heavy is imported before it is known that it is needed."""
+"""The entry points of the commands, which turn errors and signals into messages and exit statuses.
+
+Each command's module is imported when the command runs, so that no command pays for another one's imports.
+"""
 
 import errno
 import shlex
@@ -9,13 +12,13 @@ from collections.abc import Callable
 from lossbench import __version__
 from lossbench.ground.errors import INTERRUPTED, NOT_THERE, Problem, UsageError
 
-# A folder that is read-only or full is no fault of the program.
+# Errors of a folder that is read-only or full: the user's to solve, so they are reported without a traceback.
 NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 def _command(run: Callable[[list[str]], int]) -> None:
-    """Run a command as a process: say a user's mistake without a traceback, and exit with its status."""
-    # A terminated sweep ends as an interrupted one does: in order.
+    """Run a command and exit with its status; a user's mistake is printed without a traceback."""
+    # SIGTERM raises KeyboardInterrupt as Ctrl-C does, so that a terminated sweep ends in order too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = run(sys.argv[1:])
@@ -23,7 +26,7 @@ def _command(run: Callable[[list[str]], int]) -> None:
         print(error, file=sys.stderr)
         status = error.exit_status
     except BrokenPipeError:
-        # The reader went away (lossbench | head).
+        # The reader of the output has ended (lossbench | head). With stderr closed, Python does not report it at exit.
         sys.stderr.close()
         status = 0
     except OSError as error:
@@ -104,7 +107,7 @@ def _lossbench(argv: list[str]) -> int:
 
 
 def _view(flags) -> int:
-    """Show the help, the configuration or Hydra's info, of the first cell if there are several."""
+    """Have Hydra print help, configuration or info; of a sweep with several cells, those of the first one."""
     from lossbench.planning.command_line import encode, read_overrides
 
     arguments = read_overrides(flags.overrides, multirun=flags.multirun)
@@ -120,14 +123,14 @@ def _view(flags) -> int:
 
 
 def _hydra(argv: list[str]) -> int:
-    """Hand over to Hydra itself."""
+    """Hand the command line over to Hydra, which reads it from ``sys.argv``."""
     import hydra
 
     from lossbench.config.paths import conf_folder
     from lossbench.jobs.launch import job
     from lossbench.planning.composition import search_path_override
 
-    # Completion rewrites its own command line: nothing may be added to it.
+    # Shell completion rewrites the command line itself, so nothing may be added to it.
     extra = [] if {"-sc", "--shell-completion", "--hydra-help"} & set(argv) else search_path_override()
     sys.argv = [sys.argv[0], *argv, *extra]
     hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")(job)()

@@ -1,4 +1,4 @@
-"""``lossbench-report``: a sweep's report again from its results alone, or two sweeps beside each other."""
+"""``lossbench-report``: writes the report of a sweep again from its results, or compares two sweeps."""
 
 import argparse
 import dataclasses
@@ -25,11 +25,11 @@ DESCRIPTION = "Write a sweep's report again from its results, or with two names 
 
 
 def run(argv: list[str]) -> int:
-    """Write a report and say its answer; return the exit status."""
+    """Write a report and print its answer, or compare two sweeps; return the exit status."""
     parser = argparse.ArgumentParser("lossbench-report", description=DESCRIPTION)
     parser.add_argument("sweep", nargs="*", help="its name (else the newest), or two; and report.… settings")
     words = parser.parse_args(argv).sweep
-    # A sweep's name may have a = in it as well.
+    # A word with a = is a setting, unless a sweep has that name.
     settings = [w for w in words if "=" in w and not (home() / "multirun" / w).is_dir()]
     names = [w for w in words if w not in settings]
     plans = [_with(read_plan(folder), settings) for folder in _folders(names)]
@@ -58,7 +58,13 @@ def _folders(names: list[str]) -> list[Path]:
 
 
 def _with(plan: Plan, settings: list[str]) -> Plan:
-    """Return the plan with other settings of its report (``report.margin=0.01``)."""
+    """Return the plan with changed settings of its report (``report.margin=0.01``).
+
+    Raises
+    ------
+    UsageError
+        If a setting is unknown or has an impossible value.
+    """
     there = [f"report.{field.name}" for field in dataclasses.fields(ReportSettings)]
     given = [f"report.{text.removeprefix('report.').partition('=')[0]}" for text in settings]
     wrong = [unknown("key", key, there) for key in given if ".".join(key.split(".")[:2]) not in there]

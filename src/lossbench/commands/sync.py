@@ -1,4 +1,4 @@
-"""``lossbench-sync``: sends to MLflow what is on disk and not in it yet."""
+"""``lossbench-sync``: writes the results that MLflow does not have yet from disk to MLflow."""
 
 import argparse
 
@@ -9,8 +9,11 @@ from lossbench.tracking.process import follow, synchronise
 
 
 def run(argv: list[str]) -> int:
-    """Synchronise the named sweeps, or all; return the exit status."""
-    parser = argparse.ArgumentParser("lossbench-sync", description="Send to MLflow what is on disk and not in it yet.")
+    """Write the named sweeps, or all, to MLflow; return the exit status.
+
+    ``--follow`` is how a running sweep starts this command beside itself (``tracking.process``).
+    """
+    parser = argparse.ArgumentParser("lossbench-sync", description="Send results on disk that MLflow lacks to MLflow.")
     parser.add_argument("sweep", nargs="*", help="names of sweeps; without one, all of multirun/")
     parser.add_argument("--follow", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)

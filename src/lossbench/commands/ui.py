@@ -1,7 +1,7 @@
-"""The MLflow UI on the results that lie here, with links that open it where the answers are.
+"""``lossbench-ui``: runs the MLflow UI on the local results, with links to the newest sweep's views.
 
-MLflow's server is a process of its own and is asked over HTTP, as the browser asks it: mlflow itself is not imported
-(2 s). What a link shows (search, order, columns, charts) is a view that was saved with the results (``saved_views``).
+MLflow's server is a process of its own, which this command asks over HTTP as the browser does, because importing mlflow
+takes 2 s. A link opens a view (search, order, columns, charts) that was saved with the results (``saved_views``).
 """
 
 import argparse
@@ -26,10 +26,11 @@ from lossbench.planning.plan import Plan, read_plan
 from lossbench.tracking.saved_views import TRAINING, views
 
 HOST = "127.0.0.1"
-# Port 5000, MLflow's own, is taken on macOS. The same one if it can be: by it the browser keeps what a user set.
+# Not MLflow's port 5000, which macOS uses itself. Always the same one if it is free, because the browser keeps the
+# user's settings of the UI by address and port.
 PORT = 5050
 START_SECONDS = 60.0
-# The server itself ends in 0.2 s; the process that started it takes 3 s longer for nothing.
+# The server ends 0.2 s after SIGTERM; the MLflow process that started it would take 3 s longer, and is killed instead.
 STOP_SECONDS = 1.0
 POLL_SECONDS = 0.1
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -48,7 +49,7 @@ def run(argv: list[str]) -> int:
         return 0
     _check_store(uri)
     port = _port(arguments.port)
-    # A closed terminal ends the server, too.
+    # SIGHUP raises KeyboardInterrupt as Ctrl-C does, so that closing the terminal ends the server too.
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     print("starting the MLflow UI ...", flush=True)
     with suppress(KeyboardInterrupt), _server(uri, port) as server:
@@ -66,13 +67,13 @@ def run(argv: list[str]) -> int:
 
 
 def _absolute(uri: str) -> str:
-    """Return the address of a store that does not depend on the working directory."""
+    """Return a store's address with an absolute path, because the server runs in another folder."""
     path = uri.removeprefix("sqlite:///")
     return uri if path == uri else f"sqlite:///{Path(path).absolute()}"
 
 
 def _check_store(uri: str) -> None:
-    """Raise if the store is a file that is not there: MLflow would make an empty one."""
+    """Raise an error if the store is a file that does not exist; MLflow would create an empty one."""
     path = unquote(uri.removeprefix("sqlite:///"))
     if path == uri or Path(path).exists():
         return
@@ -84,7 +85,7 @@ def _check_store(uri: str) -> None:
 
 
 def _port(chosen: int | None) -> int:
-    """Return the chosen port if it is free; without a choice the usual one, or any that is free."""
+    """Return the chosen port if it is free; without a choice ``PORT``, or any free one if that is taken."""
     if chosen is None and _is_free(PORT):
         return PORT
     if not chosen:
@@ -99,7 +100,7 @@ def _port(chosen: int | None) -> int:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # Connections that were closed a moment ago do not count.
+        # Without this, connections that were closed a moment ago would still block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -110,10 +111,10 @@ def _is_free(port: int) -> bool:
 
 @contextmanager
 def _server(uri: str, port: int) -> Iterator[subprocess.Popen]:
-    """Run MLflow's server on a store, from when it answers until the block is left."""
+    """Run MLflow's server on a store while the block runs; it answers when the block begins."""
     folder = home() / "mlruns"
     folder.mkdir(parents=True, exist_ok=True)
-    # Not MLflow's own list of allowed hosts: its patterns for private addresses match 10.evil.com.
+    # MLflow's default list of allowed hosts is not safe: its patterns for private addresses match 10.evil.com.
     hosts = f"{HOST}:{port},localhost:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
     command += ["--default-artifact-root", (folder / "artifacts").as_uri(), "--no-serve-artifacts"]
@@ -121,8 +122,8 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen]:
     process = None
     try:
         with open(folder / "ui.log", "w") as log, _uninterrupted():
-            # In mlruns/: Python would find modules in the user's folder first. In a session of its own: Ctrl-C is for
-            # this process, which then ends all of the server's.
+            # In mlruns/, because Python would import modules from the user's folder first. In a session of its own, so
+            # that Ctrl-C reaches this process only, which then ends the server's whole process group.
             process = subprocess.Popen(
                 command,
                 env=_environment(),
@@ -141,7 +142,7 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Hold an interrupt back until the block is left: one in the middle of a start would leave a process behind."""
+    """Delay interrupts until the block ends: one in the middle of a start would leave the server running."""
     came: list[int] = []
     handlers = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
     try:
@@ -154,9 +155,12 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _environment() -> dict[str, str]:
-    """Return this environment without settings for other MLflow servers (one switches the check of hosts off)."""
+    """Return the environment without MLflow's variables, which are meant for other servers.
+
+    One of them would switch the check of hosts off.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "_MLFLOW_"))}
-    # Jobs for language models would be ten more processes.
+    # MLflow's jobs for language models would start ten more processes.
     own = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     return kept | own | {"PYTHONWARNINGS": "ignore"}
 
@@ -179,16 +183,16 @@ def _ended(process: subprocess.Popen) -> MissingEnvironmentError:
 
 
 def _failure(message: str) -> MissingEnvironmentError:
-    """Return an error with the last that the server said."""
+    """Return an error with the last lines of the server's log."""
     log = home() / "mlruns" / "ui.log"
     said = "".join(f"\n    {line}" for line in log.read_text(errors="replace").splitlines()[-8:])
     return MissingEnvironmentError(Problem(message, f"{log} ends with:{said or ' nothing'}"))
 
 
 def _stop(process: subprocess.Popen) -> None:
-    """End the server, with all of its processes."""
+    """End the server with its whole process group, which has the id of the process that was started."""
     for number in INTERRUPTS:
-        # This takes a moment; a second Ctrl-C in it would leave processes behind.
+        # A second Ctrl-C while processes are ended would leave some of them running.
         signal.signal(number, signal.SIG_IGN)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
@@ -198,15 +202,15 @@ def _stop(process: subprocess.Popen) -> None:
     process.wait()
 
 
-# ---- What there is in it.
+# ---- Links to the results in it.
 
 
 class _Client:
-    """Asks an MLflow server."""
+    """A client of an MLflow server's REST interface."""
 
     def __init__(self, address: str, *, local: bool):
         self.address = address
-        # A proxy is for other machines.
+        # A local server is not asked through the user's proxy.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({} if local else None))
 
     def get(self, path: str) -> bytes:
@@ -220,13 +224,13 @@ class _Client:
             return json.loads(answer.read())
 
     def runs(self, experiment_id: str, search: str) -> list[dict[str, Any]]:
-        """Return the newest run that a search finds, if there is one."""
+        """Return a list with the newest run that a search finds; empty if it finds none."""
         found = self.ask("runs/search", experiment_ids=[experiment_id], filter=search, max_results=1)
         return found.get("runs", [])
 
 
 def _show(client: _Client, *, open_browser: bool) -> None:
-    """Print the links to the newest sweep, and open the first if asked to."""
+    """Print the links to the newest sweep's views, and open the first one if the user asked for it."""
     links = []
     try:
         experiments = client.ask("experiments/search", max_results=1000).get("experiments", [])
@@ -245,17 +249,17 @@ def _show(client: _Client, *, open_browser: bool) -> None:
 
 
 def _newest_sweep(experiments: dict[str, dict[str, Any]]) -> tuple[Plan, dict[str, Any]] | None:
-    """Return the plan written last of those that have an experiment there, with that experiment."""
+    """Return the newest plan that has an experiment in the store, with that experiment; None if there is none."""
     plans = [path for path in (home() / "multirun").glob("*/plan.json") if path.parent.name in experiments]
     for path in sorted(plans, key=lambda path: path.stat().st_mtime, reverse=True):
-        # Another version's cannot always be read.
+        # The plan of another version of lossbench may not be readable.
         with suppress(OSError, ValueError, TypeError, KeyError):
             return read_plan(path.parent), experiments[path.parent.name]
     return None
 
 
 def _links(client: _Client, plan: Plan, experiment: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the links to a sweep, each with what it shows."""
+    """Return the names and addresses of links to a sweep's views; views of runs are omitted if they would be empty."""
     experiment_id = experiment["experiment_id"]
     page = f"{client.address}/#/experiments/{experiment_id}/runs"
     links = []

@@ -1,4 +1,4 @@
-"""What is said last: what is missing or failed, and where everything lies."""
+"""The last lines of a sweep: the missing and failed runs, and the paths of table and report."""
 
 from pathlib import Path
 
@@ -9,24 +9,24 @@ from lossbench.results.part_files import FAILED
 
 
 def n_missing(plan: Plan, results: list[CellResults]) -> int:
-    """Return how many runs of the plan are not there."""
+    """Return the number of the plan's runs that are not on disk."""
     return plan.n_runs - sum(len(result.runs) for result in results)
 
 
 def n_failed(results: list[CellResults]) -> int:
-    """Return how many runs failed."""
+    """Return the number of failed runs."""
     return sum(result.count(FAILED) for result in results)
 
 
 def last_lines(plan: Plan, results: list[CellResults], path: Path, untracked: str) -> list[str]:
-    """Return what is said last.
+    """Return the last lines of a sweep.
 
     Parameters
     ----------
     path : Path
-        Of the table of results.
+        The path of ``results.csv``.
     untracked : str
-        Why MLflow could not be written, if so.
+        Why MLflow could not be written; '' if it was.
     """
     lines = [""]
     missing, failed = n_missing(plan, results), n_failed(results)

@@ -1,4 +1,4 @@
-"""What is said first: the plan, what is there, what runs and why, and what is left out."""
+"""The first lines of a sweep: its size, the finished and the open runs, and the cells that are left out."""
 
 import textwrap
 from typing import Any
@@ -10,12 +10,12 @@ from lossbench.results.cells import other_cells
 from lossbench.results.part_files import FAILED, Run, seeds_on_disk
 from lossbench.tuning.study_files import open_studies, read_trials
 
-# How many reasons for leaving cells out are shown before a sweep runs.
+# The most left-out cells that are listed before a sweep runs; ``plan=true`` lists all.
 LEFT_OUT_SHOWN = 5
 
 
 def first_lines(plan: Plan, before: dict[str, dict[int, Run]], open_seeds: dict[str, list[int]]) -> list[str]:
-    """Return what is said first: the plan, what is there, what runs and why; then what is left out."""
+    """Return the first lines: how many runs are finished and open and why, then notes and left-out cells."""
     n_finished = sum(len(runs) for runs in before.values())
     line = f"{plan.name}: {counted(len(plan.cells), 'cell')}, {counted(plan.n_runs, 'run')}, {n_finished} finished"
     n_open = sum(map(len, open_seeds.values()))
@@ -45,7 +45,7 @@ def first_lines(plan: Plan, before: dict[str, dict[int, Run]], open_seeds: dict[
 
 
 def _studies(plan: Plan, open_seeds: dict[str, list[int]]) -> list[str]:
-    """Say how many studies come first, and how far they are."""
+    """Return a clause with the number of studies that come before the runs and of their finished trials, if any."""
     studies = open_studies(plan, open_seeds)
     if not studies:
         return []
@@ -56,7 +56,7 @@ def _studies(plan: Plan, open_seeds: dict[str, list[int]]) -> list[str]:
 
 
 def _other_runs(plan: Plan) -> list[str]:
-    """Say what else lies in the sweep's folder: other seeds, and other settings with what changed."""
+    """Return clauses about runs in the sweep's folder that the plan does not have: of other seeds or settings."""
     said = []
     more = sum(len(set(seeds_on_disk(plan.folder / cell.folder)) - set(plan.seeds)) for cell in plan.cells)
     if more:
@@ -76,7 +76,7 @@ def _changes(plan: Plan, other: dict[str, Any]) -> list[str]:
 
 
 def open_lines(plan: Plan, open_seeds: dict[str, list[int]]) -> list[str]:
-    """Return a line for each cell: how many of its runs are to do."""
+    """Return a line for each cell with the number of its open runs, for ``plan=true``."""
     studies = {cell.folder for cell in open_studies(plan, open_seeds)}
     lines = []
     for cell in plan.cells:

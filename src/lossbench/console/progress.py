@@ -1,4 +1,4 @@
-"""What a sweep says in the terminal: 80 columns, readable without colour, plain lines where nobody watches."""
+"""Prints the progress of a sweep: lines of 80 columns without colour, and on a terminal a bar below them."""
 
 from contextlib import suppress
 
@@ -15,7 +15,7 @@ from lossbench.tuning.study_files import Outcome
 
 
 class Terminal:
-    """Prints a sweep as it goes."""
+    """The output of one sweep to a console."""
 
     def __init__(self, plan: Plan, console: Console | None = None):
         self.plan = plan
@@ -25,15 +25,15 @@ class Terminal:
         self._failures: set[tuple[str, str]] = set()
         self._columns = [max(len(text) for text in column) for column in zip(*map(_names, plan.cells), strict=True)]
         longest = sum(self._columns) + 2 * len(self._columns) + len("30 runs  test accuracy 0.842 ± 0.003  10.1 s")
-        # Where a whole line would not fit, the data set and its metric stand above its cells.
+        # If a whole line would not fit, the data set and its metric become a heading above the lines of its cells.
         self._grouped = longest > WIDTH
 
     def line(self, text: str = "") -> None:
-        """Print a line, above the progress bar if there is one."""
+        """Print a line; a progress bar stays below it."""
         self.console.print(text)
 
     def start_progress(self, n_finished: int, n_runs: int, what: str = "runs") -> None:
-        """Show a bar with the time left, on a terminal."""
+        """Show a progress bar with the time left; nothing if the output is not a terminal."""
         if not self.console.is_terminal:
             return
         self._bar = Progress(
@@ -49,19 +49,20 @@ class Terminal:
         self._bar.start()
 
     def advance(self, n_finished: int) -> None:
-        """Move the bar."""
+        """Set the progress bar to a number of finished runs or trainings."""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=n_finished)
 
     def stop_progress(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         if self._bar is not None:
+            # A second Ctrl-C while the bar is removed must not end the sweep before its last lines.
             with suppress(KeyboardInterrupt):
                 self._bar.stop()
             self._bar = None
 
     def run_failed(self, cell: Cell, run: Run) -> None:
-        """Say at once that a run failed, and where its log is; the same failure of other seeds is not said again."""
+        """Print a run's error and the path of its log; the same error of other seeds of the cell is not repeated."""
         error = run.info.error.splitlines()[-1][:400]
         if (cell.name, error) in self._failures:
             return
@@ -70,9 +71,9 @@ class Terminal:
         self.line(f"        log: {self.plan.folder / cell.folder / 'lossbench.log'}")
 
     def study_finished(self, cell: Cell, outcome: Outcome, seconds: float) -> None:
-        """Print what a study chose, and whether that lies at the edge of what was searched."""
+        """Print the learning rate that a study chose, with a warning if it lies at the edge of the searched range."""
         if not outcome.parameters:
-            # The cell's runs fail with the reason.
+            # Every trial failed: the cell's runs fail too, and their error gives the reason.
             return
         failed = f" ({outcome.n_failed} failed)" if outcome.n_failed else ""
         best = f"{cell.label}: rate {outcome.learning_rate:.3g} is best of {outcome.n_trials} trials{failed}"
@@ -82,7 +83,7 @@ class Terminal:
             self.line(f"  hint: widen the range with tune.{outcome.edge}=…")
 
     def _place(self, cell: Cell) -> str:
-        """Return what stands before a cell's label: its data set, or where lines are grouped an indent."""
+        """Return the start of a cell's line: its data set, or an indent below a heading, which is printed if new."""
         if not self._grouped:
             return f"{cell.data}  "
         heading = f"{cell.data}: test {MAIN_METRICS[cell.task]}"
@@ -92,7 +93,7 @@ class Terminal:
         return "  "
 
     def cell_finished(self, results: CellResults, seconds: float) -> None:
-        """Print a cell's line, with the seconds that it took."""
+        """Print the line of a finished cell: its runs, its mean test metric, and the seconds that it took."""
         cell, metric = results.cell, MAIN_METRICS[results.cell.task]
         names = [text.ljust(width) for text, width in zip(_names(cell), self._columns, strict=True)]
         n_runs = f"{len(results.runs):3d} runs" if len(results.runs) != 1 else "  1 run "
@@ -104,7 +105,7 @@ class Terminal:
         self.line(self._place(cell) + "  ".join([*names[1:], n_runs, value.ljust(15), tail]))
 
     def summary(self, results: list[CellResults]) -> None:
-        """Print tables for each data set, best first, and the published values where there are some."""
+        """Print the tables at the end of a sweep."""
         for text in summary_lines(self.plan, results):
             self.line(text)
 

@@ -1,4 +1,4 @@
-"""What a sweep says at its end: a table for each data set, its answer, and what was asked for beside."""
+"""The tables at the end of a sweep: the losses of each data set with the answer, tuning, and published values."""
 
 import math
 import textwrap
@@ -40,13 +40,13 @@ def _advice_lines(plan: Plan, results: list[CellResults]) -> list[str]:
     lines = []
     for data in tables(plan, results):
         for text in advice_lines(plan, data):
-            # A command is not broken: it is copied.
+            # Commands are not wrapped, so that they can be copied.
             lines += [text] if text.startswith("  ") else ["", *textwrap.wrap(text, WIDTH)]
     return lines
 
 
 def tuning_lines(plan: Plan, results: list[CellResults]) -> list[str]:
-    """Return for each data set what its studies chose, with the untuned cells beside where the plan has them."""
+    """Return for each data set a table of the tuned learning rates, beside the untuned cells that the plan has."""
     found, by_key = outcomes(plan), {result.cell.key: result for result in results}
     lines: list[str] = []
     for data in dict.fromkeys(result.cell.data for result in results if result.cell.key in found):
@@ -79,7 +79,7 @@ def _tuned_table(tuned: list[CellResults], found: dict[str, Outcome], by_key: di
 
 
 def ranked(results: list[CellResults], metric: str = "") -> list[CellResults]:
-    """Return the cells of one data set by a metric, their main one if none is named: best first, no value last."""
+    """Return the cells of one data set in the order of a metric (default: the main one), best first, none last."""
     metric = metric or MAIN_METRICS[results[0].cell.task]
     sign = 1 if lower_is_better(metric) else -1
 
@@ -91,7 +91,7 @@ def ranked(results: list[CellResults], metric: str = "") -> list[CellResults]:
 
 
 def _further_tables(plan: Plan, results: list[CellResults]) -> list[str]:
-    """Return a table of one data set for each metric that is shown beside the main one."""
+    """Return a table of one data set for each of ``report.metrics`` that is not its main metric."""
     lines: list[str] = []
     task = results[0].cell.task
     for metric in plan.report.metrics:
@@ -130,7 +130,7 @@ def _data_table(found: Table) -> list[str]:
     said = answer(found)
     lines = text_table([["loss", "head", metric, "n", "verdict"], *rows], left=2)
     if max(map(len, lines)) > WIDTH and len({row[1] for row in rows}) == 1:
-        # The head that all have is what a reader misses least.
+        # The table is too wide. Drop the column of heads, which are all the same.
         lines = text_table([["loss", metric, "n", "verdict"], *([row[0], *row[2:]] for row in rows)], left=1)
     return [
         *([together] if len(together) <= WIDTH else [heading, explained]),
@@ -142,7 +142,7 @@ def _data_table(found: Table) -> list[str]:
 
 
 def _scaling_lines(standardize: StandardizeSettings) -> list[str]:
-    """Say what is not as it should be in how x and y are scaled."""
+    """Return a line that names unsound scaling, which experiments use to reproduce tutorials; none if it is sound."""
     marks = []
     if standardize.fitted_on == "all_rows" and (standardize.x, standardize.y) != ("none", "none"):
         marks.append("scaling fitted on all rows, as tutorials do")

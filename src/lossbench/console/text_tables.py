@@ -1,4 +1,4 @@
-"""Tables of plain text, 80 columns wide."""
+"""Formats tables of plain text."""
 
 from lossbench.comparison import mean_interval
 from lossbench.findings.number_formats import number, spread
@@ -8,17 +8,18 @@ WIDTH = 80
 
 
 def mean_and_interval(results: CellResults, name: str) -> str:
-    """Return ``0.842 ± 0.003`` of a final metric over the working runs."""
+    """Return the mean and interval of a final metric over the working runs, as ``0.842 ± 0.003``."""
     interval = mean_interval(results.working_scores(name))
     if interval.n == 0:
         return "-"
-    # Equal runs differ by the rounding of their mean: no interval to speak of.
+    # The half width of equal values is a rounding error of their mean; show it as 0.
     half = interval.half_width if interval.half_width > 1e-12 * abs(interval.mean) else 0.0
     return number(interval.mean) + (f" ± {spread(half, interval.mean)}" if interval.n > 1 else "")
 
 
 def text_table(rows: list[list[str]], *, left: int, gap: str = "  ") -> list[str]:
-    """Return rows of text as aligned lines: the first ``left`` columns to the left, the others to the right."""
+    """Return rows of text as aligned lines; the first ``left`` columns are left-aligned, the others right-aligned."""
+    # A row with a first column only is a heading: it may be wider than its column.
     full = [row for row in rows if any(row[1:])]
     widths = [max(len(row[i]) for row in full) for i in range(len(rows[0]))]
     lines = []

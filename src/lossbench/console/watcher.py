@@ -1,4 +1,7 @@
-"""Sees parts as they are finished, whatever process wrote them, and says so in the terminal."""
+"""Follows the part files of a running sweep and prints cells, studies and failures as they are finished.
+
+It looks at the files, because with a parallel launcher other processes write them.
+"""
 
 import os
 import threading
@@ -10,12 +13,12 @@ from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED, part_path, read_run, read_runs
 from lossbench.tuning.study_files import open_studies, read_outcome
 
-# How often the parent looks for finished parts.
+# How often the folder is searched for new part files.
 POLL_SECONDS = 0.1
 
 
 class Watcher:
-    """A thread of the parent process that follows the plan's open runs."""
+    """A thread that follows the open runs of a plan while the block runs."""
 
     def __init__(self, plan: Plan, terminal: Terminal, open_seeds: dict[str, list[int]]):
         self.plan = plan
@@ -23,7 +26,7 @@ class Watcher:
         self._waiting = {folder: set(seeds) for folder, seeds in open_seeds.items()}
         self._studies = open_studies(plan, open_seeds)
         self._n_trainings = plan.n_runs + sum(map(_n_trainings, self._studies))
-        # Runs of an earlier start do not count in a cell's seconds.
+        # The seconds of a cell count only runs of this start, not those that were finished before.
         self._started = time.time()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -34,7 +37,7 @@ class Watcher:
         return self
 
     def __exit__(self, *error) -> None:
-        """Look a last time, and stop."""
+        """Look a last time for runs that have just ended, and stop the thread."""
         self._stopped.set()
         self._thread.join()
         self.terminal.stop_progress()
@@ -67,6 +70,7 @@ class Watcher:
     def _look(self, cell: Cell) -> None:
         folder, waiting = self.plan.folder / cell.folder, self._waiting[cell.folder]
         parts = folder / "parts"
+        # One listing instead of a look at the file of every open seed.
         names = set(os.listdir(parts)) if parts.is_dir() else set()
         for seed in sorted(seed for seed in waiting if f"seed={seed}.npz" in names):
             run = read_run(part_path(folder, seed))
@@ -82,5 +86,5 @@ class Watcher:
 
 
 def _n_trainings(cell: Cell) -> int:
-    """Return how many trainings a cell's study has."""
+    """Return the number of trainings in a cell's study."""
     return cell.settings.study.trials * len(cell.settings.study.seeds)

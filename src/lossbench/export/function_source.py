@@ -1,4 +1,4 @@
-"""The source of a function with all that it needs from this package, to stand in a file of its own."""
+"""Collects the source code of a function and of everything in this package that it uses, for a stand-alone script."""
 
 import ast
 import importlib.util
@@ -9,21 +9,22 @@ from pathlib import Path
 
 @dataclass
 class Source:
-    """Code that needs nothing but its imports.
+    """Source code that runs without this package.
 
     Attributes
     ----------
     imports : list of str
         Import statements of other packages.
     definitions : list of str
-        Functions and constants, each after what it uses; docstrings are left out.
+        Source of functions and constants, in an order in which each is defined before it is used; docstrings are
+        omitted.
     """
 
     imports: list[str] = field(default_factory=list)
     definitions: list[str] = field(default_factory=list)
 
     def add(self, function: str) -> None:
-        """Add the function ``module:name`` of this package, and what it uses."""
+        """Add the function ``module:name`` of this package, and the functions, constants and imports that it uses."""
         module, _, name = function.partition(":")
         names = _top_level(module)
         definition = names[name]
@@ -46,7 +47,7 @@ class Source:
 
 @cache
 def _top_level(module: str) -> dict[str, ast.stmt | str]:
-    """Return what each name of a module is defined by: a function or an assignment, or an import as text."""
+    """Return the definition of each top-level name of a module: a function, an assignment, or an import as text."""
     spec = importlib.util.find_spec(module)
     assert spec is not None
     assert spec.origin is not None

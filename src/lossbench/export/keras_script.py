@@ -1,4 +1,4 @@
-"""A training as one short Keras script that needs nothing of this package."""
+"""Writes the training of a cell as a short script of plain Keras, which runs without lossbench."""
 
 from typing import Any
 
@@ -28,11 +28,12 @@ from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.keys import NEUTRAL
 from lossbench.planning.plan import Cell
 
-# How Keras's class of a loss is told what ours is told.
+# Arguments that make Keras's class of a loss compute the same as ours.
 KERAS_ARGUMENTS: dict[str, dict[str, Any]] = {
     "binary_focal_crossentropy": {"apply_class_balancing": True},
     "categorical_focal_crossentropy": {"alpha": 1.0},
 }
+# Lines of the script that encode the targets, by the encodings of ``losses.heads``.
 ENCODED = {
     "real": "target = y",
     "zero_one": "target = y.astype(np.float32).reshape(len(y), -1)",
@@ -44,19 +45,23 @@ SCALERS = {"standard": "StandardScaler", "minmax": "MinMaxScaler", "robust": "Ro
 
 
 def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float) -> str:
-    """Return the script that trains a cell with one seed, and prints its main metric on the test split.
+    """Return a script that trains a cell with one seed and prints its main metric on the test split.
 
     Parameters
     ----------
+    cell : Cell
+        The cell to train.
     tuned : dict
-        What a study chose instead of the cell's own settings; empty without one.
+        The values that a study chose, by settings key, which replace the cell's own; empty for an untuned cell.
+    seed : int
+        The random seed of the script.
     score : float
-        What the run reached, for the reader to compare with.
+        The main metric of lossbench's own run with this seed, named in the script for comparison.
 
     Raises
     ------
     UsageError
-        If the cell uses what the script does not write.
+        If the cell uses a setting that the script cannot express, such as a schedule or a corruption.
     """
     settings, pair = with_values(cell.settings, tuned), cell.pair
     _check(cell.name, settings)
@@ -105,7 +110,7 @@ def _check(name: str, settings: CellSettings) -> None:
 
 
 def _data(cell: Cell, source: Source) -> str:
-    """Return the lines that make x and y, the slices of the splits, and scale."""
+    """Return the lines that make x and y, define the splits as slices, and scale."""
     settings = cell.settings.dataset
     file = settings if isinstance(settings, FileSettings) else None
     lines = _made_lines(settings, source) if file is None else _table_lines(file, cell.task, source)
@@ -131,7 +136,7 @@ def _data(cell: Cell, source: Source) -> str:
 
 
 def _scaling_lines(settings: DatasetSettings, source: Source) -> list[str]:
-    """Return the lines that scale x and y; a file without columns of numbers has no x to scale."""
+    """Return the lines that scale x and y; x is not scaled if a user's file has no numeric feature."""
     how = {"x": settings.standardize.x, "y": settings.standardize.y}
     if isinstance(settings, FileSettings) and not settings.facts.numbers:
         del how["x"]
@@ -158,7 +163,7 @@ def _made_lines(settings: DatasetSettings, source: Source) -> list[str]:
 
 
 def _table_lines(settings: FileSettings, task: str, source: Source) -> list[str]:
-    """Return the lines that read a user's file: numbers as x, texts beside them, and the targets as y."""
+    """Return the lines that read a user's file: numeric columns as x, text columns as ``texts``, targets as y."""
     source.imports.append("import pandas as pd")
     facts, targets = settings.facts, settings.target
     if settings.path.lower().endswith(PARQUET_SUFFIXES):
@@ -207,7 +212,11 @@ def _encoding(pair: Pair) -> str:
 
 
 def _loss(settings: CellSettings, pair: Pair, source: Source) -> str:
-    """Return the loss: Keras's own class where it has one, else our function with its parameters."""
+    """Return the expression of the loss: Keras's class if there is one, else our function with its parameters.
+
+    Two classes of Keras are not used: in its Tversky loss alpha and beta are swapped, and its generalized
+    cross-entropy takes integer classes where ours takes one-hot targets.
+    """
     row, parameters = LOSSES[pair.loss], parameter_values(settings.loss)
     if row.keras and pair.loss not in ("tversky", "generalized_crossentropy"):
         return f"keras.losses.{row.keras}({_arguments(parameters | KERAS_ARGUMENTS.get(pair.loss, {}))})"
@@ -218,13 +227,13 @@ def _loss(settings: CellSettings, pair: Pair, source: Source) -> str:
 
 
 def _arguments(given: dict[str, Any], *, lists: bool = False) -> str:
-    """Return keyword arguments as they are written; rows of numbers as an array, but for ``lists``."""
+    """Return keyword arguments as source code; lists become ``np.array(…)`` unless ``lists`` is true."""
     written = {k: f"np.array({v!r})" if isinstance(v, list) and not lists else repr(v) for k, v in given.items()}
     return ", ".join(f"{key}={value}" for key, value in written.items())
 
 
 def _is_raw(pair: Pair) -> bool:
-    """Say whether the network gives raw predictions: the loss takes them, and Keras has no class of its own for it."""
+    """Return whether the network ends in raw predictions: our loss takes them, and no class of Keras replaces it."""
     return pair.on_raw and (not LOSSES[pair.loss].keras or pair.loss == "generalized_crossentropy")
 
 

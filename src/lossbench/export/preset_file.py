@@ -1,4 +1,4 @@
-"""Learning rates that studies found, written as a choice for later sweeps: ``conf/tuned/<sweep>.yaml``."""
+"""Writes the learning rates that a sweep's studies chose as ``conf/tuned/<sweep>.yaml``, for later sweeps."""
 
 from pathlib import Path
 
@@ -17,7 +17,13 @@ HEADER = """\
 
 
 def write_preset(plan: Plan, outcomes: dict[str, Outcome]) -> Path:
-    """Write what a sweep's studies chose, by the keys of its cells, and return the file's path."""
+    """Write the values that a sweep's studies chose, and return the file's path.
+
+    Parameters
+    ----------
+    outcomes : dict
+        The outcomes of the studies by the keys of their cells; cells without a chosen value are omitted.
+    """
     values = []
     for cell in plan.cells:
         outcome = outcomes.get(cell.key)

@@ -1,4 +1,5 @@
-"""What results mean: tables of samples with verdicts, and the sentences, claims and recommendations that follow.
+"""Conclusions from results: tables of losses with verdicts, and the sentences and recommendations that follow.
 
-In: results of cells. Out: data and sentences, which console, report and tracking show. Nothing here draws or writes.
+In: a plan and the results of its cells. Out: data classes and sentences, which console, report and tracking show. The
+modules compute only: they draw nothing, write no files, and import no heavy library.
 """

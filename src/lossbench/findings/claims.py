@@ -1,6 +1,7 @@
-"""What others said in words of their experiments, checked on results.
+"""Checks the claims that others published in words about their experiments against the results of a sweep.
 
-An experiment lists claims (``says``) with the name of a check; a check is a function of the results, in ``CHECKS``.
+An experiment lists claims: a quotation (``says``) and the name of a check. Each check is a function in ``CHECKS`` that
+returns a verdict on its claim, and the numbers behind it in a sentence.
 """
 
 from collections.abc import Callable
@@ -17,20 +18,22 @@ from lossbench.planning.plan import Plan
 from lossbench.results.cells import CellResults, curve_matrix
 
 HOLDS, IN_PART, FAILS, ARTEFACT, OPEN = "holds", "in part", "does not hold", "mostly an artefact", "not in this sweep"
-# A loss whose runs are this much rougher than another's is the bumpy one of the two.
+# A curve counts as bumpy beside another one if its ``roughness`` is this many times as large.
 ROUGHER = 1.5
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim with what the results say to it.
+    """A claim, the verdict on it, and the evidence.
 
     Attributes
     ----------
+    claim : str
+        The claim as it was published.
     word : str
-        The verdict on the claim.
+        The verdict: ``HOLDS``, ``IN_PART``, ``FAILS``, ``ARTEFACT`` or ``OPEN``.
     evidence : str
-        In numbers of these results.
+        Sentences with the numbers of this sweep.
     """
 
     claim: str
@@ -39,41 +42,47 @@ class Finding:
 
 
 class _NotThereError(Exception):
-    """The sweep has not the cells that a check needs."""
+    """The sweep lacks a cell, a curve or a published value that a check needs."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The results, as checks ask for them."""
+    """The results of a sweep, with the queries that checks use."""
 
     plan: Plan
     results: list[CellResults]
 
     def cell(self, dataset: str, loss: str) -> CellResults:
-        """Return a cell's results, working runs only."""
+        """Return the working runs of a data set's cell with a loss, at least two.
+
+        Raises
+        ------
+        _NotThereError
+            If there are none or only one.
+        """
         for result in self.results:
             if (result.cell.dataset, result.cell.loss) == (dataset, loss) and len(result.working.runs) > 1:
                 return result.working
         raise _NotThereError
 
     def difference(self, dataset: str, loss: str, baseline: str, metric: str) -> Interval:
-        """Return the difference of two losses over the seeds with which both work."""
+        """Return the mean difference in a test metric, loss less baseline, over the seeds with which both work."""
         own, base = (sample(self.cell(dataset, name), f"test/{metric}", self.plan.seeds) for name in (loss, baseline))
         return mean_interval(own.working - base.working)
 
     def mean(self, dataset: str, loss: str, name: str) -> float:
-        """Return a final metric's mean."""
+        """Return the mean of a final metric over a cell's working runs."""
         return mean_interval(self.cell(dataset, loss).scores(name)).mean
 
     def curves(self, dataset: str, loss: str, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the epochs, and a curve of all runs."""
+        """Return the epochs, shape (n_epochs,), and the curves of a cell's working runs, shape (n_runs, n_epochs)."""
         epochs, matrix = curve_matrix(self.cell(dataset, loss), name)
         if len(epochs) < 10:
             raise _NotThereError
         return epochs, matrix
 
     def published(self, dataset: str, loss: str, split: str = "test") -> float:
-        """Return what the texts printed."""
+        """Return the value that was published for a loss on a data set."""
         for entry in self.plan.published:
             if (entry["dataset"], entry["loss"]) == (dataset, loss):
                 return float(entry[split])
@@ -84,20 +93,30 @@ Verdict = tuple[str, str]
 
 
 def roughness(curves: np.ndarray) -> float:
-    """Return how bumpy the typical run's curve is in its second half: mean change of direction over its whole range."""
+    """Return how bumpy curves are in their second half, as the median over runs.
+
+    The roughness of one curve is its mean absolute second difference, divided by its range over all epochs.
+
+    Parameters
+    ----------
+    curves : float array, shape (n_runs, n_epochs)
+    """
     half = curves[:, curves.shape[1] // 2 :]
     bend = np.abs(np.diff(half, n=2, axis=1)).mean(axis=1)
     return float(np.median(bend / np.maximum(np.ptp(curves, axis=1), 1e-12)))
 
 
 def _settled(epochs: np.ndarray, mean: np.ndarray) -> int:
-    """Return the epoch from which on a falling curve is within 5 % of its way of its end."""
+    """Return the epoch from which on a falling curve stays close to its last value: within 5 % of its total fall."""
     far = np.abs(mean - mean[-1]) > 0.05 * (mean.max() - mean[-1])
     return int(epochs[min(len(epochs) - 1, int(np.flatnonzero(far)[-1]) + 1)]) if far.any() else int(epochs[0])
 
 
 def hinge_on_circles(evidence: Evidence) -> Verdict:
-    """Return the gap of the hinge losses to cross-entropy, by the sign of the output and as it was printed."""
+    """Compare the accuracy gap between the hinge losses and cross-entropy with the published one.
+
+    The published accuracy rounds outputs and compares them with -1 and 1; ours decides by the sign of the output.
+    """
     base = "binary_crossentropy"
     printed = [
         evidence.published("circles", base) - evidence.published("circles", n) for n in ("hinge", "squared_hinge")
@@ -116,7 +135,7 @@ def hinge_on_circles(evidence: Evidence) -> Verdict:
 
 
 def logarithmic_error_on_negative_targets(evidence: Evidence) -> Verdict:
-    """Return whether its curves rise, and where its error is."""
+    """Check whether rising test curves of the logarithmic error mean overfitting, and on which targets it errs."""
     loss = "mean_squared_logarithmic_error"
     _, test = evidence.curves("regression", loss, "test/rmse")
     _, train = evidence.curves("regression", loss, "train/rmse")
@@ -135,7 +154,7 @@ def logarithmic_error_on_negative_targets(evidence: Evidence) -> Verdict:
 
 
 def _errors_by_sign(evidence: Evidence, loss: str) -> tuple[float, float, float]:
-    """Return the mean squared error on negative targets, on the others, and the share of negative ones."""
+    """Return the mean squared error on negative targets, that on other targets, and the share of negative targets."""
     result = evidence.cell("regression", loss)
     path = evidence.plan.folder / result.cell.folder / "data.npz"
     if not path.exists() or "raw/test" not in result.runs[0].arrays:
@@ -148,7 +167,7 @@ def _errors_by_sign(evidence: Evidence, loss: str) -> tuple[float, float, float]
 
 
 def three_codings(evidence: Evidence) -> Verdict:
-    """Return whether the three losses on blobs differ at all."""
+    """Check whether the three codings of cross-entropy on blobs give different results."""
     names = ("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence")
     scores = [sample(evidence.cell("blobs", name), "test/accuracy", evidence.plan.seeds).values for name in names]
     equal = np.mean([np.array_equal(run, run[:1].repeat(3)) for run in np.stack(scores, axis=1)])
@@ -164,7 +183,7 @@ def three_codings(evidence: Evidence) -> Verdict:
 
 
 def one_run_each(evidence: Evidence) -> Verdict:
-    """Return how often single runs of two losses come out in the wrong order."""
+    """Check how often one run of each of two losses ranks them in the wrong order."""
     base, other = (evidence.cell("circles", name).scores("test/accuracy") for name in ("binary_crossentropy", "hinge"))
     better, worse = (base, other) if base.mean() >= other.mean() else (other, base)
     misled = float((worse[:, None] >= better[None, :]).mean())
@@ -178,7 +197,7 @@ def one_run_each(evidence: Evidence) -> Verdict:
 
 
 def squared_error_converges(evidence: Evidence) -> Verdict:
-    """Return how soon it has settled, and how far train and test are apart."""
+    """Check how early the curve of squared error settles, and how far train and test are apart."""
     epochs, test = evidence.curves("regression", "mean_squared_error", "test/loss")
     _, train = evidence.curves("regression", "mean_squared_error", "train/loss")
     settled = _settled(epochs, test.mean(axis=0))
@@ -193,7 +212,7 @@ def squared_error_converges(evidence: Evidence) -> Verdict:
 
 
 def absolute_error_bumpy(evidence: Evidence) -> Verdict:
-    """Return how rough its curve is beside squared error's, and which of the two is better."""
+    """Compare absolute with squared error: the roughness of their curves, and their final rmse."""
     names = ("mean_absolute_error", "mean_squared_error")
     rough = [roughness(evidence.curves("regression", name, "test/rmse")[1]) for name in names]
     found = evidence.difference("regression", *names, "rmse")
@@ -208,13 +227,13 @@ def absolute_error_bumpy(evidence: Evidence) -> Verdict:
 
 
 def unscaled_targets(evidence: Evidence) -> Verdict:
-    """Return where this is checked: it needs another sweep."""
+    """Return ``OPEN`` and the name of the sweep that checks this claim."""
     other = "`lossbench experiment=unscaled_targets` trains both losses on targets as they are."
     return OPEN, f"The targets here are standardized. {other}"
 
 
 def crossentropy_smooth(evidence: Evidence) -> Verdict:
-    """Return how rough the curves of the loss and of its accuracy are."""
+    """Compare the roughness of cross-entropy's loss curve with that of its accuracy curve."""
     rough = [
         roughness(evidence.curves("circles", "binary_crossentropy", f"test/{name}")[1]) for name in ("loss", "accuracy")
     ]
@@ -234,7 +253,7 @@ def _turns(steps: np.ndarray) -> int:
 
 
 def crossentropy_on_blobs(evidence: Evidence) -> Verdict:
-    """Return how near it comes to the best possible."""
+    """Check how close cross-entropy on blobs comes to the best possible accuracy."""
     result = evidence.cell("blobs", "categorical_crossentropy")
     interval = mean_interval(result.scores("test/accuracy"))
     naive = result.naive.get("test/accuracy", float("nan"))
@@ -267,7 +286,7 @@ CHECKS: dict[str, Callable[[Evidence], Verdict]] = {
 
 
 def check_claims(plan: Plan, results: list[CellResults]) -> list[Finding]:
-    """Return a finding for each claim of the plan that can be checked on these results."""
+    """Return a finding for each claim of the plan; claims whose cells are not in the sweep are omitted."""
     findings = []
     for claim in plan.claims:
         check = CHECKS.get(claim["check"])

@@ -1,4 +1,4 @@
-"""How numbers and lists are written in sentences and tables."""
+"""Formats numbers and lists for sentences and tables."""
 
 import math
 
@@ -7,7 +7,7 @@ IN_POINTS = ("accuracy", "rounded_accuracy", "subset_accuracy")
 
 
 def number(value: float) -> str:
-    """Write a value with three decimals, from 1000 with none, or with three digits where that says nothing."""
+    """Format a value with three decimals; from 1000 with none; very small or large ones in scientific notation."""
     if not math.isfinite(value):
         return "-"
     if 1e3 <= abs(value) < 1e7:
@@ -16,19 +16,19 @@ def number(value: float) -> str:
 
 
 def spread(value: float, mean: float) -> str:
-    """Write a half width beside its mean, to the same decimal where that says something."""
+    """Format the half width of an interval to the decimals of its mean, with a fourth one if it would read as 0.000."""
     if 1e3 <= abs(mean) < 1e7 and value >= 1:
         return f"{value:.0f}"
     return f"{value:.4f}" if 5e-5 <= value < 5e-4 else number(value)
 
 
 def size(metric: str, value: float) -> str:
-    """Write a difference without its sign: accuracy in points, others in their unit."""
+    """Format the size of a difference without its sign: accuracy in percentage points, other metrics in their unit."""
     return f"{100 * abs(value):.1f} points" if metric in IN_POINTS else number(abs(value))
 
 
 def ends(metric: str, low: float, high: float) -> str:
-    """Write the ends of an interval of differences, ``0.6 to 1.2``."""
+    """Format the ends of an interval of differences, ``0.6 to 1.2``."""
     if metric in IN_POINTS:
         return f"{_plain(100 * low, 1)} to {_plain(100 * high, 1)}"
     places = decimals(low, high)
@@ -36,7 +36,10 @@ def ends(metric: str, low: float, high: float) -> str:
 
 
 def decimals(low: float, high: float) -> int | None:
-    """Return how many decimals the ends of an interval need, so that one that is not 0 does not read as 0."""
+    """Return how many decimals the ends of an interval need; None if they need scientific notation.
+
+    With so many decimals the two ends read differently, and an end that is not 0 does not read as 0.
+    """
     most = max(abs(low), abs(high))
     if most < 5e-4 or most >= 1e7:
         return None
@@ -52,7 +55,7 @@ def decimals(low: float, high: float) -> int | None:
 
 
 def _plain(value: float, decimals: int) -> str:
-    """Write a number without a minus sign before a 0."""
+    """Format a number; one that rounds to 0 has no minus sign."""
     text = f"{value:.{decimals}f}"
     return text.lstrip("-") if float(text) == 0 else text
 

@@ -1,4 +1,4 @@
-"""What others printed of some cells, beside what our seeds give."""
+"""Compares published values of single runs with the range of our runs over seeds."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,17 @@ from lossbench.results.cells import CellResults
 
 @dataclass(frozen=True)
 class Published:
-    """One printed number, of one run with an unknown seed.
+    """A published value of one run with an unknown seed, and the values of our runs.
 
     Attributes
     ----------
     value : float
-        As it was printed, with three decimals.
+        The published value, which has three decimals.
     mean, low, high : float
-        Of our finished runs, stuck ones included: the mean, the least and the greatest, these two with three decimals.
+        The mean, the least and the greatest value of our finished runs, stuck ones included. ``low`` and ``high`` are
+        rounded to three decimals as the published value is.
     below : float
-        The share of our runs below the printed value.
+        The share of our runs with a lower value than the published one.
     """
 
     data: str
@@ -34,12 +35,12 @@ class Published:
 
     @property
     def inside(self) -> bool:
-        """Whether the printed value lies in our range."""
+        """Whether the published value lies within the range of our runs."""
         return self.low <= self.value <= self.high
 
 
 def published(plan: Plan, results: list[CellResults]) -> list[Published]:
-    """Return each published value of the plan's cells that have finished runs, in the plan's order."""
+    """Return the plan's published values, beside our runs, of those cells that have finished runs."""
     rows = []
     for entry in plan.published:
         found = [r for r in results if (r.cell.dataset, r.cell.loss) == (entry["dataset"], entry["loss"])]
@@ -48,7 +49,7 @@ def published(plan: Plan, results: list[CellResults]) -> list[Published]:
             values = values[np.isfinite(values)]
             if not len(values):
                 continue
-            # Published with three decimals: ours are rounded alike before they are compared.
+            # The published values have three decimals, so ours are rounded to three before they are compared.
             low, high = round(float(values.min()), 3), round(float(values.max()), 3)
             value, mean, below = entry[split], float(values.mean()), float((values < entry[split]).mean())
             label = found[0].cell.label

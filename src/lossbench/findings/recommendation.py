@@ -1,4 +1,4 @@
-"""What to train with: the recommendation that follows from a table, what trains it, and which models are kept."""
+"""Recommends a loss for each data set, with the command that trains it, and chooses the runs to keep as models."""
 
 import shlex
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from lossbench.tuning.study_files import Outcome, read_outcome
 
 @dataclass(frozen=True)
 class Advice:
-    """What is recommended for one data set.
+    """The recommendation for one data set.
 
     Attributes
     ----------
     results : CellResults
-        Of the recommended cell.
+        The results of the recommended cell.
     reason : str
-        Why that one: a sentence.
+        The reason, as a clause that follows "train with <loss>;".
     """
 
     results: CellResults
@@ -34,10 +34,10 @@ class Advice:
 
 
 def advice(table: Table) -> Advice | None:
-    """Return what to train with on a data set; None where these runs cannot say.
+    """Return the recommendation for a data set; None if runs are missing or the seeds are too few.
 
-    The baseline is recommended as long as it cannot be told from the best: a loss that is not better is not worth
-    the change. Else the best is.
+    The baseline is recommended if the comparison cannot tell it from the best loss, because a change that brings no
+    gain is not worth making. Otherwise the best loss is recommended.
     """
     if table.best is None or table.refused or len(table.seeds) < LEAST_SEEDS:
         return None
@@ -60,10 +60,10 @@ def advice(table: Table) -> Advice | None:
 
 
 def advice_lines(plan: Plan, table: Table) -> list[str]:
-    """Return the recommendation for a data set as it is printed, then what trains it and what gives its model."""
+    """Return the printed recommendation for a data set, with the commands that train it and export its model."""
     found = advice(table)
     if found is None:
-        return [f"No recommendation for {table.data}: with {LEAST_SEEDS} seeds or more, all there, there is one."]
+        return [f"No recommendation for {table.data}: it needs {LEAST_SEEDS} seeds or more, and none missing."]
     cell = found.results.cell
     alone = len({other.data for other in plan.cells}) == 1
     kept = has_model(plan.folder / cell.folder)
@@ -78,9 +78,9 @@ def advice_lines(plan: Plan, table: Table) -> list[str]:
 
 
 def training_command(results: CellResults, outcome: Outcome | None) -> str:
-    """Return the command that trains a cell with what its study chose."""
+    """Return the command that trains a cell, with the values that its study chose instead of the study itself."""
     left_out = ("seeds=", "tune=", "tune.", "name=", "report.", "tracking.")
-    # A user need not tell Hydra that a mapping is new.
+    # The plan marks new mappings with Hydra's ``++``; lossbench adds it itself, so users need not type it.
     overrides = [text.removeprefix("++") for text in results.cell.overrides]
     given = [text for text in overrides if not text.startswith(left_out)]
     chosen = outcome.parameters if outcome else {}
@@ -93,7 +93,7 @@ def _written(value: object) -> str:
 
 
 def typical_run(results: CellResults) -> Run | None:
-    """Return the run in the middle by the main metric, on the validation split if there is one; None if none works."""
+    """Return the working run with the median value of ``judged_by``; None if no run works."""
     runs = results.working.runs
     if not runs:
         return None
@@ -103,15 +103,16 @@ def typical_run(results: CellResults) -> Run | None:
 
 
 def judged_by(run: Run, cell: Cell) -> str:
-    """Return the final metric by which one of a cell's runs is chosen: on the validation split if there is one."""
+    """Return the main metric by which one of a cell's runs is chosen, on the validation split if there is one."""
     metric = MAIN_METRICS[cell.task]
     return f"validation/{metric}" if f"validation/{metric}" in run.info.scores else f"test/{metric}"
 
 
 def saved_runs(plan: Plan, results: list[CellResults]) -> list[tuple[CellResults, Run]]:
-    """Return the runs whose networks are kept as models: of each cell, or of the best one, the typical run.
+    """Return the runs whose networks are kept as models, each with its cell's results.
 
-    The best of a data set is what is recommended, or where these runs recommend nothing what has the best mean.
+    ``tracking.models`` decides: the typical run of every cell (``all``), of each data set's ``winner`` (``best``), or
+    none at all (``none``).
     """
     wanted = plan.tracking.models
     if wanted == "none":
@@ -122,14 +123,14 @@ def saved_runs(plan: Plan, results: list[CellResults]) -> list[tuple[CellResults
 
 
 def winner(table: Table) -> CellResults | None:
-    """Return the cell of a data set that is recommended, or else has the best mean; None if no run works.
+    """Return the recommended cell of a data set, or without a recommendation the one with the best mean.
 
-    A loss outside its domain is taken only if all are.
+    A loss outside its domain is taken only if all losses are. If no run works the result is None.
     """
     found = advice(table)
     if found is not None:
         return found.results
-    # Best first.
+    # The table lists cells with the best mean first.
     working = [result for result in table.results if result.working.runs]
     inside = [result for result in working if not result.cell.outside_domain]
     return next(iter(inside or working), None)

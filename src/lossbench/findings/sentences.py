@@ -1,4 +1,4 @@
-"""The answer in words: which loss is best on a data set, by how much, and which runs went wrong."""
+"""Writes the answer of a sweep as sentences: the best loss of a data set, its lead, and the runs that went wrong."""
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from lossbench.planning.plan import Cell
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import DIVERGED, FAILED
 
-# So many of the losses that are worse are named.
+# The most losses that one sentence names; further ones are only counted.
 MOST_NAMED = 5
 
 
 def answer(table: Table) -> str:
-    """Return one sentence that answers which loss is best on a data set; empty where there is nothing to compare."""
+    """Return a sentence that names the best loss on a data set; '' if there is nothing to compare."""
     if len(table.results) < 2:
         return ""
     if table.refused:
@@ -76,7 +76,7 @@ def _leaders(table: Table) -> str:
 
 
 def _others(table: Table) -> str:
-    """Say by how much the losses outside the group are worse, the nearest first."""
+    """Return clauses that say by how much each loss outside the best group is worse, the nearest loss first."""
     assert table.best is not None
     inside = [i for i, result in enumerate(table.results) if not result.cell.outside_domain]
     others = [i for i in inside if i not in table.group]
@@ -103,20 +103,23 @@ def _behind(table: Table, place: int) -> str:
 
 
 def difference_to_best(table: Table, place: int) -> Interval:
-    """Return how far a cell is from the best one, over the seeds with which both work."""
+    """Return the mean difference of a cell to the best one, over the seeds with which both work."""
     assert table.best is not None
     return mean_interval(table.samples[place].working - table.samples[table.best].working)
 
 
 def name_in(table: Table, place: int) -> str:
-    """Return a cell's label, with its head where another cell bears the same."""
+    """Return a cell's label, followed by its head if another cell has the same label."""
     cell = table.results[place].cell
     same = [result for result in table.results if result.cell.label == cell.label]
     return f"{cell.label} ({cell.head})" if len(same) > 1 else cell.label
 
 
 def what_went_wrong(results: CellResults, name: str = "") -> list[str]:
-    """Say how many runs of a cell diverged, are stuck or failed, with which seeds, and what rate that may mean."""
+    """Return a line for each kind of run that went wrong in a cell: diverged, stuck or failed.
+
+    Each line has the number of such runs, their seeds and, except for failed ones, a confidence interval of the rate.
+    """
     name = name or results.cell.label
     groups = {
         DIVERGED: [run.info.seed for run in results.runs if run.info.status == DIVERGED],
@@ -136,7 +139,7 @@ def what_went_wrong(results: CellResults, name: str = "") -> list[str]:
 
 
 def verdict_hint(table: Table) -> list[str]:
-    """Say what a reader of the verdicts must know: how many seeds would do where they do not tell."""
+    """Return a line that says how many seeds would settle the open verdicts of a table; none if no verdict is open."""
     lines = []
     open_ = [c for c in table.comparisons if c and c.verdict not in (EQUIVALENT, WORSE, "better")]
     if open_ and not table.refused:

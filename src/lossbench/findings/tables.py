@@ -1,4 +1,7 @@
-"""From the results of cells to the samples that are compared, and which of them is compared with which."""
+"""Builds the table of a data set: its cells' samples, the baseline of each cell, and the comparisons with verdicts.
+
+The statistics are in ``lossbench.comparison``; this module chooses what is compared with what.
+"""
 
 import math
 from dataclasses import dataclass
@@ -14,12 +17,15 @@ from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED, FINISHED
 
-# Tables of more cells than this name no group of the best: their pairs take longer than the answer is worth.
+# A table of more cells names no best group: testing all pairs would take longer than the answer is worth.
 MOST_IN_GROUP = 60
 
 
 def sample(results: CellResults, name: str, seeds: list[int]) -> Sample:
-    """Return a final metric (``test/accuracy``) of a cell over the plan's seeds."""
+    """Return the sample of a final metric (``test/accuracy``) of a cell: one value for each seed.
+
+    Runs that diverged have no value but count as failures to train; runs with an error count as missing.
+    """
     infos = {run.info.seed: run.info for run in results.runs if run.info.status != FAILED}
     scores = [infos[seed].scores.get(name, math.nan) if seed in infos else math.nan for seed in seeds]
     works = [seed in infos and infos[seed].works for seed in seeds]
@@ -30,10 +36,11 @@ def sample(results: CellResults, name: str, seeds: list[int]) -> Sample:
 
 
 def baselines(cells: list[Cell], wanted: str | None) -> dict[int, int]:
-    """Return for each cell of a data set the place of the one that it is compared with; its own for a baseline.
+    """Return the index of each cell's baseline among the cells of a data set; a baseline's is its own.
 
-    The baseline is the wanted loss, else the task's canonical one, else the first cell's. Where something else was
-    swept too (a learning rate, an optimizer), it is the baseline's cell with the same settings, if there is one.
+    The baseline loss is ``wanted`` if a cell has it, else the task's canonical loss, else the first cell's. If another
+    setting was swept too (a learning rate, an optimizer), a cell is compared with the baseline cell of the same
+    settings if there is one, else with the first baseline cell.
     """
     losses = [cell.loss for cell in cells]
     canonical = BASELINES[cells[0].task]
@@ -42,38 +49,44 @@ def baselines(cells: list[Cell], wanted: str | None) -> dict[int, int]:
     found = {}
     for i, cell in enumerate(cells):
         same = [j for j in there if _common(cells[j]) == _common(cell)]
-        # A second cell of the baseline's loss (another head, another parameter of it) is a candidate too.
+        # Only the first such cell is the baseline. Another cell of the baseline's loss (with another head, or another
+        # parameter of the loss) is a candidate.
         found[i] = same[0] if same else there[0]
     return found
 
 
 def _common(cell: Cell) -> dict[str, Any]:
-    """Return the swept settings that are neither the data's nor the loss's own."""
+    """Return a cell's swept settings, except those of the data set, the loss and the head."""
     return {key: value for key, value in cell.swept.items() if not key.startswith(("dataset.", "loss.", "head"))}
 
 
 @dataclass(frozen=True)
 class Table:
-    """What is said of the cells of one data set by one metric.
+    """The cells of one data set, compared by one metric of the test split.
 
     Attributes
     ----------
     data : str
         The data set, with its own swept settings.
     metric : str
-        Without its split: all of it is about the test split.
+        The metric's name without the split (``accuracy``).
+    seeds : list of int
+        The plan's seeds.
     results : list of CellResults
-        Best first; what follows is in the same order.
+        The cells' results, the one with the best mean first; the lists below have the same order.
+    samples : list of Sample
+        The cells' values of the metric, one for each seed.
     baseline : list of int
-        For each cell the place of the one it is compared with: its own for a baseline.
+        The index of each cell's baseline; a baseline's is its own.
     comparisons : list of Comparison or None
-        None for a baseline, and for all where the comparison is refused.
+        The comparison of each cell with its baseline; None for a baseline, and for all cells if ``refused``.
     best, group : int or None, list of int
-        The places of the best and of all that cannot be told from it; by the main metric only.
+        The indices of the best cell and of all cells that cannot be told from it; empty for other metrics than the
+        main one.
     refused : str
-        Why nothing is compared, if so.
+        The reason why nothing is compared; '' if cells are compared.
     missing : dict
-        Each cell's label to how many of its runs are missing or failed, where some are.
+        How many runs are missing or failed, by the label of the cell; cells without such runs are absent.
     """
 
     data: str
@@ -90,11 +103,11 @@ class Table:
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether a smaller value of the metric is the better one."""
+        """Whether a smaller value of the metric is better."""
         return lower_is_better(self.metric)
 
     def verdict(self, place: int) -> str:
-        """Return the word in a cell's row."""
+        """Return the verdict in a cell's row: ``baseline``, a comparison's verdict, or ``-`` if nothing is compared."""
         if self.baseline[place] == place:
             return "baseline"
         comparison = self.comparisons[place]
@@ -102,7 +115,7 @@ class Table:
 
 
 def main_table(plan: Plan, results: list[CellResults]) -> Table:
-    """Return the table of one data set's cells by its task's main metric."""
+    """Return the table of one data set's cells by the main metric of their task."""
     return metric_table(plan, results, MAIN_METRICS[results[0].cell.task])
 
 
@@ -112,7 +125,7 @@ def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:
     lower = lower_is_better(metric)
     order = _best_first(samples, lower)
     results, samples = [results[i] for i in order], [samples[i] for i in order]
-    # The first of several in the plan's order is the baseline, wherever it stands in the table.
+    # Baselines are chosen in the plan's order, so that they do not depend on the results that order the table.
     planned = baselines([results[order.index(i)].cell for i in range(len(order))], plan.report.baseline)
     baseline = [order.index(planned[i]) for i in order]
     missing = {r.cell.label: n for r in results if (n := len(plan.seeds) - len(r.runs) + r.count(FAILED))}
@@ -139,7 +152,7 @@ def _best_first(samples: list[Sample], lower_is_better: bool) -> list[int]:
 
 
 def _best(results: list[CellResults], samples: list[Sample], lower_is_better: bool) -> tuple[int | None, list[int]]:
-    """Return the best and its group; losses outside their domain are not recommended, whatever they reach."""
+    """Return the index of the best cell and those of its group; losses outside their domain are never among them."""
     inside = [i for i, result in enumerate(results) if not result.cell.outside_domain]
     if not inside or len(inside) > MOST_IN_GROUP:
         return None, []
@@ -156,9 +169,10 @@ def _compared(plan: Plan, metric: str, samples: list[Sample], baseline: list[int
 
 
 def margin(report: ReportSettings, metric: str, baseline: Sample) -> float:
-    """Return the difference of a metric that does not matter: 0 for all but a task's main one.
+    """Return the margin of a metric: the difference up to which two losses count as equivalent.
 
-    ``rmse`` has its unit from the targets, so its margin is a share of the baseline's mean.
+    Only main metrics have a margin; it is 0 for all others. ``rmse`` has the unit of the targets, so its default margin
+    is a share of the baseline's mean.
     """
     if metric not in MAIN_METRICS.values():
         return 0.0

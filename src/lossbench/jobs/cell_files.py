@@ -1,4 +1,8 @@
-"""What a cell's folder says of all its runs, written before the first one: what it is, its targets, its model."""
+"""Writes the files that all runs of a cell share, before its first run is trained.
+
+These are ``cell.json`` (settings and reference values), the description of the model, ``data.npz`` (targets) and
+``shape.npz`` (the loss as a curve).
+"""
 
 import json
 import logging
@@ -22,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def write_cell(prepared: PreparedCell, folder: Path) -> None:
-    """Write a cell's own files to its folder."""
+    """Write the files that all runs of a cell share to the cell's folder."""
     cell, dataset = prepared.cell, prepared.dataset
     content: dict[str, Any] = {
         "name": cell.name,
@@ -52,7 +56,7 @@ def _model(prepared: PreparedCell) -> dict[str, Any]:
     try:
         return model_contents(prepared.cell, prepared.dataset, prepared.structure.network)
     except Exception as error:
-        # No run fails because its network cannot be kept.
+        # The runs are still worth training if their network cannot be kept as a model.
         log.exception("%s can have no model", prepared.cell.name)
         return {"format": FORMAT, "problem": f"it cannot be described ({type(error).__name__}: {error})"}
 
@@ -62,6 +66,6 @@ def _shape(prepared: PreparedCell) -> dict[str, np.ndarray]:
         n_targets = prepared.data.y["train"].shape[1]
         return loss_shape(prepared.cell.pair, n_targets, prepared.hyperparameters.loss)
     except Exception:
-        # A user's own function may take other shapes than its training has; it is only drawn with this.
+        # A user's own loss may reject the shapes that are used here. The curve is only drawn, so nothing else is lost.
         log.debug("%s has no shape", prepared.cell.name, exc_info=True)
         return {}

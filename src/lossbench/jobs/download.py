@@ -1,4 +1,4 @@
-"""Data sets that Keras downloads at their first use."""
+"""Downloads the data sets that Keras fetches at their first use, once, before any job needs them."""
 
 import os
 from pathlib import Path
@@ -10,18 +10,18 @@ from lossbench.planning.plan import Plan
 
 
 def missing_downloads(plan: Plan, open_seeds: dict[str, list[int]]) -> list[DatasetInfo]:
-    """Return the data sets of open cells that are to be downloaded and are not here yet."""
+    """Return the data sets of cells with open runs that Keras must still download."""
     names = {cell.settings.dataset.name for cell in plan.cells if open_seeds[cell.folder]}
     return [info for name in sorted(names) if (info := DATASETS[name]).download and not _place(info).exists()]
 
 
 def download(info: DatasetInfo) -> None:
-    """Have Keras download a data set, before any job needs it.
+    """Have Keras download a data set.
 
     Raises
     ------
     MissingEnvironmentError
-        If it cannot.
+        If the download fails.
     """
     try:
         load_function(info.maker)()

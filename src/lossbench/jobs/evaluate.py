@@ -1,4 +1,7 @@
-"""A trained run evaluated: its metrics, whether it is stuck, and all of it that is written to its part."""
+"""Evaluates a trained run: its metrics, whether it is stuck, and the content of its part file.
+
+The metrics are our own (``lossbench.metrics``), computed in float64 from raw predictions.
+"""
 
 import time
 
@@ -18,12 +21,12 @@ from lossbench.training.trainers import PREDICT
 
 
 def evaluated(run: PreparedRun, trained: Trained, started: float) -> tuple[RunInfo, dict[str, np.ndarray]]:
-    """Return what is said of a trained run, and its arrays (see ``results.part_files.Run``).
+    """Return the scalar results and the arrays of a trained run, for its part file (see ``results.part_files``).
 
     Parameters
     ----------
     started : float
-        Seconds since 1970.
+        When the run was started, in seconds since 1970.
     """
     prepared, cell = run.cell, run.cell.cell
     raw = _raw_predictions(run, trained)
@@ -47,7 +50,7 @@ def evaluated(run: PreparedRun, trained: Trained, started: float) -> tuple[RunIn
 
 
 def _arrays(run: PreparedRun, trained: Trained, raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return all arrays of a run: curves, weights, raw predictions, and the training split where it is its own."""
+    """Return the arrays of a run: curves, weights, raw predictions, and its training split if it was corrupted."""
     prepared, settings = run.cell, run.cell.cell.settings
     arrays = {"epochs": trained.epochs}
     arrays |= {f"curve/{name}": curve for name, curve in prepared.curves(trained).items()}
@@ -63,25 +66,26 @@ def _arrays(run: PreparedRun, trained: Trained, raw: dict[str, np.ndarray]) -> d
 
 
 def ended_stuck(run: PreparedRun, score: float, loss: float) -> bool:
-    """Say whether a run is stuck: no better than the best constant for the targets that it was given.
+    """Return whether a run is stuck: no better than the best constant prediction for its own training targets.
 
     Parameters
     ----------
     score, loss : float
-        Its main metric and its own loss on the training split, at the end.
+        The run's main metric and its own loss on the training split after the last epoch.
     """
     prepared, train = run.cell, run.splits["train"]
     metric = MAIN_METRICS[prepared.cell.task]
     if not prepared.cell.settings.is_corrupted:
         naive = prepared.naive[f"train/{metric}"]
         return is_stuck(metric, score, naive, loss, lambda: prepared.naive_loss)
+    # A corrupted training split differs by seed, and so does its best constant.
     y = prepared.dataset.in_unit(train.y)
     naive = naive_scores(prepared.cell.pair, y, y, prepared.dataset.n_classes)[metric]
     return is_stuck(metric, score, naive, loss, lambda: prepared.naive_loss_on(train.y))
 
 
 def _scores(run: PreparedRun, raw: dict[str, np.ndarray]) -> dict[str, Scores]:
-    """Return a run's metrics for each split."""
+    """Return the metrics of a run on each split."""
     pair, dataset, splits = run.cell.cell.pair, run.cell.dataset, run.splits
     scores = {
         name: evaluate(pair, part.y, raw[name], ordered=dataset.ordered, in_unit=dataset.in_unit)
@@ -94,18 +98,19 @@ def _scores(run: PreparedRun, raw: dict[str, np.ndarray]) -> dict[str, Scores]:
 
 
 def _raw_predictions(run: PreparedRun, trained: Trained) -> dict[str, np.ndarray]:
-    """Return the raw predictions of every split and of the decision grid."""
+    """Return the raw predictions on every split and on the decision grid."""
     prepared = run.cell
     inputs = {name: part.x for name, part in run.splits.items()}
     if prepared.grid is not None:
         first, second = np.meshgrid(*prepared.grid, indexing="ij")
         inputs["grid"] = np.stack([first.ravel(), second.ravel()], axis=1)
     predict = PREDICT[prepared.cell.settings.trainer]
+    # One call for all inputs, because every call of the compiled program pads its last batch to full size.
     together = predict(prepared.structure, trained.weights, np.concatenate(list(inputs.values())))
     edges = np.cumsum([len(x) for x in inputs.values()])[:-1]
     return dict(zip(inputs, np.split(together, edges), strict=True))
 
 
 def run_key(cell: Cell, seed: int) -> str:
-    """Return what identifies a run wherever it is recorded."""
+    """Return the identifier of a run in part files and in MLflow: digits of the cell's key, and the seed."""
     return f"{cell.key[:16]}-{seed}"

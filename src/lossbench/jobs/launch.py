@@ -1,4 +1,8 @@
-"""From open cells to running jobs: Hydra, its launcher, and what a job does."""
+"""Starts Hydra's multirun for the open cells of a plan, and defines the job that each cell runs.
+
+Hydra's command line was parsed while planning. Here only a sweeper of our own (``hydra_plugins.lossbench``) is run,
+which hands the open cells to the configured launcher.
+"""
 
 import json
 import logging
@@ -22,15 +26,18 @@ log = logging.getLogger(__name__)
 
 
 def launch(plan: Plan, open_seeds: dict[str, list[int]]) -> None:
-    """Run the jobs of a written plan that have open seeds, and return when they have ended.
+    """Run a job for each cell with open seeds, and return when all jobs have ended.
+
+    ``plan.json`` must be written before, because jobs read their cell from it.
 
     Raises
     ------
     MissingEnvironmentError
-        If the launcher is not there or cannot run them.
+        If the launcher is not installed or cannot run the jobs.
     """
     launcher = next((text.partition("=")[2] for text in plan.hydra if text.startswith("hydra/launcher=")), "basic")
     content = {"threads": n_cores() if launcher == "basic" else _threads_of_a_worker(plan), "seeds": open_seeds}
+    # Each job reads its cell's open seeds from this file, in whatever process the launcher runs it.
     write_text(plan.folder / "open.json", json.dumps(content))
     overrides = [*search_path_override(), *plan.hydra, encode("name", plan.name)]
     overrides.append(encode("hydra.sweep.dir", str(plan.folder)))
@@ -44,14 +51,18 @@ def launch(plan: Plan, open_seeds: dict[str, list[int]]) -> None:
 
 
 def _compiling_ahead(plan: Plan, open_seeds: dict[str, list[int]]) -> AbstractContextManager:
-    """Compile programs beside the jobs, which run in this process one after the other."""
+    """Compile the programs of later cells in a thread; the basic launcher runs jobs in this process, one by one."""
     from lossbench.jobs.run_cell import compile_ahead
 
     return compile_ahead([cell for cell in plan.cells if open_seeds[cell.folder]], plan.folder)
 
 
 def _multirun(overrides: list[str]) -> None:
-    """Run Hydra's multirun with our sweeper, as its command line would, but with its errors as exceptions."""
+    """Run Hydra's multirun with our sweeper.
+
+    ``hydra.main`` takes its arguments from ``sys.argv``, and ends the process on an error unless ``HYDRA_FULL_ERROR``
+    is set. Both are restored afterwards.
+    """
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     sys.argv = [sys.argv[0], "--multirun", *overrides]
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -70,19 +81,19 @@ def _launcher_problem(launcher: str, error: Exception) -> Problem:
 
 
 def n_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use, which may be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _threads_of_a_worker(plan: Plan) -> int:
-    """Return how many threads a worker of a parallel launcher may use: all cores over all workers."""
+    """Return the number of threads for each worker of a parallel launcher: the cores shared among the workers."""
     workers = [text.partition("=")[2] for text in plan.hydra if text.startswith("hydra.launcher.n_jobs=")]
     n_workers = int(workers[0]) if workers and workers[0].isdigit() else n_cores()
     return max(1, n_cores() // max(1, n_workers))
 
 
 def job_overrides(folder: Path) -> list[list[str]]:
-    """Return what each open job of the sweep in a folder is told."""
+    """Return the Hydra overrides of each open job of the sweep in a folder."""
     plan = read_plan(folder)
     seeds = json.loads((folder / "open.json").read_text())["seeds"]
     common = [f"experiment={plan.experiment}"] if plan.experiment else []
@@ -94,11 +105,16 @@ def job_overrides(folder: Path) -> list[list[str]]:
 
 
 def job(config: DictConfig) -> None:
-    """Train one cell: the task function that every launcher runs. Never raises for what goes wrong in a run."""
+    """Train one cell: the task function that the launcher runs for each job.
+
+    It raises nothing: the summary and the exit status of a sweep follow from its plan and its files. A run that failed
+    has a part file that says so; a run without a part file counts as missing.
+    """
     folder = Path(HydraConfig.get().runtime.output_dir)
     opened = json.loads((folder.parent / "open.json").read_text())
     cell = next(cell for cell in read_plan(folder.parent).cells if cell.folder == folder.name)
     try:
+        # Imported here: it loads TensorFlow, which the process that only launches jobs elsewhere does not need.
         from lossbench.jobs.run_cell import run_cell
 
         run_cell(cell, folder, opened["seeds"][cell.folder], opened["threads"])

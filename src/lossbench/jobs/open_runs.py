@@ -1,4 +1,4 @@
-"""Which runs of a sweep are to be done, and the folder in which they will lie: nothing in it is ever lost."""
+"""Finds the open runs of a sweep and prepares its folder; earlier results are moved aside, never deleted."""
 
 import fcntl
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from lossbench.tuning.study_files import read_outcome
 
 
 def open_seeds_of(plan: Plan, runs: dict[int, Run]) -> list[int]:
-    """Return the seeds of a cell that are to be run, given the runs that are there."""
+    """Return the seeds of a cell that must be run, given the runs on disk and ``rerun``."""
 
     def is_open(seed: int) -> bool:
         if plan.rerun == "all" or seed not in runs:
@@ -23,8 +23,8 @@ def open_seeds_of(plan: Plan, runs: dict[int, Run]) -> list[int]:
 
 
 def rename_folders(plan: Plan) -> None:
-    """Give folders of cells that were called otherwise (a file that was renamed) the names that they have now."""
-    # A folder's name ends in digits of its cell's key.
+    """Rename the folders of cells whose name has changed, as after the user renamed a data file."""
+    # A folder's name ends in 8 digits of its cell's key, which does not depend on the cell's name.
     there = {path.parent.name[-8:]: path.parent for path in plan.folder.glob("*/cell.json")}
     for cell in plan.cells:
         earlier = there.get(cell.key[:8])
@@ -33,7 +33,11 @@ def rename_folders(plan: Plan) -> None:
 
 
 def set_earlier_aside(plan: Plan, open_seeds: dict[str, list[int]]) -> None:
-    """Move the parts of what runs again to ``earlier/``: nothing is lost, and a kill leaves them open."""
+    """Move the part files of runs that are done again to ``earlier/``, before the first job.
+
+    Once its part file is moved a run counts as open. So after a kill the same command runs the rest, and no earlier
+    result is taken for a new one.
+    """
     for folder, seeds in open_seeds.items():
         for seed in seeds:
             part = part_path(plan.folder / folder, seed)
@@ -46,7 +50,7 @@ def set_earlier_aside(plan: Plan, open_seeds: dict[str, list[int]]) -> None:
 
 
 def _set_study_aside(plan: Plan, folder: Path) -> None:
-    """Move the study of a cell that runs again: always for rerun=all, else if it is why its runs failed."""
+    """Move a cell's study to ``earlier/``, with ``rerun=all`` or if the runs failed because all its trials did."""
     outcome = read_outcome(folder)
     if outcome is not None and (plan.rerun == "all" or outcome.problem):
         aside = folder / "earlier" / f"study-{int(outcome.ended * 1000)}"
@@ -56,7 +60,15 @@ def _set_study_aside(plan: Plan, folder: Path) -> None:
 
 @contextmanager
 def sweep_lock(plan: Plan) -> Iterator[None]:
-    """Keep a second process out of the sweep's folder; the lock goes with the process, however it ends."""
+    """Lock the sweep's folder against a second process.
+
+    The operating system frees the lock when the process ends, even if it is killed, so no stale lock can remain.
+
+    Raises
+    ------
+    MissingEnvironmentError
+        If the folder cannot be written, or another process holds the lock.
+    """
     try:
         plan.folder.mkdir(parents=True, exist_ok=True)
         file = open(plan.folder / ".lock", "w")  # noqa: SIM115

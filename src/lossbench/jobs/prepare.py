@@ -1,4 +1,4 @@
-"""A cell with all that its runs share: its data, what its program is compiled for, the naive predictor."""
+"""Prepares what the runs of a cell share: data, program structure, hyperparameters and reference predictors."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,18 +22,18 @@ from lossbench.training import specification
 from lossbench.training.specification import Data, Hyperparameters, Structure, Trained
 from lossbench.tuning.study_files import Outcome
 
-# Points of a decision grid along each of two features.
+# Points of the decision grid along each of the two features.
 GRID_POINTS = 45
 
 
 @dataclass(frozen=True)
 class PreparedCell:
-    """A cell with all that its runs share.
+    """A cell with everything that its runs share; each property is computed when first used.
 
     Attributes
     ----------
     outcome : Outcome or None
-        What its study found; None for an untuned cell.
+        The outcome of the cell's study; None for an untuned cell.
     """
 
     cell: Cell
@@ -41,21 +41,21 @@ class PreparedCell:
 
     @cached_property
     def settings(self) -> CellSettings:
-        """Its settings, with what its study chose."""
+        """The cell's settings, with the values that its study chose."""
         return with_values(self.cell.settings, self.outcome.parameters if self.outcome else {})
 
     @cached_property
     def dataset(self) -> Dataset:
-        """Its data."""
+        """The cell's data set, not corrupted."""
         return load(self.cell.settings.dataset)
 
     @cached_property
     def data(self) -> Data:
-        """Its clean data as its programs take them."""
+        """The clean data as inputs of the compiled program."""
         return specification.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes, self.dataset.unit)
 
     def run(self, seed: int) -> "PreparedRun":
-        """Return the run of a seed: its training split may be corrupted, all else is shared by all runs."""
+        """Return the run of a seed; only a corrupted training split is its own, everything else is shared."""
         clean, settings = self.dataset.splits, self.cell.settings.corruption
         train = corrupted(settings, clean["train"], self.dataset.n_classes, seed)
         data = self.data
@@ -66,12 +66,12 @@ class PreparedCell:
 
     @cached_property
     def structure(self) -> Structure:
-        """What its program is compiled for: the same for every seed."""
+        """The structure for which the program is compiled (model, loss, optimizer, shapes), the same for every seed."""
         return specification.make_structure(self.settings, self.cell.pair, self.run(0).data)
 
     @cached_property
     def hyperparameters(self) -> Hyperparameters:
-        """Learning rate, loss parameters and epochs of its runs."""
+        """The learning rate, loss parameters and epochs of the runs."""
         return specification.make_hyperparameters(self.settings)
 
     @cached_property
@@ -89,7 +89,7 @@ class PreparedCell:
 
     @cached_property
     def ceiling(self) -> Scores:
-        """What the best possible predictor reaches, by ``split/metric``, where the generator's optimum is known."""
+        """The best possible metrics, by ``split/metric``; empty if the generator's optimum is not known."""
         dataset, scores = self.dataset, {}
         for name, part in dataset.splits.items():
             optimum = {key: dataset.in_unit(values) for key, values in part.optimum.items()}
@@ -98,30 +98,30 @@ class PreparedCell:
 
     @property
     def calibrates(self) -> bool:
-        """Whether probabilities are also judged after a calibration on the validation split."""
+        """Whether probabilities are also evaluated after a calibration on the validation split."""
         return self.cell.task in ("binary", "multiclass") and "validation" in self.dataset.splits
 
     def curves(self, trained: Trained) -> dict[str, np.ndarray]:
-        """Return the curves of a training, that of the main metric in the metrics' unit."""
+        """Return the curves of a training, with the main metric's in the target's own unit."""
         metric = f"/{MAIN_METRICS[self.cell.task]}"
-        # The other outputs' errors were counted in the first one's unit.
+        # The program counts the errors of all outputs in the first one's scale, so one factor restores the unit.
         unit = np.float32(self.dataset.unit[0])
         return {name: curve * unit if name.endswith(metric) else curve for name, curve in trained.curves.items()}
 
     @cached_property
     def naive_loss(self) -> float:
-        """The cell's own loss of its best constant prediction, on the clean training split."""
+        """The cell's own loss of the best constant prediction, on the clean training split."""
         return self.naive_loss_on(self.dataset.splits["train"].y)
 
     def naive_loss_on(self, y: np.ndarray) -> float:
-        """Return the cell's own loss of the best constant prediction of targets."""
+        """Return the cell's own loss of the best constant prediction for the targets ``y``."""
         pair, n_classes, parameters = self.cell.pair, self.dataset.n_classes, self.hyperparameters.loss
         of_constant = specification.mean_loss(pair, y, n_classes, parameters)
         return of_constant(constant_raw_prediction(pair, y, n_classes, parameters, of_constant))
 
     @cached_property
     def grid(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The two axes of the decision grid of 2-D data: float32 arrays of shape (GRID_POINTS,)."""
+        """The axes of the decision grid, float32 arrays of shape (GRID_POINTS,); None unless there are two features."""
         if self.dataset.n_features != 2:
             return None
         x = np.concatenate([split.x for split in self.dataset.splits.values()])
@@ -133,16 +133,16 @@ class PreparedCell:
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run with all that its training and its evaluation need.
+    """A run with the data that its training and its evaluation need.
 
     Attributes
     ----------
     cell : PreparedCell
-        What it shares with the other runs of its cell.
+        The cell, shared with its other runs.
     splits : dict
-        As it is given them.
+        The splits by name; the training split is corrupted if the cell's settings say so.
     data : Data
-        The same as its program takes them.
+        The same splits as inputs of the compiled program.
     """
 
     cell: PreparedCell
@@ -152,5 +152,5 @@ class PreparedRun:
 
 
 def by_split(scores: dict[str, Scores]) -> Scores:
-    """Return scores of several splits by ``split/metric``."""
+    """Return the scores of several splits in one dictionary, by ``split/metric``."""
     return {f"{split}/{name}": value for split, found in scores.items() for name, value in found.items()}

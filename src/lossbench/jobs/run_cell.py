@@ -1,4 +1,4 @@
-"""One cell, from its settings to its part files: what a Hydra job does."""
+"""Trains one cell, from its settings to its part files: the work of a Hydra job."""
 
 import functools
 import gc
@@ -34,7 +34,10 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def compile_ahead(cells: list[Cell], folder: Path) -> Iterator[None]:
-    """Build the programs of a sweep's cells in order, in a thread: cells train while later ones compile."""
+    """Compile the programs of a sweep's cells in a thread while the block runs, in the order of the cells.
+
+    So later cells compile while earlier ones train.
+    """
     stopped = threading.Event()
 
     def build():
@@ -49,7 +52,7 @@ def compile_ahead(cells: list[Cell], folder: Path) -> Iterator[None]:
                         return
                     program_for(structure)
             except Exception:
-                # The cell's own job meets the same error, and says it where the user looks.
+                # The cell's own job meets the same error and reports it to the user.
                 log.debug("compiling ahead failed for %s", cell.name, exc_info=True)
 
     thread = threading.Thread(target=build, name="compile-ahead", daemon=True)
@@ -57,13 +60,16 @@ def compile_ahead(cells: list[Cell], folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # A process that ends while a thread compiles is aborted by TensorFlow.
+        # Wait for the thread: TensorFlow aborts a process that ends while one of its threads compiles.
         stopped.set()
         thread.join()
 
 
 def _structures(cell: Cell, folder: Path) -> Iterator[Structure]:
-    """Yield what a cell's programs are compiled for, in the order in which it needs them, as far as it is known."""
+    """Yield the structures of a cell's programs, in the order in which the cell needs them.
+
+    Before a tuned cell's study has ended, structures that the study may still change cannot be known and are left out.
+    """
     outcome = read_outcome(folder) if cell.is_tuned else None
     if cell.is_tuned and outcome is None:
         searched = {dimension.key for dimension in dimensions(cell.settings)}
@@ -74,9 +80,18 @@ def _structures(cell: Cell, folder: Path) -> Iterator[Structure]:
 
 
 def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None:
-    """Search a cell's learning rate if it is tuned, then train its runs and write each to the folder as it finishes.
+    """Run the study of a tuned cell, then train its runs and write each one's part file as soon as it has ended.
 
-    Never raises for what goes wrong in a run: that run is written as failed, with the traceback in the log.
+    An error is never raised: the runs that it concerns are written as failed, and the log has the traceback.
+
+    Parameters
+    ----------
+    folder : Path
+        The cell's folder.
+    seeds : list of int
+        The open seeds.
+    n_threads : int
+        The number of trainings that run at the same time.
     """
     started = time.time()
     _leave_imports_alone()
@@ -101,13 +116,16 @@ def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None
 
 @functools.cache
 def _leave_imports_alone() -> None:
-    """Keep collecting garbage from walking through what was imported: TensorFlow is a million objects that stay."""
+    """Exclude imported objects from garbage collection.
+
+    TensorFlow alone has a million objects that are never freed; every full collection would walk through them.
+    """
     gc.freeze()
 
 
 def _search(cell: Cell, folder: Path, n_threads: int) -> Outcome:
     if cell.settings.trainer == "compiled":
-        # What cannot be compiled is no trial's fault.
+        # Compiled before the first trial: an error in compiling is reported as itself, not as a failure of every trial.
         for structure in islice(_structures(cell, folder), 1):
             _compile(structure)
     outcome = search(cell, load(cell.settings.dataset), folder, n_threads)
@@ -133,7 +151,7 @@ def _check_custom_loss(prepared: PreparedCell, seed: int) -> None:
 
 
 class NoLearningRateError(Exception):
-    """Every trial of a cell's study failed."""
+    """Every trial of a cell's study failed, so its runs cannot be trained."""
 
 
 def _train_all(prepared: PreparedCell, folder: Path, seeds: list[int], n_threads: int) -> None:
@@ -144,6 +162,7 @@ def _train_all(prepared: PreparedCell, folder: Path, seeds: list[int], n_threads
             for future in futures:
                 future.result()
         except BaseException:
+            # An interrupt: drop the waiting runs, and ask those in training to stop between epochs.
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -159,6 +178,7 @@ def _run(prepared: PreparedCell, folder: Path, seed: int, stop: threading.Event)
         info, arrays = evaluated(run, trained, started)
         write_part(folder, info, arrays)
     except specification.StoppedError:
+        # The user interrupted the sweep: without a part file the run stays open.
         return
     except Exception as error:
         log.exception("%s seed=%d failed", cell.name, seed)
@@ -172,5 +192,5 @@ def _write_failed(cell: Cell, folder: Path, seed: int, started: float, error: Ex
     try:
         write_part(folder, info, {})
     except OSError:
-        # A full disk: the run stays open and the next start takes it up again.
+        # The disk may be full. Without a part file the run stays open, and the next start trains it.
         log.exception("%s seed=%d could not be written", cell.name, seed)

@@ -1,4 +1,4 @@
-"""What is seen only over several tables: ranks over data sets, and a metric over a swept number."""
+"""Results over several tables: ranks of losses over data sets, and the main metric over a swept number."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from lossbench.report.figures.frame import Figure, Panel
 
 @dataclass(frozen=True)
 class Ranking:
-    """The losses that several data sets of one kind share, best mean rank first."""
+    """The ranks of the losses that several data sets with the same main metric share, the best mean rank first."""
 
     metric: str
     data: list[str]
@@ -29,7 +29,7 @@ class Ranking:
 
     @property
     def text(self) -> str:
-        """What may be said of it."""
+        """A sentence that says which ranks differ significantly."""
         if len(self.data) < LEAST_DATASETS:
             return f"{len(self.data)} data sets are too few for a test of ranks ({LEAST_DATASETS} would do)."
         text = f"Mean ranks that differ by less than {self.ranks.critical_difference:.2f} are not told apart (Nemenyi)."
@@ -39,7 +39,7 @@ class Ranking:
 
 
 def rankings(tables: list[Table]) -> list[Ranking]:
-    """Return for each main metric the ranks of the losses that all its data sets have, where there are several."""
+    """Return a ranking for each main metric that several data sets have, over the losses that all of them share."""
     found = []
     for metric in dict.fromkeys(table.metric for table in tables):
         chosen = [table for table in tables if table.metric == metric and not table.refused]
@@ -66,12 +66,12 @@ def rankings(tables: list[Table]) -> list[Ranking]:
 
 
 def _labels(table: Table) -> dict[tuple[str, str], int]:
-    """Return the places of a table's cells by what is the same on other data sets: label and head."""
+    """Return the indices of a table's cells by label and head, which identify the same loss on other data sets."""
     return {(r.cell.label.replace("†", ""), r.cell.head): i for i, r in enumerate(table.results)}
 
 
 def overall_figures(plan: Plan, tables: list[Table], found: list[Ranking]) -> list[Figure]:
-    """Return the figures over data sets and over swept numbers."""
+    """Return the figures of ranks over data sets, and of metrics over swept numbers."""
     ranks = [rank_figure(ranking) for ranking in found if len(ranking.data) >= LEAST_DATASETS]
     keys = dict.fromkeys(key for cell in plan.cells for key, value in cell.swept.items() if _is_number(value))
     swept = [figure for key in keys for figure in _swept_figures(plan, tables, key)]
@@ -79,7 +79,7 @@ def overall_figures(plan: Plan, tables: list[Table], found: list[Ranking]) -> li
 
 
 def rank_figure(ranking: Ranking) -> Figure:
-    """Draw mean ranks, with bars that overlap where they are not told apart: a critical-difference diagram."""
+    """Draw a critical-difference diagram: mean ranks with bars, which overlap where losses cannot be told apart."""
     figure = Figure(
         f"ranks-{ranking.metric}",
         f"Mean ranks over {len(ranking.data)} data sets ({ranking.metric})",
@@ -110,13 +110,13 @@ def _is_number(value: Any) -> bool:
 
 
 def _rest(cell: Cell, key: str) -> tuple[str, ...]:
-    """Return what a cell is besides the swept number: its data set, its loss, and its other swept settings."""
+    """Return what identifies a cell apart from the swept number: data set, loss, head and other swept settings."""
     others = [f"{k.split('.')[-1]}={v}" for k, v in cell.swept.items() if k != key]
     return (cell.dataset, cell.loss, cell.head, *others)
 
 
 def _swept_figures(plan: Plan, tables: list[Table], key: str) -> list[Figure]:
-    """Draw for each data set the main metric over a swept number, a line for each loss."""
+    """Draw the main metric of each data set over a swept number, with a line for each loss."""
     samples = {r.cell.name: s for table in tables for r, s in zip(table.results, table.samples, strict=True)}
     figures = []
     for dataset in dict.fromkeys(cell.dataset for cell in plan.cells):

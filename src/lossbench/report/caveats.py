@@ -1,4 +1,4 @@
-"""What the report says in words, besides its answers."""
+"""The report's notes on how to read its numbers, and the wording of differences and rates."""
 
 from lossbench.comparison import Comparison, share_interval
 from lossbench.config.search_space import LEARNING_RATE
@@ -6,11 +6,9 @@ from lossbench.findings.number_formats import IN_POINTS, decimals, ends, size
 from lossbench.findings.sentences import outside_domain
 from lossbench.planning.plan import Plan
 
-# The setting that studies choose.
-
 
 def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:
-    """Return what the numbers of a report say and do not say, as far as it depends on the sweep."""
+    """Return sentences that say how far the numbers of a report may be trusted; which ones depends on the sweep."""
     n = len(plan.seeds)
     said = [
         "Every loss was trained from the same initial weights, on the same batches in the same order. A difference is "
@@ -27,12 +25,15 @@ def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:
     if not (tuned or _swept_rates(plan)):
         said.append(
             "All losses were trained with the same learning rate, which may suit one better than another: a difference "
-            "is one at these settings, not of the losses as such."
+            "holds at these settings, not for the losses as such."
         )
     if outside := outside_domain(plan.cells):
         said.append(f"† marks a loss on targets outside its domain: {outside}. It is shown, and not recommended.")
     if n_tables > 1:
-        said.append("Each data set is a case, not a sample of problems: a loss that is best on all of them is so here.")
+        said.append(
+            "The data sets are single cases, not a sample of problems: a loss that is best on all of them "
+            "need not be best on another."
+        )
     return said
 
 
@@ -41,7 +42,7 @@ def _swept_rates(plan: Plan) -> bool:
 
 
 def difference_text(metric: str, comparison: Comparison) -> str:
-    """Write a difference with its sign and interval: ``-0.9 (-1.5 to -0.4)`` in points, others in their unit."""
+    """Format a difference with sign and interval, ``-0.9 (-1.5 to -0.4)``: accuracy in points, others in their unit."""
     found = comparison.difference
     if found.n == 0:
         return "–"
@@ -54,7 +55,7 @@ def difference_text(metric: str, comparison: Comparison) -> str:
 
 
 def rate_text(n: int, total: int) -> str:
-    """Write how many runs do not work and what rate that may mean."""
+    """Format a number of runs that do not work, with the confidence interval of their rate."""
     if not total:
         return "–"
     rate = share_interval(n, total)

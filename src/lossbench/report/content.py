@@ -1,4 +1,4 @@
-"""What a report says, as data: gathered from a sweep's files and nothing else."""
+"""Gathers the content of a report as data, from the files of a sweep and nothing else."""
 
 import json
 from collections.abc import Iterable
@@ -18,12 +18,12 @@ from lossbench.report.figures.frame import Figure
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED
 
-# So many runs may be in memory together: about 100 kB each.
+# The most runs whose arrays are kept in memory together; a run takes about 100 kB.
 MOST_HELD = 2000
 
 
 class Content:
-    """The report of a sweep."""
+    """The content of a sweep's report; each part is computed when first used."""
 
     def __init__(self, plan: Plan, results: list[CellResults]):
         self.plan = plan
@@ -33,7 +33,7 @@ class Content:
 
     @cached_property
     def cells(self) -> dict[str, dict[str, Any]]:
-        """What ``cell.json`` says of each cell, by name."""
+        """The content of each cell's ``cell.json``, by the cell's name."""
         found = {}
         for cell in self.plan.cells:
             path = self.plan.folder / cell.folder / "cell.json"
@@ -43,7 +43,7 @@ class Content:
 
     @cached_property
     def sections(self) -> list[Section]:
-        """One for each data set."""
+        """A section for each data set."""
         found = []
         for table in self.tables:
             found.append(section(self.plan, table))
@@ -51,7 +51,7 @@ class Content:
         return found
 
     def _forget(self) -> None:
-        """Let go of arrays where all of them together would take much memory."""
+        """Free the arrays of all runs if there are more than ``MOST_HELD``; they are read again when next used."""
         if self.n_runs > MOST_HELD:
             for result in self.results:
                 for run in result.runs:
@@ -76,21 +76,21 @@ class Content:
 
     @cached_property
     def published(self) -> list[Published]:
-        """Published values beside ours."""
+        """The published values, beside the range of our runs."""
         return published(self.plan, self.results)
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """What the results say to the claims of others."""
+        """The published claims, with verdicts from these results."""
         found = check_claims(self.plan, self.results)
         self._forget()
         return found
 
-    # ---- How it came about.
+    # ---- How the results were produced.
 
     @cached_property
     def facts(self) -> list[tuple[str, str]]:
-        """What is needed to make it again."""
+        """The facts that reproduce the sweep: command, seeds, versions, commit and digests of the data."""
         infos = [run.info for result in self.results for run in result.runs]
         versions = _distinct(
             ", ".join(f"{name} {v}" for name, v in found["versions"].items()) for found in self.cells.values()
@@ -117,23 +117,23 @@ class Content:
 
     @cached_property
     def n_runs(self) -> int:
-        """How many runs there are."""
+        """The number of runs on disk."""
         return sum(len(result.runs) for result in self.results)
 
     @cached_property
     def wrong(self) -> list[str]:
-        """Every cell whose runs diverged, are stuck or failed."""
+        """A line for each cell and each kind of run that went wrong: diverged, stuck or failed."""
         return [f"{s.table.data}: {line}" for s in self.sections for row in s.rows for line in row.wrong]
 
     @cached_property
     def errors(self) -> list[str]:
-        """What the failed runs said last."""
+        """The distinct error messages of failed runs, with their cells."""
         failed = [(r.cell.name, run.info.error) for r in self.results for run in r.runs if run.info.status == FAILED]
         return _distinct(f"{name}: {error.splitlines()[-1][:300]}" for name, error in failed if error)
 
     @cached_property
     def limits(self) -> list[str]:
-        """What the numbers say, and what they do not."""
+        """Sentences that say how far the numbers may be trusted."""
         tuned = any(figure.name.endswith("learning-rates") for figure in self.figures)
         return limits(self.plan, n_tables=len(self.tables), tuned=tuned)
 

@@ -1,4 +1,4 @@
-"""All that a report says of one data set."""
+"""The section of a report about one data set: its table, sentences, hints and figures."""
 
 import json
 import math
@@ -32,12 +32,16 @@ SYMBOLS = dict(zip(MARKERS, "●■▲◆▼✚✖★", strict=True))
 
 @dataclass(frozen=True)
 class Row:
-    """A cell in its data set's table.
+    """The row of a cell in its data set's table.
 
     Attributes
     ----------
+    mean, half_width, n : float, float, int
+        The mean of the main test metric over the ``n`` working runs, and the half width of its interval.
+    train : float
+        The mean of the main metric on the training split.
     wrong : list of str
-        How many of its runs diverged, are stuck or failed, and with which seeds.
+        A line for each kind of run that went wrong, with the seeds: diverged, stuck or failed.
     """
 
     cell: Cell
@@ -57,19 +61,19 @@ class Row:
 
     @property
     def symbol(self) -> str:
-        """Its marker as a letter."""
+        """The marker of the loss in figures, as a character."""
         return SYMBOLS[self.mark.marker]
 
     @property
     def meaning(self) -> str:
-        """What its loss means, and its formula."""
+        """The formula and the meaning of the loss; '' for a loss of the user's own."""
         loss = LOSSES.get(self.cell.settings.loss.name)
         return f"{loss.formula}: {loss.meaning}" if loss else ""
 
 
 @dataclass(frozen=True)
 class Section:
-    """All that is said of one data set."""
+    """The content of a data set's section."""
 
     table: Table
     rows: list[Row]
@@ -86,17 +90,17 @@ class Section:
 
     @property
     def slug(self) -> str:
-        """Its name as a link's target."""
+        """The data set's name as the target of a link in the page."""
         return "".join(c if c.isalnum() else "-" for c in self.table.data)
 
     @property
     def arrow(self) -> str:
-        """Which way is better, in words."""
+        """Whether lower or higher values of the main metric are better, in words."""
         return "lower is better" if self.table.lower_is_better else "higher is better"
 
 
 def section(plan: Plan, table: Table) -> Section:
-    """Return what is said of a data set."""
+    """Return the section of a data set."""
     name = f"test/{table.metric}"
     ceiling = next((r.ceiling[name] for r in table.results if name in r.ceiling), math.nan)
     naive = next((r.naive.get(name, math.nan) for r in table.results if r.naive), math.nan)
@@ -159,7 +163,7 @@ def _arrays(plan: Plan, cell: Cell, name: str) -> dict[str, np.ndarray]:
 
 
 def _trials(plan: Plan, cell: Cell) -> list[tuple[float, float]]:
-    """Return the learning rate and the value of each trial of a tuned cell's study, as they lie on disk."""
+    """Return the learning rate and the value of each trial on disk of a cell's study; NaN for a failed trial."""
     found = []
     for path in sorted((plan.folder / cell.folder / "study").glob("trial=*.json")):
         trial = json.loads(path.read_text())
@@ -188,7 +192,7 @@ def _about_file(settings: FileSettings) -> str:
 
 
 def _tuning_hints(plan: Plan, result: CellResults) -> list[str]:
-    """Say which learning rate a cell's study chose, how tolerant the loss is, and what is doubtful about it."""
+    """Return lines about a tuned cell: the chosen learning rate, its tolerance, and a warning if there is one."""
     outcome = read_outcome(plan.folder / result.cell.folder) if result.cell.is_tuned else None
     if outcome is None:
         return []

@@ -1,7 +1,7 @@
-"""What figures are drawn with: colours by name, one colour and marker for each loss, and SVG that can change theme.
+"""The style of figures: named colours, a colour and a marker for each loss, and SVG that follows the page's theme.
 
-Figures are drawn in stand-in colours. In the page they become CSS variables, so that one drawing is right in light and
-in dark; in files they become the light theme's colours.
+Figures are drawn in placeholder colours. In the page these are replaced by CSS variables, so that one drawing serves
+the light and the dark theme; in files they are replaced by the light theme's colours.
 """
 
 import io
@@ -22,7 +22,7 @@ from lossbench.losses.pairing import LOSSES
 LIGHT = ("#0072b2", "#c8500a", "#008a66", "#b0528c", "#b07900", "#3f8fc4", "#4a4a4a", "#7f7a00")
 DARK = ("#56a8e8", "#ff8f52", "#35c7a0", "#e59aca", "#efb73e", "#9fd4f7", "#d5d5d5", "#d3cc4b")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-# The colours of things that are no loss: in light and in dark.
+# The colours of everything but losses, for the light and the dark theme.
 THINGS = {
     "ink": ("#1d2329", "#e4e7ea"),
     "quiet": ("#5f6a75", "#9aa5b1"),
@@ -35,20 +35,20 @@ THINGS = {
     "bad": ("#b3261e", "#ff8a80"),
 }
 NAMES = [*THINGS, *(f"loss-{i}" for i in range(len(LIGHT)))]
-# The stand-ins: no figure has these colours by chance.
+# The placeholder of each colour: a value that no figure uses otherwise.
 STAND_INS = {name: f"#0{i // 16:x}{i % 16:x}0{i // 16:x}{i % 16:x}"[:7] for i, name in enumerate(NAMES, start=1)}
 INK, QUIET, LINE, PAPER = (STAND_INS[name] for name in ("ink", "quiet", "line", "paper"))
 CLASSES = tuple(STAND_INS[f"class-{i}"] for i in range(3))
-# Points; a panel is shown in about its own size, so that its letters are as large as the text's.
+# Inches and, for ``SIZE``, points. A panel is shown in about its own size, so that its letters match the page's text.
 WIDTH, HEIGHT = 5.0, 3.3
 SIZE = 9.0
-# Pixels for a point, at most: letters of 9 points are then 14 pixels high.
+# The most pixels for a point in the page: letters of 9 points are then 14 pixels high.
 LARGEST = 1.5
 LINES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1.5, 2)))
 
 STYLE: Any = {
     "svg.fonttype": "none",
-    # Names of users may have dollar signs.
+    # A user's names may contain dollar signs, which Matplotlib would read as formulas.
     "text.parse_math": False,
     "font.size": SIZE,
     "axes.edgecolor": LINE,
@@ -80,34 +80,34 @@ STYLE: Any = {
 
 @dataclass(frozen=True)
 class Mark:
-    """How a loss is drawn wherever it is: its colour (a number of the palette) and its marker."""
+    """The colour (its number in the palette) and the marker of a loss in all figures."""
 
     number: int
     marker: str
 
     @property
     def colour(self) -> str:
-        """The stand-in of its colour."""
+        """The placeholder of the loss's colour."""
         return STAND_INS[f"loss-{self.number}"]
 
 
 def mark(loss: str) -> Mark:
-    """Return the mark of a loss: by its place in the catalogue, so that it is the same in every report."""
+    """Return the mark of a loss; it follows from the loss's place in the catalogue, so every report has the same."""
     names = [*LOSSES, COMPOSITE, CUSTOM]
     place = names.index(loss) if loss in names else len(names)
     return Mark(place % len(LIGHT), MARKERS[(place + place // len(LIGHT)) % len(MARKERS)])
 
 
 def panel(width: float = WIDTH, height: float = HEIGHT, *, left: float = 0.62, bottom: float = 0.5) -> tuple:
-    """Return a figure of one panel, in inches, with room at its left and below for labels."""
+    """Return a figure of one panel and its axes; sizes and the margins for labels are in inches."""
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((left / width, bottom / height, 1 - (left + 0.12) / width, 1 - (bottom + 0.32) / height))
     return figure, axes
 
 
 def finish(axes: Axes, title: str, x: str, y: str) -> None:
-    """Give a panel its title and labels, and a light grid."""
-    # A given height: looking for one measures every tick, a third of the time that a drawing takes.
+    """Set the title, the labels and a light grid of a panel."""
+    # The title's height is fixed: to find a free one, Matplotlib measures every tick, a third of the drawing time.
     axes.set_title(title, y=1.0, pad=8)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
@@ -118,20 +118,20 @@ def finish(axes: Axes, title: str, x: str, y: str) -> None:
 
 
 def to_svg(figure: Figure, name: str) -> str:
-    """Return a figure as SVG in stand-in colours; the same figure gives the same text."""
+    """Return a figure as SVG in placeholder colours; the same figure gives the same text."""
     file = io.StringIO()
-    # Names inside the drawing are hashes of what they name and this salt: unique in a page of many drawings.
+    # Matplotlib hashes ids with this salt; a salt for each figure keeps ids unique in a page of many drawings.
     with matplotlib.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
-        # Letters stay letters in the file: it does not matter that a font here lacks one.
+        # The SVG keeps text as text, so a letter that the font here lacks does not matter.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
-    # Names that nothing refers to would be the same in every drawing.
+    # Ids of groups are not hashed and would repeat in every drawing of the page; nothing refers to them.
     text = re.sub(r'<g id="[^"]*"', "<g", text)
-    # Hundredths of a point are enough for what is drawn; what is written stays.
+    # Round coordinates to hundredths of a point, within tags only: numbers in texts stay as they are.
     text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d+\.\d\d)\d+", r"\1", tag[0]), text)
     text = re.sub(r"'DejaVu Sans'[^;\"]*", "sans-serif", text)
     return re.sub(r"\n\s*", "\n", text)
@@ -143,15 +143,15 @@ def _coloured(svg: str, colours: dict[str, str]) -> str:
 
 
 def for_file(svg: str) -> str:
-    """Return a drawing as a file of its own, in the light theme's colours."""
+    """Return a drawing as a stand-alone SVG file in the light theme's colours."""
     colours = {name: pair[0] for name, pair in THINGS.items()} | {f"loss-{i}": c for i, c in enumerate(LIGHT)}
     return '<?xml version="1.0" encoding="utf-8"?>\n' + _coloured(svg, colours)
 
 
 def for_page(svg: str, description: str) -> str:
-    """Return a drawing as a part of the page, in its theme's colours; readers who cannot see it are told what it is."""
+    """Return a drawing as an element of the page, in the theme's colours, with a description for screen readers."""
     text = _coloured(svg, {name: f"var(--{name})" for name in NAMES})
-    # A style in a drawing would be the whole page's, and its size is the page's business.
+    # A style element inside a drawing would apply to the whole page; the size is set by the page.
     text = re.sub(r"<style.*?</style>", "", text, flags=re.S)
     opening = re.sub(r' (width|height|version)="[^"]*"', "", text[: text.index(">")])
     width = float(re.search(r'width="([\d.]+)pt"', text)[1]) * LARGEST  # type: ignore[index]
@@ -160,6 +160,6 @@ def for_page(svg: str, description: str) -> str:
 
 
 def palette(theme: int) -> dict[str, str]:
-    """Return the CSS variables of a theme: 0 light, 1 dark."""
+    """Return the colours of a theme (0 light, 1 dark) by the names of their CSS variables."""
     losses = (LIGHT, DARK)[theme]
     return {name: pair[theme] for name, pair in THINGS.items()} | {f"loss-{i}": c for i, c in enumerate(losses)}

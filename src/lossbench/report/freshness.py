@@ -1,4 +1,7 @@
-"""What a report consists of, and how it is known whether it is about the results that are there."""
+"""The files of a report, and the check whether they are up to date.
+
+It imports no Matplotlib, so that a sweep with nothing new to report does not load it.
+"""
 
 import hashlib
 import json
@@ -12,14 +15,14 @@ PAGE, SUMMARY, TABLE, FIGURES, MARKER = "report.html", "report.md", "comparison.
 
 
 def is_written(plan: Plan, results: list[CellResults]) -> bool:
-    """Say whether the report that is there is about these results."""
+    """Return whether a complete report of exactly these results is on disk."""
     marker = plan.folder / MARKER
     there = all((plan.folder / name).exists() for name in (PAGE, SUMMARY, TABLE, FIGURES, MARKER))
     return there and marker.read_text() == report_state(plan, results)
 
 
 def report_state(plan: Plan, results: list[CellResults]) -> str:
-    """Return what a report depends on."""
+    """Return a digest of everything that a report depends on: plan, runs and version."""
     runs = {result.cell.key: {run.info.key: run.info.started for run in result.runs} for result in results}
     content = json.dumps([asdict(plan), runs, __version__], sort_keys=True)
     return json.dumps({"made_from": hashlib.sha256(content.encode()).hexdigest()}) + "\n"

@@ -1,4 +1,4 @@
-"""The report as Markdown, and as a table for other programs."""
+"""The report as Markdown, and its comparisons as CSV for other programs."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 def summary(content: Content) -> str:
-    """Return the answer and the tables in Markdown."""
+    """Return the report's answers and tables in Markdown."""
     plan = content.plan
     lines = [f"# {plan.name}", "", f"`{plan.command}`", ""]
     lines += [f"- {section.sentence}" for section in content.sections if section.sentence]
@@ -70,7 +70,7 @@ def _single_blank(lines: list[str]) -> list[str]:
 
 
 def comparison_csv(plan: Plan, results: list[CellResults]) -> str:
-    """Return a row for each cell and each test metric, with its comparison with the baseline."""
+    """Return CSV with a row for each cell and test metric: the mean, and the comparison with the baseline."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs no network."""
+"""The report as one HTML page, which loads nothing from a network."""
 
 import math
 from pathlib import Path
@@ -15,7 +15,7 @@ from lossbench.report.figures.frame import Panel
 
 
 def page(content: Content) -> str:
-    """Return the page; whatever a user named is escaped."""
+    """Return the page; names that users chose (columns, files, cells) are escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -45,7 +45,7 @@ def _sortable(value: Any) -> str:
 
 
 def p_value(value: float) -> str:
-    """Write a p value as far as it says something."""
+    """Format a p-value with three or four decimals, or as ``< 0.0001``."""
     return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
 
 
@@ -54,17 +54,17 @@ def _signed(metric: str, value: float) -> str:
 
 
 def _drawing(panel: Panel) -> Markup:
-    # Drawn by us: its texts were escaped when they were drawn, its description is here.
+    # Matplotlib escaped the texts inside the drawing, and ``for_page`` escapes the description.
     return Markup(ink.for_page(panel.svg, panel.description))
 
 
 def _breakable(name: str) -> Markup:
-    """Let a long name break after its underscores."""
+    """Allow line breaks after the underscores of a name."""
     return Markup(str(escape(name)).replace("_", "_<wbr>"))
 
 
 def _unbroken(text: str) -> str:
-    """Keep a number and its percent sign together."""
+    """Prevent a line break between a number and its percent sign."""
     return text.replace(" %", "\u00a0%")
 
 

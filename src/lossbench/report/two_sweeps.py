@@ -1,4 +1,4 @@
-"""Two sweeps beside each other, over the cells that they share."""
+"""Compares two sweeps over the cells and the seeds that they share."""
 
 import csv
 import io
@@ -21,7 +21,13 @@ from lossbench.results.cells import CellResults, read_results
 
 @dataclass(frozen=True)
 class Shared:
-    """A cell that both sweeps have: the second's runs less the first's."""
+    """A cell that both sweeps have, with the difference of the second sweep's runs less the first's.
+
+    Attributes
+    ----------
+    changed : list of str
+        The settings that differ between the two sweeps' cells.
+    """
 
     name: str
     data: str
@@ -33,12 +39,12 @@ class Shared:
 
 
 def shared_cells(first: Plan, second: Plan) -> list[Shared]:
-    """Return the cells of the same name in two sweeps, compared over the seeds that both have.
+    """Return comparisons of the cells with the same name in two sweeps, over the seeds that both have.
 
     Raises
     ------
     UsageError
-        If they share no cell or no seed.
+        If the sweeps share no cell or no seed.
     """
     seeds = [seed for seed in first.seeds if seed in second.seeds]
     ours = {result.cell.name: result for result in read_results(first)}
@@ -66,7 +72,7 @@ def _compared(plan: Plan, pairs: list[tuple[CellResults, CellResults]], seeds: l
 
 
 def against_lines(first: Plan, second: Plan, cells: list[Shared]) -> list[str]:
-    """Return a table for the terminal."""
+    """Return the comparison as lines for the terminal."""
     seeds = len(cells[0].first.values)
     lines = [f"{second.name} against {first.name}: {len(cells)} shared cells, {seeds} shared seeds"]
     for data in dict.fromkeys(cell.data for cell in cells):
@@ -90,7 +96,7 @@ def against_lines(first: Plan, second: Plan, cells: list[Shared]) -> list[str]:
 
 
 def against_csv(first: Plan, second: Plan, cells: list[Shared]) -> str:
-    """Return a row for each shared cell."""
+    """Return the comparison as CSV, with a row for each shared cell."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     columns = [

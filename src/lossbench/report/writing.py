@@ -1,4 +1,4 @@
-"""Writes a sweep's report, when there is something new to say."""
+"""Writes the files of a sweep's report."""
 
 import csv
 import io
@@ -20,7 +20,8 @@ from lossbench.results.cells import CellResults
 def write_report(plan: Plan, results: list[CellResults]) -> Path:
     """Write ``report.html``, ``report.md``, ``comparison.csv`` and ``figures/``, and return the page's path.
 
-    Everything comes from the sweep's files: written again, all bytes are the same.
+    Everything comes from the sweep's files: written again, all bytes are the same. The marker of freshness is written
+    last, so that a report that was cut off by a kill counts as out of date.
     """
     with matplotlib.rc_context(ink.STYLE):
         content = Content(plan, results)
@@ -34,7 +35,7 @@ def write_report(plan: Plan, results: list[CellResults]) -> Path:
         if path.name not in files:
             path.unlink()
     for name, text in files.items():
-        # Drawings are quickly made again: no flush to disk for each.
+        # Written without a flush to disk for each: a drawing lost in a power cut is quickly made again.
         (folder / name).write_text(text)
     for name, text in texts.items():
         write_text(plan.folder / name, text)

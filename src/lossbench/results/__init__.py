@@ -1,4 +1,6 @@
-"""Runs on disk: a part file for each, complete or absent, and what is read from them.
+"""The result files of a sweep: one part file for each run, and the readers of these files.
 
-Everything that is shown, tracked or reported is read from here. It imports neither TensorFlow nor MLflow.
+In: the metrics, curves, weights and predictions of trained runs. Out: ``Run`` and ``CellResults`` objects and
+``results.csv``. The terminal, the report and MLflow get all their numbers from here. A part file is complete or absent,
+never half written. The package imports neither TensorFlow, scikit-learn, MLflow, Hydra nor Optuna.
 """

@@ -1,4 +1,4 @@
-"""The runs of a cell together, as they lie on disk."""
+"""The results of a cell: its runs read from disk, and the quantities computed over them."""
 
 import json
 from collections.abc import Iterator
@@ -14,54 +14,54 @@ from lossbench.results.part_files import FINISHED, Run, read_runs, seeds_on_disk
 
 @dataclass(frozen=True)
 class CellResults:
-    """A cell of the plan with the runs that are there."""
+    """A cell of the plan with those of its runs that are on disk."""
 
     cell: Cell
     runs: list[Run]
 
     def count(self, status: str) -> int:
-        """How many runs have a status."""
+        """Return the number of runs with a status."""
         return sum(run.info.status == status for run in self.runs)
 
     @property
     def n_stuck(self) -> int:
-        """How many runs are stuck."""
+        """The number of stuck runs."""
         return sum(run.info.stuck for run in self.runs)
 
     def scores(self, name: str) -> np.ndarray:
-        """Return a final metric (``test/accuracy``) of the finished runs that have it."""
+        """Return the values of a final metric (``test/accuracy``), one for each finished run that recorded it."""
         finished = [run.info for run in self.runs if run.info.status == FINISHED]
         return np.array([info.scores[name] for info in finished if name in info.scores], np.float64)
 
     def working_scores(self, name: str) -> np.ndarray:
-        """Return a final metric of the working runs."""
+        """Return the values of a final metric, one for each working run that recorded it."""
         infos = [run.info for run in self.working.runs]
         return np.array([info.scores[name] for info in infos if name in info.scores], np.float64)
 
     @property
     def working(self) -> "CellResults":
-        """The same with the working runs only."""
+        """The same cell with its working runs only."""
         return CellResults(self.cell, [run for run in self.runs if run.info.works])
 
     @property
     def tuned(self) -> dict[str, Any]:
-        """What a study chose for its runs; empty without one."""
+        """The settings that a study chose for the runs; empty for an untuned cell."""
         return next((run.info.tuned for run in self.runs if run.info.tuned), {})
 
     @property
     def naive(self) -> dict[str, float]:
-        """The naive predictor's scores, the same for all runs."""
+        """The naive predictor's scores, which are the same for all runs."""
         return next((run.info.naive for run in self.runs if run.info.naive), {})
 
     @cached_property
     def described(self) -> dict[str, Any]:
-        """What ``cell.json`` says of it; empty where no run has begun."""
+        """The content of ``cell.json``; empty before the cell's first run."""
         paths = [path for run in self.runs[:1] if (path := run.path.parents[1] / "cell.json").exists()]
         return json.loads(paths[0].read_text()) if paths else {}
 
     @property
     def ceiling(self) -> dict[str, float]:
-        """The best scores that the data's generator allows, where they are known."""
+        """The best scores that the data's generator allows; empty where they are not known."""
         return self.described.get("ceiling", {})
 
     def in_unit(self, values: np.ndarray) -> np.ndarray:
@@ -70,18 +70,24 @@ class CellResults:
         return values * scaling["scale"][0] + scaling["center"][0] if scaling else values
 
     def seconds(self, since: float) -> float:
-        """From the start of the first run after a moment (in seconds since 1970) to the end of the last."""
+        """Return the seconds from the first start to the last end of the runs that started after ``since``.
+
+        Parameters
+        ----------
+        since : float
+            Seconds since 1970; runs of an earlier start of the sweep are older and do not count.
+        """
         infos = [run.info for run in self.runs if run.info.started >= since]
         return max(info.ended for info in infos) - min(info.started for info in infos) if infos else 0.0
 
 
 def read_results(plan: Plan) -> list[CellResults]:
-    """Return the results of the plan's cells, in its order, with exactly its seeds."""
+    """Return the results of the plan's cells in the plan's order; runs of other seeds on disk are ignored."""
     return [CellResults(cell, list(read_runs(plan.folder / cell.folder, plan.seeds).values())) for cell in plan.cells]
 
 
 def other_cells(plan: Plan) -> Iterator[tuple[dict[str, Any], list[int]]]:
-    """Yield what ``cell.json`` says of the folder's cells that the plan does not have, and their seeds."""
+    """Yield the content of ``cell.json`` and the seeds of each cell in the folder that the plan does not have."""
     planned = {cell.folder for cell in plan.cells}
     for path in sorted(plan.folder.glob("*/cell.json")):
         if path.parent.name not in planned:
@@ -89,7 +95,15 @@ def other_cells(plan: Plan) -> Iterator[tuple[dict[str, Any], list[int]]]:
 
 
 def curve_matrix(results: CellResults, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the epochs, and a curve of all runs: shape (n_runs, n_epochs), NaN after a run's end."""
+    """Return the epochs of a cell's runs and the values of one curve.
+
+    Returns
+    -------
+    epochs : int array, shape (n_epochs,)
+        Every epoch that at least one run recorded.
+    values : float array, shape (n_runs, n_epochs)
+        NaN where a run has no value for the epoch, as after an early stop.
+    """
     runs = [run for run in results.runs if "epochs" in run.arrays]
     epochs = np.unique(np.concatenate([run.arrays["epochs"] for run in runs] or [np.array([], np.int64)]))
     matrix = np.full((len(runs), len(epochs)), np.nan)

@@ -1,7 +1,7 @@
-"""Results on disk: a part file for each run, complete or absent; and the tables made from them.
+"""Part files: one ``.npz`` for each run, with its metrics, curves, weights and predictions.
 
-A cell's folder holds ``cell.json`` (what it is), ``data.npz`` (the targets it was judged on) and ``parts/``.
-Everything that is shown, tracked or reported is read from here; nothing needs a second training.
+A cell's folder holds ``cell.json`` (its settings and reference values), ``data.npz`` (the targets of each split) and
+``parts/``. The terminal, the report and MLflow read these files, so none of them ever needs a second training.
 """
 
 import json
@@ -20,7 +20,7 @@ FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What is said of a run in words and single numbers; its arrays stand beside it in the part file.
+    """The scalar results of a run and its status; the part file holds the run's arrays beside it.
 
     Attributes
     ----------
@@ -31,17 +31,17 @@ class RunInfo:
     diverged_epoch : int
         0 unless diverged.
     selected_epoch : int
-        Of the best epoch, where it was asked for; else 0.
+        The epoch whose weights were kept, with ``select=best``; else 0.
     started, ended : float
         Seconds since 1970.
     scores, naive : dict
-        ``train/accuracy``, … of the run, and of the best constant prediction.
+        Final metrics by ``split/metric`` (``train/accuracy``): of the run, and of the best constant prediction.
     error : str
-        Of a failed run.
+        The error that ended a failed run; else ''.
     tuned : dict
-        What a study chose, by the settings' keys: these values were used instead of the cell's.
+        The values that a study chose, by the settings' keys; the run was trained with them instead of the cell's own.
     study : str
-        The study that chose them.
+        The name of the study that chose ``tuned``; '' for an untuned cell.
     """
 
     seed: int
@@ -60,41 +60,41 @@ class RunInfo:
 
     @property
     def works(self) -> bool:
-        """Whether it neither failed nor diverged, and is not stuck."""
+        """Whether the run neither failed nor diverged nor is stuck."""
         return self.status == FINISHED and not self.stuck
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it lies on disk."""
+    """A run on disk: its scalar results, and its arrays, which are read from the part file when first used."""
 
     info: RunInfo
     path: Path
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
-        """``epochs``; ``curve/train/loss``, …; ``weight/0``, …; ``raw/test``, …; for 2-D data ``grid/raw``."""
+        """The arrays by name: ``epochs``, ``curve/train/loss``, ``weight/0``, ``raw/test``, ``grid/raw`` (2-D data)."""
         with np.load(self.path, allow_pickle=False) as part:
             return {name: part[name] for name in part.files if name != "info"}
 
     def forget(self) -> None:
-        """Let go of the arrays; they are read again when they are asked for."""
+        """Free the memory of the arrays; they are read from disk again when next used."""
         self.__dict__.pop("arrays", None)
 
     @property
     def curves(self) -> dict[str, np.ndarray]:
-        """The curves by name, each of the shape of ``arrays['epochs']``."""
+        """The curves by name (``test/accuracy``), each with one value for each of ``arrays['epochs']``."""
         prefix = "curve/"
         return {name.removeprefix(prefix): a for name, a in self.arrays.items() if name.startswith(prefix)}
 
 
 def part_path(folder: Path, seed: int) -> Path:
-    """Return where the run of a seed lies in its cell's folder."""
+    """Return the path of a seed's part file in its cell's folder."""
     return folder / "parts" / f"seed={seed}.npz"
 
 
 def write_part(folder: Path, info: RunInfo, arrays: dict[str, np.ndarray]) -> None:
-    """Write a run so that it is on disk as a whole or not at all."""
+    """Write a run's part file; a kill in the middle leaves no part file rather than half of one."""
     path = part_path(folder, info.seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = np.array(json.dumps(asdict(info)))
@@ -106,7 +106,10 @@ def write_part(folder: Path, info: RunInfo, arrays: dict[str, np.ndarray]) -> No
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a killed process left half written in a cell's folder."""
+    """Remove the temporary files that a killed process left in a cell's folder.
+
+    Files are written under a name that begins with a dot and renamed when complete, so these are the unfinished ones.
+    """
     for path in (
         *folder.glob(".*.npz.*"),
         *folder.glob(".*.json.*"),
@@ -117,7 +120,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def read_run(path: Path) -> Run | None:
-    """Return the run in a part file; None where there is none or it cannot be read."""
+    """Return the run in a part file; None if the file is missing or cannot be read, so that the run is done again."""
     try:
         with np.load(path, allow_pickle=False) as part:
             return Run(RunInfo(**json.loads(str(part["info"]))), path)
@@ -126,12 +129,12 @@ def read_run(path: Path) -> Run | None:
 
 
 def read_runs(folder: Path, seeds: list[int]) -> dict[int, Run]:
-    """Return the runs of a cell's folder that are there, by seed, in the order asked for."""
+    """Return those of the seeds' runs that are on disk in a cell's folder, by seed, in the order of ``seeds``."""
     runs = ((seed, read_run(part_path(folder, seed))) for seed in seeds)
     return {seed: run for seed, run in runs if run is not None}
 
 
 def seeds_on_disk(folder: Path) -> list[int]:
-    """Return the seeds of all parts in a cell's folder, in order."""
+    """Return the seeds of all part files in a cell's folder, in ascending order."""
     names = (path.stem.removeprefix("seed=") for path in (folder / "parts").glob("seed=*.npz"))
     return sorted(int(name) for name in names if name.isdigit())

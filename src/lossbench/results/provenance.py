@@ -1,4 +1,4 @@
-"""Where results come from: the code's commit, and whether it was changed since."""
+"""The git commit of the working directory, recorded with the results that its code produced."""
 
 import functools
 import subprocess
@@ -6,7 +6,7 @@ import subprocess
 
 @functools.cache
 def commit() -> dict[str, str]:
-    """Return ``commit`` and ``dirty`` where the working directory is a git checkout, else nothing."""
+    """Return ``commit`` and ``dirty`` (uncommitted changes, ``true`` or ``false``); empty outside a git checkout."""
     try:
         return {"commit": _git("rev-parse", "HEAD"), "dirty": str(bool(_git("status", "--porcelain"))).lower()}
     except (OSError, subprocess.SubprocessError):

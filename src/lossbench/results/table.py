@@ -14,7 +14,10 @@ from lossbench.results.part_files import RunInfo
 
 
 def results_table(plan: Plan, results: list[CellResults]) -> pd.DataFrame:
-    """Return a row for each run of the plan: where it stands, how it ended, every final metric."""
+    """Return a table with a row for each run of the plan, missing runs included.
+
+    Its columns are the run's cell and seed, its status, its swept settings and every final metric.
+    """
     swept = list(dict.fromkeys(key for cell in plan.cells for key in cell.swept))
     scores = list(dict.fromkeys(name for result in results for run in result.runs for name in run.info.scores))
     rows = []
@@ -22,8 +25,9 @@ def results_table(plan: Plan, results: list[CellResults]) -> pd.DataFrame:
         runs = {run.info.seed: run.info for run in result.runs}
         rows += [_row(plan, result.cell, seed, runs.get(seed), swept) for seed in plan.seeds]
     table = pd.DataFrame(rows)
-    # By split, so that the columns of one stand together.
+    # Sorted by split, so that all metrics of a split stand side by side.
     ordered = [name for split in ("train", "validation", "test") for name in scores if name.startswith(f"{split}/")]
+    # Nine columns of ``_row`` stand before the swept settings.
     return table.reindex(columns=[*table.columns[: 9 + len(swept)], *ordered])
 
 
@@ -45,14 +49,14 @@ def _row(plan: Plan, cell: Cell, seed: int, info: RunInfo | None, swept: list[st
 
 
 def _learning_rate(cell: Cell, info: RunInfo | None) -> float | None:
-    """Return the learning rate that a run was trained with; of a tuned cell's it is known once its study has ended."""
+    """Return the learning rate that a run was trained with; None if its study has chosen none."""
     if info is not None and info.tuned:
         return info.tuned[LEARNING_RATE]
     return None if cell.is_tuned else cell.settings.optimizer.learning_rate
 
 
 def write_results(plan: Plan, results: list[CellResults]) -> Path:
-    """Write ``results.csv`` and return its path; the same runs give the same bytes."""
+    """Write ``results.csv`` unless it is up to date, and return its path; the same runs give the same bytes."""
     path = plan.folder / "results.csv"
     text = results_table(plan, results).to_csv(index=False, lineterminator="\n")
     if not path.exists() or path.read_text() != text:

@@ -1,4 +1,7 @@
-"""Everything of MLflow: a projection of the results on disk that can be written again at any time.
+"""MLflow: a copy of the results on disk, which can be written again at any time.
 
-``process`` runs beside a sweep and follows its folder; the others are what it writes.
+In: plans and result files. Out: experiments, runs, models and saved views in an MLflow store. ``process`` starts and is
+the second process that writes them beside a sweep; ``experiment``, ``tracker``, ``studies`` and ``models`` write,
+``aggregates``, ``curves``, ``figures``, ``notes`` and ``saved_views`` compute what is written. Nothing here imports
+TensorFlow, scikit-learn, Hydra or Optuna; ``process`` and ``saved_views`` do not load MLflow either.
 """

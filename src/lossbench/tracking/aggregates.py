@@ -1,4 +1,4 @@
-"""What the runs of a cell, or of a sweep, say together, as MLflow's metrics."""
+"""Aggregates of the runs of a cell or of a sweep, as MLflow metrics."""
 
 import numpy as np
 from mlflow.entities import Metric
@@ -10,7 +10,7 @@ from lossbench.tracking.experiment import milliseconds
 
 
 def aggregates(results: CellResults) -> dict[str, float]:
-    """Return how many runs a cell has and what became of them, and each final metric's mean, spread and interval."""
+    """Return a cell's numbers of runs by status, and the mean, standard deviation and interval of each final metric."""
     values: dict[str, float] = {
         "runs": len(results.runs),
         "diverged": results.count(DIVERGED),
@@ -25,12 +25,12 @@ def aggregates(results: CellResults) -> dict[str, float]:
         if interval.n > 1:
             values[f"final/{name}_std"] = float(finite.std(ddof=1))
             values[f"final/{name}_low"], values[f"final/{name}_high"] = interval.low, interval.high
-    # The UI shows every digit that it is given; six are more than seeds determine.
+    # The UI shows every digit of a metric; six are more than the seeds determine.
     return {name: float(f"{value:.6g}") for name, value in values.items() if np.isfinite(value)}
 
 
 def counts(results: list[CellResults]) -> list[Metric]:
-    """Return what the sweep run says: how many cells and runs there are, and what became of them."""
+    """Return the metrics of the sweep's MLflow run: the numbers of cells, of runs, and of runs by status."""
     runs = [run for result in results for run in result.runs]
     moment = milliseconds(max((run.info.ended for run in runs), default=0.0))
     found = {status: sum(run.info.status == status for run in runs) for status in (DIVERGED, FAILED)}

@@ -1,4 +1,4 @@
-"""Curves as MLflow's metrics: of a run, and the mean of a cell with its interval."""
+"""Curves as MLflow metrics: of a single run, and of a cell (the mean and the ends of its interval)."""
 
 import numpy as np
 from mlflow.entities import Metric
@@ -9,14 +9,14 @@ from lossbench.results.part_files import Run
 
 
 def run_curves(run: Run, moment: int) -> list[Metric]:
-    """Return the curves of a run, the last epoch first.
+    """Return the curves of a run as metrics, the last epoch first.
 
     Parameters
     ----------
     moment : int
-        Milliseconds since 1970, the same for every point.
+        The time of every point, in milliseconds since 1970.
     """
-    # Backwards: the store then need not note for each point that it is the latest.
+    # Last epoch first: MLflow's store keeps the latest value of a metric, and so updates it once, not at every point.
     epochs = run.arrays["epochs"][::-1].tolist()
     return [
         Metric(name, value, moment, epoch)
@@ -26,7 +26,7 @@ def run_curves(run: Run, moment: int) -> list[Metric]:
 
 
 def cell_curves(results: CellResults, moment: int) -> list[Metric]:
-    """Return the mean of a cell's curves, and the ends of its interval, as curves."""
+    """Return the mean over a cell's runs of each curve, and the ends of its interval, as metrics."""
     metrics = []
     names = dict.fromkeys(name for run in results.runs for name in run.curves)
     for name in names:

@@ -1,4 +1,7 @@
-"""An experiment of MLflow: its runs are found by their tags, made, filled and ended. What is written is for others."""
+"""An MLflow experiment: finds its runs by their tags, creates, fills and ends them.
+
+``tracker`` and ``studies`` decide what is written; this module knows how MLflow wants it.
+"""
 
 import fcntl
 import getpass
@@ -19,13 +22,13 @@ from lossbench.planning.keys import KEY_SETTINGS
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.provenance import commit
 
-# What MLflow takes in one call.
+# The most metrics and parameters that MLflow accepts in one call.
 BATCH = 1000
 
 
 @contextmanager
 def _one_at_a_time():
-    """Hold this working directory's store: two processes that create it at once break each other."""
+    """Lock the store: two processes that create the same SQLite database at the same time break each other."""
     folder = home() / "mlruns"
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as file:
@@ -34,9 +37,10 @@ def _one_at_a_time():
 
 
 class Experiment:
-    """An experiment of a store, made if it is not there, with the runs that are open in it."""
+    """An MLflow experiment, created if it does not exist, and the runs that are open in it."""
 
     def __init__(self, plan: Plan, name: str, uri: str):
+        # alembic logs every step of creating the SQLite database.
         for logger in ("mlflow", "alembic"):
             logging.getLogger(logger).setLevel(logging.ERROR)
         self.plan = plan
@@ -44,7 +48,7 @@ class Experiment:
             self.client = MlflowClient(uri)
             self.experiment = self._made(name, uri)
         self.experiment_id = self.experiment.experiment_id
-        # What an earlier start left open; whatever still is when this one ends is closed.
+        # The ids of open runs, of an earlier start too; ``close`` ends those that are still open.
         self.open: set[str] = set()
         self._commit = _commit()
 
@@ -62,13 +66,16 @@ class Experiment:
         return found
 
     def describe(self, tags: dict[str, str]) -> None:
-        """Give the experiment tags, where it does not have them."""
+        """Set those tags of the experiment that it does not have yet."""
         for key, value in tags.items():
             if self.experiment.tags.get(key) != value:
                 self.client.set_experiment_tag(self.experiment_id, key, value)
 
     def find(self, kind: str) -> list[Run]:
-        """Return all runs of a kind, deleted ones too; those that are still open are taken over."""
+        """Return all runs of a kind (tag ``kind``), and take over those that an earlier start left open.
+
+        Deleted runs are among them, so that a run that the user deleted is not written again.
+        """
         runs: list[Run] = []
         token = None
         while token is None or token:
@@ -82,13 +89,13 @@ class Experiment:
         return runs
 
     def create(self, name: str, tags: dict[str, str], started: float) -> Run:
-        """Make a run, open."""
+        """Create an open run."""
         run = self.client.create_run(self.experiment_id, milliseconds(started), tags, name)
         self.open.add(run.info.run_id)
         return run
 
     def reopen(self, run: Run) -> None:
-        """Take up a run that was ended."""
+        """Open a run that was ended."""
         if run.info.run_id not in self.open:
             self.open.add(run.info.run_id)
             if run.info.status != "RUNNING":
@@ -100,13 +107,13 @@ class Experiment:
         self.open.discard(run_id)
 
     def delete(self, run: Run) -> None:
-        """Delete a run, unless it is."""
+        """Delete a run, unless it is deleted already."""
         if run.info.lifecycle_stage != "deleted":
             self.client.delete_run(run.info.run_id)
         self.open.discard(run.info.run_id)
 
     def log(self, run_id: str, metrics: list[Metric], params: dict[str, str]) -> None:
-        """Log in one call where MLflow takes it, else in as few as it does."""
+        """Log metrics and parameters in as few calls as MLflow's limit allows."""
         entities = [Param(key, value[:6000]) for key, value in params.items()]
         room = BATCH - len(entities)
         self.client.log_batch(run_id, metrics[:room], entities)
@@ -114,12 +121,12 @@ class Experiment:
             self.client.log_batch(run_id, metrics[start : start + BATCH])
 
     def close(self) -> None:
-        """Leave no run RUNNING: what is still open was interrupted, and the next start takes it up again."""
+        """End the runs that are still open as KILLED: they were interrupted, and the next start reopens them."""
         for run_id in list(self.open):
             self.terminate(run_id, "KILLED", time.time())
 
     def tags(self, cell: Cell, kind: str) -> dict[str, str]:
-        """Return what every run of a cell is found by."""
+        """Return the tags by which the runs of a cell are found."""
         return {
             "kind": kind,
             "sweep": self.plan.name,
@@ -132,7 +139,7 @@ class Experiment:
         }
 
     def source(self) -> dict[str, str]:
-        """Return who made a run, with which command, from which code."""
+        """Return tags with the origin of a run: user, command and commit."""
         named = {"mlflow.source.name": self.plan.command, "mlflow.source.type": "LOCAL"}
         with suppress(OSError, KeyError):
             named["mlflow.user"] = getpass.getuser()
@@ -140,20 +147,25 @@ class Experiment:
 
 
 def milliseconds(seconds: float) -> int:
-    """Return a moment as MLflow counts it."""
+    """Return a time in seconds as MLflow's whole milliseconds."""
     return int(seconds * 1000)
 
 
 def params(cell: Cell, tuned: dict[str, Any] | None = None) -> dict[str, str]:
-    """Return what a user sorts, filters and groups by: choices by their group's name, settings by their key.
+    """Return a cell's MLflow parameters, by which users sort, filter and group in the UI.
 
-    ``tuned`` is what a study chose instead of the cell's own settings.
+    A choice has the name of its group (``loss``), a setting its key (``optimizer.learning_rate``).
+
+    Parameters
+    ----------
+    tuned : dict
+        The values that a study chose, by settings key, which replace the cell's own; None for an untuned cell.
     """
     found = {"dataset": cell.dataset, "loss": cell.loss, "head": cell.head}
 
     def walk(value: Any, key: str) -> None:
         if key == "dataset.file":
-            # Names of a user's columns are not all names for MLflow; cell.json has them.
+            # MLflow rejects some characters in the names of a user's columns; cell.json has the whole description.
             found["dataset.digest"] = value["digest"]
         elif isinstance(value, dict):
             for name, child in value.items():
@@ -170,7 +182,7 @@ def params(cell: Cell, tuned: dict[str, Any] | None = None) -> dict[str, str]:
 
 
 def _commit() -> dict[str, str]:
-    """Return the version of Python, and the code's commit where it is known, as MLflow's tags."""
+    """Return tags with the version of Python and, in a git checkout, the commit."""
     names = {"commit": "mlflow.source.git.commit", "dirty": "dirty"}
     found = {names[name]: value for name, value in commit().items()}
     return {"python": platform.python_version(), **found}

@@ -1,4 +1,7 @@
-"""Figures, drawn from results alone. No pyplot: figures are made in threads."""
+"""The figures in MLflow, drawn from results alone.
+
+They are made without pyplot, whose global state is not safe in threads.
+"""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +16,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def cell_figure(results: CellResults, metric: str) -> Figure:
-    """Draw one cell: every run's test curve thin, mean and 95 % interval of train and test."""
+    """Draw a cell: a thin test curve for each run, and the mean and 95 % interval of train and test."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, value in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
         epochs, matrix = curve_matrix(results, f"test/{value}")
@@ -26,7 +29,7 @@ def cell_figure(results: CellResults, metric: str) -> Figure:
 
 
 def dataset_figure(dataset: str, results: list[CellResults], metric: str) -> Figure:
-    """Draw the cells of one data set on their common metric: train and test, mean and 95 % interval."""
+    """Draw the main metric of a data set's cells: mean and 95 % interval, on train and on test."""
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, split in zip(panels, ("train", "test"), strict=True):
@@ -40,7 +43,7 @@ def dataset_figure(dataset: str, results: list[CellResults], metric: str) -> Fig
 
 
 def study_figure(name: str, trials: list[Trial], outcome: Outcome, *, lower_is_better: bool) -> Figure:
-    """Draw a study: the metric of each trial over its learning rate, the best one marked, and what does as well."""
+    """Draw a study: the metric of each trial over its learning rate, with the best trial and the tolerance marked."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     for trial in trials:
@@ -51,7 +54,7 @@ def study_figure(name: str, trials: list[Trial], outcome: Outcome, *, lower_is_b
     axes.plot(rates, values, "o", color=COLOURS[0], label="mean over tuning seeds", zorder=2)
     failed = [trial.learning_rate for trial in trials if trial.value is None]
     if failed:
-        # On the lower edge, whatever the scale.
+        # In coordinates of the axes: crosses at the lower edge, whatever the scale of the metric.
         heights, at_edge = [0.02] * len(failed), axes.get_xaxis_transform()
         axes.plot(failed, heights, "x", color=COLOURS[1], transform=at_edge, label="failed", zorder=2)
     if outcome.value is not None:

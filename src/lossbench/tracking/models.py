@@ -1,4 +1,4 @@
-"""Runs' networks in MLflow: each kept once as a model, found from its run and from its cell's."""
+"""Models in MLflow: the networks of chosen runs, each written once and linked from its run and its cell's run."""
 
 import re
 import shlex
@@ -28,22 +28,24 @@ model = mlflow.pyfunc.load_model("models:/{model_id}")
 model.predict(rows)  # {rows}
 ```
 
-When it was kept it was the one in the middle by {metric} of the cell's working seeds; the tag `current` says \
-whether it still is. The same as a folder: `lossbench-export model {sweep} {named}`
+When it was kept, its run had the median {metric} of the cell's working runs; the tag `current` says whether it \
+still has. The same as a folder: `lossbench-export model {sweep} {named}`
 """
-# The tag of a run whose network was kept: the model's id, also when the user has deleted the model.
+# The tag of a run with the id of its model. It stays when the user deletes the model, which is then not made again.
 KEPT = "model_id"
-# The tag of a model that says whether it is still the one that a cell's runs choose.
+# The tag of a model that says whether its run is still the one that is chosen from the cell's runs.
 CURRENT = "current"
 
 
 def keep_models(experiment: Experiment, chosen: list[tuple[Cell, Result, Run, Run]]) -> None:
-    """Write runs' networks to MLflow, each once, with links from their runs and their cells' runs.
+    """Write the networks of chosen runs to MLflow as models, and link them from their runs and their cells' runs.
+
+    A model that is there already is not written again; a model that is no longer chosen gets ``current=false``.
 
     Parameters
     ----------
-    chosen : list of (cell, run, its record, its cell's record)
-        What is kept already stays as it is; a model that is no longer chosen says so.
+    chosen : list of (cell, run, its MLflow run, its cell's MLflow run)
+        The runs whose networks are kept.
     """
     models = {model.model_id: model for model in _there(experiment)}
     current = set()
@@ -61,7 +63,7 @@ def keep_models(experiment: Experiment, chosen: list[tuple[Cell, Result, Run, Ru
 
 
 def _there(experiment: Experiment) -> list[LoggedModel]:
-    """Return the experiment's models; what the user deleted is not among them."""
+    """Return the experiment's models; MLflow leaves out those that the user deleted."""
     found: list[LoggedModel] = []
     token = None
     while token is None or token:
@@ -74,7 +76,11 @@ def _there(experiment: Experiment) -> list[LoggedModel]:
 def _keep(
     experiment: Experiment, models: dict[str, LoggedModel], cell: Cell, run: Result, recorded: Run, cell_run: Run
 ) -> str:
-    """Write a run's network and return its model's id; where there can be none, the cell's run says why."""
+    """Write a run's network and return its model's id; '' if no model can be made, with the reason in a tag.
+
+    The run's tag is set last, so after a kill in between the next start finds no tag, finds the unfinished model by its
+    run, and completes it.
+    """
     client, run_id = experiment.client, recorded.info.run_id
     try:
         contents = read_contents(run.path.parents[1])
@@ -82,7 +88,7 @@ def _keep(
         if cell_run.info.lifecycle_stage != "deleted":
             client.set_tag(cell_run.info.run_id, "no_model", str(error))
         return ""
-    # An interrupted start may have left one.
+    # A start that was killed may have left an unfinished model of this run.
     model = next((m for m in models.values() if m.source_run_id == run_id), None) or _new(experiment, cell, run, run_id)
     models[model.model_id] = model
     with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +109,7 @@ def _new(experiment: Experiment, cell: Cell, run: Result, run_id: str) -> Logged
 
 
 def _link(experiment: Experiment, model_id: str, *owners: Run) -> None:
-    """Have runs name a model as their output, where they do not and were not deleted."""
+    """Set a model as the output of runs, except of those that have it already or were deleted."""
     for owner in owners:
         outputs = experiment.client.get_run(owner.info.run_id).outputs
         linked = {output.model_id for output in outputs.model_outputs} if outputs else set()
@@ -114,7 +120,7 @@ def _link(experiment: Experiment, model_id: str, *owners: Run) -> None:
 def _describe(
     experiment: Experiment, cell: Cell, run: Result, inputs: dict[str, Any], run_id: str, model_id: str
 ) -> None:
-    """Say how a model is used, and give it the final metrics of its run, which stay the run's too."""
+    """Write a model's description with an example of its use, and the final metrics of its run as its own."""
     columns = None if inputs["names"] is None else [*inputs["names"], *inputs["texts"]]
     note = NOTE.format(
         seed=run.info.seed,

@@ -1,4 +1,4 @@
-"""What an experiment in MLflow says of itself: what is in it, where to look, and its saved views."""
+"""The description of a sweep's MLflow experiment: its content, where to look, and links to its saved views."""
 
 from mlflow.entities import Experiment as Recorded
 
@@ -41,7 +41,10 @@ MODELS_NOTE = {
 
 
 def description(plan: Plan, experiment: Recorded) -> dict[str, str]:
-    """Return an experiment's tags: what is in it, and its views; the menu has the newest on top."""
+    """Return an experiment's tags: its description, and its saved views.
+
+    The UI lists the newest view first, so each view is dated a little before the one that stands above it.
+    """
     links = _links(plan, experiment.experiment_id)
     models = MODELS_NOTE[plan.tracking.models]
     note = EXPERIMENT_NOTE.format(
@@ -52,7 +55,7 @@ def description(plan: Plan, experiment: Recorded) -> dict[str, str]:
 
 
 def _links(plan: Plan, experiment_id: str) -> str:
-    """Return links to the views of a sweep, in Markdown; they lead to whatever server shows them."""
+    """Return links to the views of a sweep in Markdown; without a host, so that they work on any server."""
     page = f"#/experiments/{experiment_id}/runs?{TRAINING}&viewStateShareKey="
     found = views(plan)
     names = [f"[{view.name}]({page}{view.key})" for view in found]

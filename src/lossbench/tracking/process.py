@@ -1,7 +1,8 @@
 """Brings MLflow up to date with the results on disk: beside a running sweep, or later with ``lossbench-sync``.
 
-MLflow is written by a process of its own: its Python work would hold up the training's, and a server that hangs
-holds up nobody. It reads what it writes from the part files, so it can be ended and started at any time.
+MLflow is written by a process of its own. In a thread its Python code would compete with the training for Python's
+lock, and a server that does not answer would hold up the sweep. The process reads everything from the result files, so
+it can be ended and started again at any time.
 """
 
 import fcntl
@@ -28,28 +29,29 @@ from lossbench.results.part_files import read_runs
 from lossbench.tuning.study_files import outcomes, read_outcome, read_trial, read_trials
 
 POLL_SECONDS = 0.2
-# What a study says at its end, beside the numbers of its trials.
+# Stands for the outcome of a study among the numbers of its trials.
 CONCLUSION = -1
-# Letters that MLflow keeps of a description, and some room.
+# The most characters of a description; a little less than MLflow keeps.
 MOST_IN_NOTE = 7500
 
 
 def synchronise(plan: Plan) -> str | None:
-    """Send what MLflow lacks of a sweep; return what failed, '' if nothing did, None if it had everything."""
+    """Write the results of a sweep that MLflow lacks; return the error, '' without one, None if nothing was missing."""
     if is_tracked(plan, read_results(plan)):
         return None
     return _write(plan, running=False)
 
 
 def follow(plan: Plan) -> str:
-    """Write the results of a running sweep as they come, until it says on standard input that it has ended."""
+    """Write the results of a running sweep as they come, until standard input says that it has ended."""
     return _write(plan, running=True)
 
 
 class TrackingProcess:
-    """``lossbench-sync`` beside a running sweep, told through its standard input when the sweep has ended.
+    """A process that runs ``lossbench-sync --follow`` beside a sweep.
 
-    If this process is killed that input ends, and the other one closes what it had open in MLflow.
+    The sweep writes ``finish`` to its standard input at the end. If the sweep is killed, that input ends without the
+    word, and the process closes its open MLflow runs and ends too.
     """
 
     def __init__(self, plan: Plan):
@@ -61,17 +63,18 @@ class TrackingProcess:
             "--follow",
         ]
         self._log = open(plan.folder / "tracking.log", "w")  # noqa: SIM115
-        # A session of its own: Ctrl-C is for the sweep, which then says what happened.
+        # A session of its own: Ctrl-C reaches every process of the terminal's group, but must end the sweep only. The
+        # sweep then ends this process in order.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, start_new_session=True
         )
 
     def finish(self, *, interrupted: bool) -> str:
-        """Wait until all is written, and return what there is to say if it could not be."""
+        """Let the process write the rest, wait for it, and return its error, '' without one."""
         try:
             said, _ = self._process.communicate("" if interrupted else "finish\n")
         except KeyboardInterrupt:
-            # Asked twice: leave it; the next start sends the rest.
+            # A second Ctrl-C: do not wait for MLflow any longer. The next start sends the rest.
             self._process.kill()
             said = "interrupted"
         self._log.close()
@@ -81,15 +84,19 @@ class TrackingProcess:
 
 
 def _write(plan: Plan, *, running: bool) -> str:
-    """Write the plan's results to MLflow, waiting for those to come if the sweep is running; return what failed."""
+    """Write the plan's results to MLflow, those of a running sweep as they come; return the error, '' without one.
+
+    A lock keeps two processes from writing the same runs twice.
+    """
     with open(plan.folder / ".tracking-lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
             configure_mlflow()
+            # Imported after the environment is set, which MLflow reads when it is imported.
             from lossbench.tracking.tracker import Tracker
 
             tracker = Tracker(plan, tracking_uri(plan) or default_store())
-            # What is imported stays: without this, collecting garbage walks through all of it again and again.
+            # Exclude imported objects from garbage collection: every full collection would walk through all of them.
             gc.freeze()
             try:
                 return _send(plan, tracker, running=running)
@@ -120,6 +127,7 @@ def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
             tracker.progress(plan.n_runs - n_waiting)
         if message is not None:
             break
+        # Read before the next look at the folder: after "finish", that look finds every run of the sweep.
         message = _message()
     if message != "finish":
         return ""
@@ -137,7 +145,7 @@ def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
 
 
 def _send_study(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None:
-    """Send the trials of a cell that are there and were not; the study itself with its end."""
+    """Write the new trials of a cell's study, and its outcome once it has ended; remove them from ``waiting``."""
     folder = plan.folder / cell.folder
     if not waiting:
         return
@@ -153,7 +161,7 @@ def _send_study(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None
 
 
 def _send_new(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None:
-    """Send the runs of a cell that are there and were not; the cell itself with its last run."""
+    """Write the new runs of a cell, and after the last one the cell itself; remove them from ``waiting``."""
     if not waiting:
         return
     runs = read_runs(plan.folder / cell.folder, sorted(waiting))
@@ -165,23 +173,23 @@ def _send_new(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None:
 
 
 def _of_study(cell: Cell) -> set[int]:
-    """Return what a cell's study has to send: its trials' numbers, and ``CONCLUSION``."""
+    """Return what is still to be written of a cell's study: the numbers of its trials, and ``CONCLUSION``."""
     return {CONCLUSION, *range(cell.settings.study.trials)} if cell.is_tuned else set()
 
 
 def _message() -> str | None:
-    """Return what the sweep says, '' if it is gone, None if it is still at work."""
+    """Return the sweep's word on standard input; '' if the sweep was interrupted or killed, None while it runs."""
     readable, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
     return sys.stdin.readline().strip() if readable else None
 
 
 def tracking_uri(plan: Plan) -> str | None:
-    """Return the tracking server or store that the user named, if any."""
+    """Return the address of the tracking server or store that the user set; None without one."""
     return plan.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
 
 
 def is_tracked(plan: Plan, results: list[CellResults]) -> bool:
-    """Say, without asking MLflow, whether all of this was written to the store that is still there."""
+    """Return whether the store has all these results, by a marker on disk and without loading MLflow."""
     there = tracking_uri(plan) is not None or (home() / "mlruns" / "mlflow.db").exists()
     return there and _marker(plan).exists() and _marker(plan).read_text() == _state(plan, results)
 
@@ -207,7 +215,7 @@ def _note(plan: Plan, results: list[CellResults]) -> str:
     if written.exists():
         text = written.read_text()
         if len(text) > MOST_IN_NOTE:
-            # Whole sections.
+            # Cut between sections.
             text = text[: text.rfind("\n## ", 0, MOST_IN_NOTE)] + "\n\nMore in report.md.\n"
         return f"{text}\n(written {moment}; the page with its figures is among the artifacts)\n"
     tables = "\n".join(summary_lines(plan, results)).strip()

@@ -1,4 +1,4 @@
-"""What the MLflow UI shows of a sweep: its saved views, as plain data.
+"""The saved views of a sweep in the MLflow UI, as plain data.
 
 A saved view is a tag of the experiment, in the UI's own format (MLflow 3.17); the UI offers it in its menu of views.
 """
@@ -13,28 +13,30 @@ from typing import Any
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Plan
 
-# Without it the UI shows its pages for language models, until "Model training" is clicked there.
+# Without this part of a link the UI opens its pages for language models, until the user clicks "Model training".
 TRAINING = "workflowType=machine_learning"
 
 
 @dataclass(frozen=True)
 class View:
-    """What a page of an experiment shows, as a table or as charts.
+    """A saved view of an experiment: a search with the columns and charts that show its results.
 
     Attributes
     ----------
     key, name : str
-        In links, and in the UI's menu.
+        The view's name in links, and in the UI's menu.
+    kind : str
+        The kind of runs that the view shows (tag ``kind``).
     search, order : str
         MLflow's search for the runs, and the column that sorts them.
     columns : list of str
-        What the table shows, in this order.
+        The columns of the table, in this order.
     metrics : list of str
-        What is drawn: curves, intervals and final values.
+        The metrics that are drawn as curves, intervals and final values.
     longest_name : int
-        How many letters the longest name of its runs has.
+        The number of characters of the longest run name, for the column's width.
     groups : bool
-        Whether runs stand in groups by data set.
+        Whether runs are grouped by data set.
     """
 
     key: str
@@ -50,11 +52,11 @@ class View:
 
     @property
     def tag(self) -> str:
-        """The experiment's tag in which it is kept."""
+        """The name of the experiment's tag that holds the view."""
         return f"mlflow.sharedViewState.{self.key}"
 
     def content(self, created: int) -> str:
-        """Return what its tag holds; ``created`` is in milliseconds."""
+        """Return the value of the view's tag; ``created`` is in milliseconds since 1970."""
         by_dataset = {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": "dataset"}]}
         charts, sections = _charts(self.metrics)
         state = {
@@ -63,10 +65,10 @@ class View:
             "orderByAsc": self.ascending,
             "selectedColumns": self.columns,
             "columnOrder": ["attributes.`Run Name`", *self.columns],
-            # Pixels. Names and headings end in what tells them apart.
+            # Pixels, wide enough for whole names: they differ at their ends, which a narrow column would cut off.
             "columnWidths": {"attributes.`Run Name`": 6 * self.longest_name + 60}
             | {name: 6 * len(name) - 5 for name in self.columns},
-            # The UI would draw ten.
+            # By default the UI draws only ten runs.
             "runsHiddenMode": "SHOW_ALL",
             "groupBy": by_dataset if self.groups else None,
             "useGroupedValuesInCharts": False,
@@ -74,13 +76,13 @@ class View:
             "compareRunSections": sections,
             "isAccordionReordered": True,
         }
-        # As the UI does it: a tag has room for 5000 characters.
+        # Compressed as the UI does it, because a tag has room for 5000 characters only.
         packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
         return json.dumps({"name": self.name, "createdAt": created, "state": f"deflate;{packed}"})
 
 
 def views(plan: Plan) -> list[View]:
-    """Return the views of a sweep: all cells, the cells of each data set, the seeds that something happened to."""
+    """Return the views of a sweep: all cells, the cells of each data set, and the runs that went wrong."""
     datasets = list(dict.fromkeys(cell.dataset for cell in plan.cells))
     found = [_cells_view(plan, datasets)]
     if len(datasets) > 1:
@@ -116,12 +118,12 @@ def _cells_view(plan: Plan, datasets: list[str]) -> View:
 
 
 def quoted(text: str) -> str:
-    """Return a text as MLflow's searches have it."""
+    """Return a text in quotes for MLflow's searches, in double ones if it has a single quote."""
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
 def _charts(metrics: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return charts, and the sections that they stand in; those which the UI adds for all else stay folded."""
+    """Return the charts and their sections; the sections that the UI adds for all other metrics stay folded."""
     charts = [_line("curves", f"{split}/{name}") for name in (*metrics, "loss") for split in ("test", "train")]
     charts += [_line("intervals", f"test/{name}_low", f"test/{name}_high") for name in metrics]
     charts += [_chart("BAR", "final", f"final/test/{name}") for name in metrics]

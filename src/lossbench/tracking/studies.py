@@ -1,4 +1,4 @@
-"""Studies in MLflow: an experiment ``<sweep>-tuning`` with a run for each study and, in it, one for each trial."""
+"""Writes studies to MLflow: an experiment ``<sweep>-tuning`` with a run for each study and, nested, each trial."""
 
 from mlflow.entities import Metric, Run
 
@@ -23,7 +23,7 @@ No trial has seen the test split.
 
 
 class StudyTracker(Experiment):
-    """Writes the studies of one sweep to MLflow."""
+    """The MLflow experiment of one sweep's studies."""
 
     def __init__(self, plan: Plan, uri: str):
         super().__init__(plan, f"{plan.name}-tuning", uri)
@@ -32,11 +32,12 @@ class StudyTracker(Experiment):
         self._trials = {run.data.tags["trial_key"]: run for run in self.find("trial")}
 
     def add_trial(self, cell: Cell, trial: Trial) -> None:
-        """Write a trial, nested in its study; what is there already stays as it is."""
+        """Write a trial, nested in its study's run, unless it is there already or the user deleted it."""
         study = self._study(cell, trial)
         key, started = f"{cell.key[:16]}-{trial.number}", f"{trial.started:.3f}"
         recorded = self._trials.get(key)
         if recorded is not None and recorded.data.tags.get("started") != started:
+            # The trial was trained again: replace its MLflow run.
             self.delete(recorded)
             recorded = None
         if study.info.lifecycle_stage == "deleted":
@@ -65,7 +66,7 @@ class StudyTracker(Experiment):
         self.terminate(run_id, "FINISHED" if trial.value is not None else "FAILED", trial.ended)
 
     def add_study(self, cell: Cell, outcome: Outcome, trials: list[Trial]) -> None:
-        """Write what the trials of a study say together, once they are all there."""
+        """Write the outcome of a study with its figure and table, once all its trials are written."""
         study = self._study(cell, trials[0])
         run_id, metric = study.info.run_id, f"validation/{outcome.metric}"
         if run_id not in self.open:
@@ -85,15 +86,15 @@ class StudyTracker(Experiment):
         self.terminate(run_id, "FINISHED" if outcome.parameters else "FAILED", outcome.ended)
 
     def link(self, cell: Cell) -> str:
-        """Return a link to a cell's study, in Markdown; '' if it is not there."""
+        """Return a link to a cell's study in Markdown; '' if MLflow has no such study."""
         study = self._studies.get(cell.key)
         return f"[its study](#/experiments/{self.experiment_id}/runs/{study.info.run_id})" if study else ""
 
     def _study(self, cell: Cell, trial: Trial) -> Run:
-        """Return the run of a cell's study, making it if there is none."""
+        """Return the MLflow run of a cell's study, which is created if there is none."""
         found = self._studies.get(cell.key)
         if found is not None and trial.number == 0 and found.data.tags["started"] != f"{trial.started:.3f}":
-            # Searched again: the record follows.
+            # The study was run again (its first trial is newer): replace its MLflow run.
             self.client.set_tag(found.info.run_id, "replaced", "true")
             self.delete(found)
             found = None

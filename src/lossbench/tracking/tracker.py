@@ -1,7 +1,7 @@
-"""MLflow: a projection of the results on disk, which can be written again without changing anything.
+"""Writes a sweep's results to MLflow; writing the same results again changes nothing.
 
-A sweep has an experiment; in it stand the sweep run, a run for each cell and, nested in that, one for each seed.
-Every run is found again by its tags, and times come from the results.
+A sweep has an experiment with one MLflow run for the sweep, one for each cell and, nested in it, one for each seed. An
+MLflow run is found again by its tags, and all times come from the results.
 """
 
 import json
@@ -32,7 +32,7 @@ from lossbench.tuning.study_files import read_outcome
 
 
 class Tracker(Experiment):
-    """Writes one sweep to MLflow."""
+    """The MLflow experiment of one sweep."""
 
     def __init__(self, plan: Plan, uri: str):
         super().__init__(plan, plan.name, uri)
@@ -48,18 +48,18 @@ class Tracker(Experiment):
         self.sweep_run_id = self._sweep_run(found["sweep"])
 
     def close(self) -> None:
-        """Leave no run RUNNING, of the studies neither."""
+        """End the runs that are still open, those of studies too."""
         super().close()
         if self.studies is not None:
             self.studies.close()
 
     def add_run(self, cell: Cell, run: Result) -> None:
-        """Write a run, nested in its cell's; what is there already stays as it is."""
+        """Write a run, nested in its cell's MLflow run, unless it is there already or the user deleted it."""
         parent = self._cell_run(cell, run.info.started)
         recorded = self._seed_runs.get(run.info.key)
         started = f"{run.info.started:.3f}"
         if recorded is not None and recorded.data.tags.get("started") != started:
-            # The run was trained again: the record follows, and so does what its cell says of all runs.
+            # The run was trained again: replace its MLflow run and, as its aggregates change, that of its cell.
             self.delete(self._seed_runs.pop(run.info.key))
             recorded = None
             if parent not in self.open:
@@ -99,7 +99,7 @@ class Tracker(Experiment):
         self.terminate(run_id, status, run.info.ended)
 
     def add_cell(self, results: CellResults) -> None:
-        """Write what all runs of a cell say together, once they are all there."""
+        """Write the aggregates, curves, figure and description of a cell, once all its runs are written."""
         cell = results.cell
         ended = max(run.info.ended for run in results.runs)
         run_id = self._cell_run(cell, results.runs[0].info.started)
@@ -129,7 +129,7 @@ class Tracker(Experiment):
                 self.delete(other)
 
     def keep_models(self, chosen: list[tuple[CellResults, Result]]) -> None:
-        """Keep the networks of runs that were added, and are on disk as they were then."""
+        """Keep the networks of chosen runs as models, unless a run on disk is newer than its MLflow run."""
         found = []
         for results, run in chosen:
             recorded = self._seed_runs.get(run.info.key)
@@ -139,11 +139,11 @@ class Tracker(Experiment):
         keep_models(self, found)
 
     def progress(self, n_finished: int) -> None:
-        """Say on the sweep run how many runs are finished."""
+        """Log the number of finished runs to the sweep's MLflow run."""
         self.client.log_metric(self.sweep_run_id, "runs_finished", n_finished, step=n_finished)
 
     def finish(self, results: list[CellResults], note: str) -> None:
-        """Write the answer of a sweep whose runs are all there."""
+        """Write the answer, report and figures of a finished sweep to its MLflow run."""
         for data in dict.fromkeys(result.cell.data for result in results):
             chosen = [r for r in results if r.cell.data == data and any("epochs" in x.arrays for x in r.runs)]
             if chosen:
@@ -158,7 +158,7 @@ class Tracker(Experiment):
         self.log(self.sweep_run_id, counts(results), {})
         self.terminate(self.sweep_run_id, "FINISHED", time.time())
 
-    # ---- Finding and making runs.
+    # ---- Finding and creating MLflow runs.
 
     def _sweep_run(self, known: list[Run]) -> str:
         live = [run for run in known if run.info.lifecycle_stage != "deleted"]
@@ -169,7 +169,7 @@ class Tracker(Experiment):
         return self.create(self.plan.name, tags, time.time()).info.run_id
 
     def _cell_run(self, cell: Cell, started: float) -> str:
-        """Return the run of a cell with exactly the plan's seeds, making it if there is none."""
+        """Return the id of a cell's MLflow run with exactly the plan's seeds, which is created if there is none."""
         if cell.key in self._current:
             return self._current[cell.key]
         seeds = _short_seeds(self.plan.seeds)
@@ -192,7 +192,7 @@ class Tracker(Experiment):
         tags["mlflow.runColor"] = COLOURS[self.plan.cells.index(cell) % len(COLOURS)]
         run = self.create(cell.name, tags | self.source(), started)
         self._cells.setdefault(cell.key, []).append(run)
-        # The cell's earlier runs, and those that this plan leaves out, move to the new one.
+        # Runs of the cell that are in MLflow already, of other seeds too, are nested in the new run from now on.
         for key, seed_run in self._seed_runs.items():
             if key.startswith(f"{cell.key[:16]}-") and seed_run.info.lifecycle_stage != "deleted":
                 self.client.set_tag(seed_run.info.run_id, "mlflow.parentRunId", run.info.run_id)
@@ -200,7 +200,7 @@ class Tracker(Experiment):
         return run.info.run_id
 
     def _study_tags(self, cell: Cell) -> dict[str, str]:
-        """Return which study chose a cell's learning rate, and whether that lies at the edge of its range."""
+        """Return tags that name a tuned cell's study, and the edge of the range if the learning rate lies there."""
         outcome = read_outcome(self.plan.folder / cell.folder) if cell.is_tuned else None
         if outcome is None or self.studies is None:
             return {}
@@ -211,7 +211,7 @@ class Tracker(Experiment):
         }
 
     def _tuned(self, cell: Cell) -> dict[str, float]:
-        """Return the learning rate that a study chose, and those that do as well."""
+        """Return the learning rate that a study chose and the ends of its tolerance, as metrics."""
         outcome = read_outcome(self.plan.folder / cell.folder) if cell.is_tuned else None
         if outcome is None or not outcome.parameters:
             return {}
@@ -232,7 +232,7 @@ class Tracker(Experiment):
         return f"test {metric} {value} over {len(results.runs)} seeds. {seeds}{self._study_note(results)}"
 
     def _study_note(self, results: CellResults) -> str:
-        """Return which study chose a cell's learning rate; '' for an untuned one."""
+        """Return a sentence with the tuned learning rate and a link to its study; '' for an untuned cell."""
         outcome = read_outcome(self.plan.folder / results.cell.folder) if results.tuned else None
         if outcome is None or self.studies is None:
             return ""
@@ -243,7 +243,7 @@ class Tracker(Experiment):
         try:
             info = json.loads((self.plan.folder / cell.folder / "cell.json").read_text())
         except FileNotFoundError:
-            # It failed before its data was there.
+            # The cell failed before its data was loaded, so it has no description.
             return
         source = DATASETS[cell.settings.dataset.name].source
         dataset = Dataset(cell.dataset, info["digest"], "code", json.dumps({"source": source}))

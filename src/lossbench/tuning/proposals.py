@@ -1,7 +1,7 @@
-"""Optuna: what a study proposes next, and its storage as a projection of the trials on disk.
+"""Optuna: the next proposals of a study, and a copy of all trials as an Optuna storage.
 
-The only module that imports optuna. A study is never continued in Optuna's own memory: each batch of proposals is
-asked of a study rebuilt from the finished trials, so that a restart changes nothing.
+Each batch of proposals comes from an Optuna study that is rebuilt in memory from the finished trials, in an
+uninterrupted run too. So a restart after a kill proposes the same values as a run that was never killed.
 """
 
 import hashlib
@@ -32,44 +32,48 @@ from lossbench.tuning.study_files import Trial, read_trials, study_metric
 
 
 def n_trials(cell: Cell) -> int:
-    """Return how many trials a cell's study has: those asked for, or the points of its grid if these are fewer."""
+    """Return the number of trials of a cell's study: ``tune.trials``, or fewer if a grid has fewer points."""
     tune = cell.settings.study
     if tune.sampler != "grid":
         return tune.trials
+    # Optuna has no public way to count the points of a grid.
     return len(_grid_sampler(cell)._all_grids)
 
 
 def proposals(cell: Cell, before: list[Trial], count: int) -> list[dict[str, Any]]:
-    """Return what a cell's study tries next: a function of its settings and of the trials before, and of nothing else.
+    """Return the next proposals of a cell's study.
+
+    The same settings and the same earlier trials always give the same proposals.
 
     Parameters
     ----------
     cell : Cell
-        Tuned; its ``tune`` settings and the number of trials before seed the sampler.
+        A tuned cell. Its ``tune`` settings and the length of ``before`` give the sampler's random seed.
     before : list of Trial
-        All trials from number 0 on, finished and failed.
+        All earlier trials, from number 0 on, finished and failed.
     count : int
-        How many to propose at once.
+        The number of proposals.
 
     Returns
     -------
     list of dict
-        The values of each trial by their keys.
+        For each proposal its values by settings key (``optimizer.learning_rate``).
     """
     study = _study(cell, before)
     distributions = {dimension.key: _distribution(dimension) for dimension in dimensions(cell.settings)}
     if cell.settings.study.sampler == "tpe":
         asked = [study.ask(distributions) for _ in range(count)]
     else:
-        # These do not look at values: the whole sequence is asked for again, and its next part taken.
+        # These samplers ignore the trials' values: ask for the whole sequence again and take its next part.
         asked = [study.ask(distributions) for _ in range(len(before) + count)][len(before) :]
     return [{key: trial.params[key] for key in distributions} for trial in asked]
 
 
 def write_storage(plan: Plan) -> None:
-    """Write ``studies.log``, Optuna's journal of all studies of a plan, from the trials on disk.
+    """Write ``studies.log``, an Optuna journal of all studies of a plan, from the trials on disk.
 
-    ``optuna-dashboard multirun/<name>/studies.log`` opens it. It is written as a whole; nothing reads it back.
+    ``optuna-dashboard multirun/<name>/studies.log`` opens it. lossbench never reads it: Optuna cannot open a journal
+    whose last record was cut off by a kill, so the trial files are kept as the record and the journal is a copy.
     """
     backend = _Collected()
     storage = JournalStorage(backend)
@@ -84,7 +88,7 @@ def write_storage(plan: Plan) -> None:
 
 
 class _Collected(BaseJournalBackend):
-    """Keeps a journal in memory: in a file, each of its records would be flushed to the disk by itself."""
+    """A journal in memory; Optuna's journal in a file flushes every record to disk by itself, which is slow."""
 
     def __init__(self):
         self.logs: list[dict[str, Any]] = []
@@ -97,7 +101,7 @@ class _Collected(BaseJournalBackend):
 
 
 def _quiet() -> None:
-    """Keep Optuna from saying in the terminal what it creates."""
+    """Keep Optuna from logging every new study and trial to the terminal."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
@@ -106,7 +110,7 @@ def _direction(cell: Cell) -> StudyDirection:
 
 
 def _study(cell: Cell, before: list[Trial]) -> optuna.Study:
-    """Return a study in memory; for TPE with the trials before, which it learns from."""
+    """Return an Optuna study in memory, with the earlier trials in it if the sampler is TPE, which learns from them."""
     learns = cell.settings.study.sampler == "tpe"
     _quiet()
     study = optuna.create_study(direction=_direction(cell), sampler=_sampler(cell, len(before) if learns else 0))
@@ -116,9 +120,13 @@ def _study(cell: Cell, before: list[Trial]) -> optuna.Study:
 
 
 def _sampler(cell: Cell, n_before: int) -> BaseSampler:
-    """Return the sampler of a batch; all cells with the same budget and space begin with the same proposals."""
+    """Return the sampler of a batch.
+
+    Its seed depends on the ``tune`` settings but not on the loss, so all cells with the same budget and space begin
+    with the same proposals, and no loss is lucky in where its search starts.
+    """
     told = json.dumps(plain(cell.settings.study), sort_keys=True)
-    # The same seed for each batch would propose the same again.
+    # With one seed for all batches, every batch would repeat the first one's proposals.
     digest = hashlib.sha256(f"{told}/{n_before}".encode()).digest()
     seed = int.from_bytes(digest[:4], "big")
     name = cell.settings.study.sampler
@@ -126,7 +134,7 @@ def _sampler(cell: Cell, n_before: int) -> BaseSampler:
         return _grid_sampler(cell)
     if name == "quasi_random":
         with warnings.catch_warnings():
-            # It may change; a test would see it.
+            # QMCSampler is experimental and may change between Optuna versions; a test would notice.
             warnings.simplefilter("ignore", ExperimentalWarning)
             return QMCSampler(scramble=True, seed=seed)
     return RandomSampler(seed=seed) if name == "random" else TPESampler(seed=seed)
@@ -139,12 +147,12 @@ def _grid_sampler(cell: Cell) -> GridSampler:
 
 
 def _grid(dimension: Dimension, points: int) -> list[Any]:
-    """Return evenly spaced values of a dimension, both ends among them."""
+    """Return evenly spaced values of a dimension, including both ends; for a logarithmic one, evenly spaced ratios."""
     if dimension.choices:
         return list(dimension.choices)
     low, high, last = dimension.low, dimension.high, points - 1
     if dimension.log:
-        # The last one is exactly the end.
+        # The end itself is appended, because the power may miss it by a rounding error.
         values = [low * (high / low) ** (i / last) for i in range(last)] + [high]
     else:
         values = [low + (high - low) * i / last for i in range(last)] + [high]
@@ -160,7 +168,7 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
 
 
 def _frozen(cell: Cell, trial: Trial) -> FrozenTrial:
-    """Return a trial as Optuna keeps it."""
+    """Return a trial as an Optuna trial that has ended."""
     found = {dimension.key: _distribution(dimension) for dimension in dimensions(cell.settings)}
     return create_trial(
         state=TrialState.FAIL if trial.value is None else TrialState.COMPLETE,

@@ -1,4 +1,4 @@
-"""A cell's study, from its settings to its trial files: the search for its learning rate, before its runs."""
+"""The study of a cell: trains its trials and writes a file for each, before the cell's runs are trained."""
 
 import logging
 import math
@@ -41,14 +41,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PreparedStudy:
-    """A tuned cell with all that its trials share: never its test split.
+    """A tuned cell with the data that its trials share; the test split is never read.
 
     Attributes
     ----------
     cell : Cell
-        Tuned.
+        A tuned cell.
     dataset : Dataset
-        The cell's; only its training and validation split are touched.
+        The cell's data; only the training and the validation split are read.
     """
 
     cell: Cell
@@ -56,12 +56,12 @@ class PreparedStudy:
 
     @cached_property
     def splits(self) -> dict[str, Part]:
-        """What it trains on and chooses by."""
+        """The split that trials train on (``train``) and the split that they are compared on (``validation``)."""
         return tuning_splits(self.dataset, self.cell.settings.study.validation)
 
     @cached_property
     def data(self) -> dict[int, Data]:
-        """The same for each tuning seed, as its programs take it: what it trains on may be corrupted."""
+        """The splits of each tuning seed as inputs of its program; each seed corrupts the training split anew."""
         settings, clean, n_classes = self.cell.settings.corruption, self.splits, self.dataset.n_classes
 
         def of_seed(seed: int) -> Data:
@@ -69,33 +69,39 @@ class PreparedStudy:
             return specification.make_data(self.cell.pair, splits, n_classes, self.dataset.unit)
 
         if not self.cell.settings.is_corrupted:
+            # Clean data are the same for every seed: one copy serves all.
             return dict.fromkeys(self.cell.settings.study.seeds, of_seed(0))
         return {seed: of_seed(seed) for seed in self.cell.settings.study.seeds}
 
     def settings(self, parameters: dict[str, Any]) -> CellSettings:
-        """Return the cell's settings with a proposal, evaluated once, at the end, unless epochs are chosen by it."""
+        """Return the cell's settings with a proposal's values.
+
+        Only the last epoch is evaluated, which saves time, unless ``select=best`` or early stopping needs every value.
+        """
         proposed = with_values(self.cell.settings, parameters)
         chooses = proposed.select == "best" or proposed.early_stopping.patience is not None
         return proposed if chooses else replace(proposed, evaluate_every=proposed.epochs)
 
     def structure(self, parameters: dict[str, Any]) -> Structure:
-        """Return what the program of a proposal is compiled for."""
+        """Return the structure of a proposal: model, loss, optimizer and shapes, for which a program is compiled."""
         return specification.make_structure(self.settings(parameters), self.cell.pair, next(iter(self.data.values())))
 
 
 def search(cell: Cell, dataset: Dataset, folder: Path, n_threads: int) -> Outcome:
-    """Return what a cell's study found, after training and writing those of its trials that are not there yet.
+    """Train and write the missing trials of a cell's study, and return its outcome.
+
+    A finished study is read from disk and nothing is trained.
 
     Parameters
     ----------
     cell : Cell
-        Tuned.
+        A tuned cell.
     dataset : Dataset
-        The cell's.
+        The cell's data.
     folder : Path
-        The cell's; the trials lie in it.
+        The cell's folder, in which the trial files lie.
     n_threads : int
-        How many trainings run at once.
+        The number of trainings that run at the same time.
     """
     outcome = read_outcome(folder)
     if outcome is not None:
@@ -109,7 +115,8 @@ def search(cell: Cell, dataset: Dataset, folder: Path, n_threads: int) -> Outcom
         count = min(batch, total - len(trials))
         proposed = proposals(cell, trials, count)
         trials += _batch(study, folder, proposed, len(trials), n_threads)
-        # Where proposals are structure, each has a program of its own: they would fill the memory.
+        # A proposal that changes the structure (hidden units, momentum) has a compiled program of its own. Kept for all
+        # trials, the programs would fill the memory.
         for structure in {study.structure(parameters) for parameters in proposed} - {study.structure({})}:
             forget_program(structure)
     outcome = conclude(cell, trials)
@@ -120,7 +127,11 @@ def search(cell: Cell, dataset: Dataset, folder: Path, n_threads: int) -> Outcom
 def _batch(
     study: PreparedStudy, folder: Path, proposed: list[dict[str, Any]], first: int, n_threads: int
 ) -> list[Trial]:
-    """Return the trials of a batch, by number, whatever the order in which they end; those on disk stay as they are."""
+    """Train the missing trials of a batch and return all its trials, by number.
+
+    Trials on disk are not trained again. The order does not depend on which thread is done first, so the proposals that
+    follow do not either.
+    """
     seeds = study.cell.settings.study.seeds
     there = {number: read_trial(folder, number) for number in range(first, first + len(proposed))}
     stop = threading.Event()
@@ -136,6 +147,7 @@ def _batch(
                 trial = there[number] = _trial(study, number, proposed[number - first], ended)
                 write_trial(folder, trial)
         except BaseException:
+            # An interrupt: drop the waiting trainings, and ask the running ones to stop between epochs.
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -144,7 +156,7 @@ def _batch(
 
 @dataclass(frozen=True)
 class _Ended:
-    """What one training of a trial gave: a value, or the reason why there is none."""
+    """The end of one training of a trial: its value, or the reason why it has none."""
 
     value: float | None
     reason: str
@@ -163,6 +175,7 @@ def _train(study: PreparedStudy, parameters: dict[str, Any], seed: int, stop: th
         value = None if trained.diverged_epoch else _value(study, structure, trained)
         reason = f"seed={seed} diverged" if trained.diverged_epoch else ""
     except specification.StoppedError:
+        # An interrupted trial has no value; it is not a failed one and must not be written.
         raise
     except Exception as error:
         log.exception("%s: a trial of %s with seed=%d failed", study.cell.name, parameters, seed)
@@ -173,10 +186,10 @@ def _train(study: PreparedStudy, parameters: dict[str, Any], seed: int, stop: th
 
 
 def _value(study: PreparedStudy, structure: Structure, trained: Trained) -> float:
-    """Return the study's metric on the validation samples."""
+    """Return the study's metric on the validation samples, in the unit of the metrics."""
     metric = study_metric(study.cell)
     if metric == MAIN_METRICS[study.cell.task]:
-        # Seven digits, as a float32 holds: 0.85, not 0.8500000238.
+        # Rounded to the seven digits of a float32: 0.85 instead of 0.8500000238.
         at = -1 if not trained.selected_epoch else int(np.searchsorted(trained.epochs, trained.selected_epoch))
         return float(f"{trained.curves[f'validation/{metric}'][at] * np.float32(study.dataset.unit[0]):.7g}")
     validation = study.splits["validation"]

@@ -1,7 +1,7 @@
-"""Studies on disk: a file for each trial, complete or absent, and what follows from them.
+"""The files of a study: one for each trial, complete or absent, and one for the outcome of all trials.
 
-A tuned cell's folder holds ``study/trial=0007.json``, … and, once all trials are there, ``study/best.json``. Optuna's
-storage, MLflow and the terminal are told from these files.
+A tuned cell's folder holds ``study/trial=0007.json``, … and, once all trials have ended, ``study/best.json``. The
+terminal, the report, MLflow and the copy for Optuna's dashboard read these files.
 """
 
 import json
@@ -19,9 +19,9 @@ from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell, Plan
 
 FINISHED, FAILED = "finished", "failed"
-# A value this close to the best one is as good: a share of the best.
+# Learning rates whose value is within this share of the best value count as equally good.
 TOLERANCE = 0.01
-# A best learning rate in this share of the range (on its logarithmic scale) from an end lies at its edge.
+# The best learning rate lies at the edge if it is this close to an end, as a share of the range on a logarithmic scale.
 EDGE = 0.05
 
 
@@ -32,15 +32,15 @@ class Trial:
     Attributes
     ----------
     parameters : dict
-        The proposed values by their keys, ``optimizer.learning_rate`` among them.
+        The proposed values by settings key; ``optimizer.learning_rate`` is always one of them.
     status : str
         ``finished``, or ``failed`` if one of its trainings diverged or ended in an error.
     value : float or None
         The mean over seeds of the study's metric on validation samples; None if it failed.
     values : dict
-        Each seed to its own value, None where it has none.
+        The value of each tuning seed; None for a training that diverged or failed.
     reason : str
-        Of a failed trial.
+        Why a trial failed; '' if it finished.
     started, ended : float
         Seconds since 1970.
     """
@@ -56,36 +56,39 @@ class Trial:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate that was tried."""
+        """The proposed learning rate."""
         return self.parameters[LEARNING_RATE]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished study found.
+    """The result of a study whose trials have all ended.
 
     Attributes
     ----------
     study : str
-        The cell that it was made for, and 8 digits of its key.
+        The study's name: the cell's name and 8 digits of its key.
     metric : str
-        What the trials were chosen by.
+        The metric by which the best trial was chosen.
     n_trials, n_failed : int
-        All of them; those that failed.
+        The number of all trials, and of failed ones.
     number : int or None
-        Of the best trial; None if all failed.
+        The number of the best trial; None if all trials failed.
     parameters : dict
-        Its values; empty if all failed.
+        The best trial's proposed values; empty if all trials failed.
     value : float or None
-        Its mean over the tuning seeds.
+        The best trial's value, a mean over the tuning seeds.
     tolerance : (low, high)
-        The learning rates around the best one that do as well, within ``TOLERANCE``.
+        The range of learning rates around the best one whose values are within ``TOLERANCE`` of the best value; empty
+        if all trials failed.
     edge : str
-        ``low`` or ``high`` if the best learning rate lies at that end of the range.
+        ``low`` or ``high`` if the best learning rate lies at that end of the range; else ''.
     low, high : float
-        The range that was searched.
+        The range of learning rates that was searched.
+    started, ended : float
+        Seconds since 1970.
     reason : str
-        If all failed, that of the first one.
+        If all trials failed, the reason of the first one; else ''.
     """
 
     study: str
@@ -105,20 +108,20 @@ class Outcome:
 
     @property
     def learning_rate(self) -> float:
-        """The best one; NaN if all failed."""
+        """The best learning rate; NaN if all trials failed."""
         return self.parameters.get(LEARNING_RATE, math.nan)
 
     @property
     def problem(self) -> str:
-        """What is to be said if no trial finished."""
+        """A message for the user if no trial finished; else ''."""
         searched = f"no learning rate in [{self.low:g}, {self.high:g}] trains"
-        # Divergence needs no further words, an error does.
+        # "No learning rate trains" already says that trials diverged; an error in the code needs its own words.
         why = "" if "diverged" in self.reason or not self.reason else f" ({self.reason[:200]})"
         return "" if self.parameters else f"{searched}{why}; widen the range (tune.low, tune.high)"
 
     @property
     def warning(self) -> str:
-        """What is to be said if the best learning rate lies at the edge of the range."""
+        """A message for the user if the best learning rate lies at the edge of the range; else ''."""
         if not self.edge:
             return ""
         rate = f"the best learning rate {self.learning_rate:.3g}"
@@ -126,24 +129,24 @@ class Outcome:
 
 
 def study_metric(cell: Cell) -> str:
-    """Return the name of the metric that a cell's study chooses by."""
+    """Return the name of the metric by which a cell's study chooses the best trial."""
     return cell.settings.study.metric or MAIN_METRICS[cell.task]
 
 
 def trial_path(folder: Path, number: int) -> Path:
-    """Return where a trial lies in its cell's folder."""
+    """Return the path of a trial's file in its cell's folder."""
     return folder / "study" / f"trial={number:04d}.json"
 
 
 def write_trial(folder: Path, trial: Trial) -> None:
-    """Write a trial as a whole or not at all."""
+    """Write a trial's file; a kill in the middle leaves no file rather than half of one."""
     path = trial_path(folder, trial.number)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(asdict(trial), indent=1) + "\n")
 
 
 def read_trial(folder: Path, number: int) -> Trial | None:
-    """Return a trial; None where there is none or it cannot be read."""
+    """Return a trial; None if its file is missing or cannot be read, so that it is trained again."""
     try:
         return Trial(**json.loads(trial_path(folder, number).read_text()))
     except (OSError, ValueError, TypeError):
@@ -151,7 +154,7 @@ def read_trial(folder: Path, number: int) -> Trial | None:
 
 
 def trials_table(trials: list[Trial]) -> pd.DataFrame:
-    """Return a row for each trial: its values, how it ended, what each seed gave."""
+    """Return a table with a row for each trial: proposed values, status, value, and the value of each seed."""
     rows = [
         {"trial": t.number, **t.parameters, "status": t.status, "value": t.value, "reason": t.reason}
         | {f"seed_{seed}": value for seed, value in t.values.items()}
@@ -161,7 +164,7 @@ def trials_table(trials: list[Trial]) -> pd.DataFrame:
 
 
 def read_trials(cell: Cell, folder: Path) -> list[Trial]:
-    """Return the trials of a tuned cell that are there, by number."""
+    """Return those trials of a tuned cell that are on disk, by number."""
     if not (folder / "study").is_dir():
         return []
     trials = (read_trial(folder, number) for number in range(cell.settings.study.trials))
@@ -169,12 +172,12 @@ def read_trials(cell: Cell, folder: Path) -> list[Trial]:
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:
-    """Write what a study found."""
+    """Write the outcome of a study, ``best.json``; its existence marks the study as ended."""
     write_text(folder / "study" / "best.json", json.dumps(asdict(outcome), indent=1) + "\n")
 
 
 def read_outcome(folder: Path) -> Outcome | None:
-    """Return what the study of a cell's folder found; None while it has not ended."""
+    """Return the outcome of the study in a cell's folder; None while the study has not ended."""
     try:
         content = json.loads((folder / "study" / "best.json").read_text())
         return Outcome(**content | {"tolerance": tuple(content["tolerance"])})
@@ -183,19 +186,19 @@ def read_outcome(folder: Path) -> Outcome | None:
 
 
 def outcomes(plan: Plan) -> dict[str, Outcome]:
-    """Return what the studies of a plan found, by the keys of its tuned cells; those that have not ended are absent."""
+    """Return the outcomes of a plan's studies by the keys of its tuned cells; unfinished studies are absent."""
     found = ((cell.key, read_outcome(plan.folder / cell.folder)) for cell in plan.cells if cell.is_tuned)
     return {key: outcome for key, outcome in found if outcome is not None}
 
 
 def open_studies(plan: Plan, open_seeds: dict[str, list[int]]) -> list[Cell]:
-    """Return the tuned cells of a plan that have runs to do and whose study has not ended."""
+    """Return the tuned cells of a plan that have open runs and whose study has not ended."""
     tuned = (cell for cell in plan.cells if cell.is_tuned and open_seeds[cell.folder])
     return [cell for cell in tuned if read_outcome(plan.folder / cell.folder) is None]
 
 
 def conclude(cell: Cell, trials: list[Trial]) -> Outcome:
-    """Return what all trials of a cell's study say together."""
+    """Return the outcome of a cell's study, given all its trials."""
     tune, metric = cell.settings.study, study_metric(cell)
     less = lower_is_better(metric)
     best = best_trial(trials, lower_is_better=less)
@@ -219,22 +222,23 @@ def conclude(cell: Cell, trials: list[Trial]) -> Outcome:
 
 
 def best_trial(trials: list[Trial], *, lower_is_better: bool) -> Trial | None:
-    """Return the finished trial with the best value, the first one of equals; None if all failed."""
+    """Return the finished trial with the best value, the first of several equal ones; None if all trials failed."""
     sign = 1 if lower_is_better else -1
     finished = [trial for trial in trials if trial.value is not None]
     return min(finished, key=lambda trial: (sign * trial.value, trial.number), default=None)  # type: ignore[operator]
 
 
 def tolerance(trials: list[Trial], best: Trial, *, lower_is_better: bool) -> tuple[float, float]:
-    """Return the range of learning rates that do as well as the best one.
+    """Return the range of learning rates around the best one that are equally good.
 
-    Every learning rate that was tried between its ends is within ``TOLERANCE`` of the best value; the next one on
-    either side is not, or failed, or there is none.
+    From the best learning rate the range is extended to the next tried one, in both directions, until the value is more
+    than ``TOLERANCE`` from the best value or the trial failed. A wide range means that the loss works without an exact
+    learning rate.
 
     Returns
     -------
     (low, high)
-        Learning rates that were tried; how far they lie apart says how much the loss forgives.
+        The lowest and the highest learning rate of the range; both were tried.
     """
     assert best.value is not None
     allowed = TOLERANCE * abs(best.value)

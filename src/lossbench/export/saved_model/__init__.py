@@ -1,5 +1,6 @@
-"""A run's network with its preprocessing as a model of MLflow.
+"""A run's network with its preprocessing as an MLflow model.
 
-``contents`` is written while a cell trains, ``packing`` makes a model of it, ``serving`` goes with the model and
-imports nothing of this package.
+``contents`` describes the network and the preprocessing as plain data, written once a cell. ``packing`` combines them
+with a run's weights to a model; ``reading`` says whether that is possible. ``serving`` is the code inside the model: it
+predicts for new rows, loads TensorFlow only then, and imports nothing of this package.
 """

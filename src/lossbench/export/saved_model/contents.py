@@ -1,4 +1,7 @@
-"""What a saved model needs beside its weights, as plain data: written once a cell, the same for all its seeds."""
+"""Describes a cell's network and preprocessing as plain data: all of a saved model but its weights.
+
+The description is written once a cell, because it is the same for all its seeds.
+"""
 
 import json
 import re
@@ -12,18 +15,18 @@ from lossbench.planning.plan import Cell
 
 
 def model_contents(cell: Cell, dataset: Dataset, network: str) -> dict[str, Any]:
-    """Return what ``serving`` reads to answer for new rows.
+    """Return the description of a cell's model, which ``serving`` reads to predict for new rows.
 
     Parameters
     ----------
     network : str
-        The network in Keras's JSON; '' if Keras cannot write it.
+        The network in Keras's JSON; '' if Keras cannot serialize it.
 
     Returns
     -------
     dict
-        ``inputs``, ``network``, ``head`` and ``outputs`` say how a row becomes an answer, in this order; ``problem`` is
-        why it cannot, or ''.
+        ``inputs``, ``network``, ``head`` and ``outputs`` are the steps from a row to a prediction, in this order;
+        ``problem`` is the reason why no model can be made, or ''.
     """
     settings = cell.settings.dataset
     file = settings if isinstance(settings, FileSettings) else None
@@ -51,14 +54,14 @@ def _head(cell: Cell) -> dict[str, Any]:
     return {
         "activation": head.activation,
         "statistics": list(head.statistics),
-        # None: the largest output decides.
+        # None: the class with the largest output is decided for.
         "threshold": threshold(pair.head, pair.encoding) if decides else None,
         "probability": pair.probability,
     }
 
 
 def _outputs(cell: Cell, file: FileSettings | None, dataset: Dataset) -> dict[str, Any]:
-    """Return what the answers are called, and the unit of those that are numbers."""
+    """Return the names of the predicted columns and classes, and the scaling that numbers are brought back with."""
     n = cell.n_outputs
     columns = n if cell.task in (*NUMBER_TASKS, "multilabel") else 1
     names = file.target if file else ["y"] if columns == 1 else [f"y{i}" for i in range(columns)]
@@ -72,7 +75,7 @@ def _outputs(cell: Cell, file: FileSettings | None, dataset: Dataset) -> dict[st
 
 
 def _as_they_were(labels: list[str]) -> list[Any]:
-    """Return classes as the file has them: whole numbers, true and false, or names."""
+    """Return class labels in the type that they have in the file: integers, booleans or texts."""
     if all(re.fullmatch("0|-?[1-9][0-9]{0,17}", text) for text in labels):
         return [int(text) for text in labels]
     return [text == "True" for text in labels] if set(labels) == {"False", "True"} else labels
@@ -86,14 +89,15 @@ def _problem(network: str, written: dict[str, Any]) -> str:
 
 
 def _foreign(node: Any) -> list[str]:
-    """Return the classes and functions in a network's JSON that Keras does not make without the user's code."""
+    """Return the classes and functions in a network's JSON that Keras can only load with the user's code."""
     if isinstance(node, list):
         return [name for child in node for name in _foreign(child)]
     if not isinstance(node, dict):
         return []
     found = [name for child in node.values() for name in _foreign(child)]
     if "class_name" in node and "module" in node:
-        # Keras's own functions are written as their names alone; one in a Lambda as bytes, which Keras does not load.
+        # Keras writes its own functions as bare names, without a module. A Lambda layer holds its function as bytes,
+        # which Keras refuses to load.
         own = str(node["module"] or "").split(".")[0] != "keras" or node["class_name"] == "Lambda"
         name = node["config"] if node["class_name"] == "function" else node["class_name"]
         found += [str(name)] if own else []

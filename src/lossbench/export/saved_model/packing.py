@@ -1,4 +1,4 @@
-"""A run's network as a model of MLflow, put together from the results on disk: no TensorFlow, no pickle."""
+"""Makes an MLflow model of a run from the results on disk, without TensorFlow and without pickle."""
 
 import json
 import logging
@@ -18,17 +18,21 @@ from lossbench.results.part_files import Run
 
 
 def write_model(run: Run, folder: Path, recorded: Model | None = None) -> None:
-    """Write a run's network to a new folder as a model that MLflow loads.
+    """Write a run's network to a new folder as an MLflow model.
 
     Parameters
     ----------
-    recorded : Model
-        What MLflow knows of it already.
+    run : Run
+        The run whose weights are taken.
+    folder : Path
+        A folder that does not exist yet.
+    recorded : Model, optional
+        MLflow's record of the model, with its ids, if the model was registered before it is written.
 
     Raises
     ------
     NoModelError
-        If there can be none.
+        If no model can be made of the run's network.
     """
     contents = read_contents(run.path.parents[1])
     described = json.loads((run.path.parents[1] / "cell.json").read_text())
@@ -56,10 +60,10 @@ def _requirements(trained_with: dict[str, str]) -> list[str]:
 
 @contextmanager
 def _silent():
-    """Keep MLflow from advising against what is meant: no example of rows, no types of columns.
+    """Silence MLflow's advice to give the model a signature or an input example.
 
-    It would refuse whole numbers in a column that had fractions, and texts for all columns of any type over HTTP; what
-    rows must have is checked by the model, which says more.
+    The model has no signature on purpose. With one, MLflow would refuse whole numbers in a column that had fractions in
+    training, and over HTTP texts. ``serving`` checks the rows itself, with better messages.
     """
     logger = logging.getLogger("mlflow.pyfunc")
     level = logger.level

@@ -1,25 +1,25 @@
-"""What a cell's folder has for a model of any of its runs, or why there can be none."""
+"""Reads the description of a cell's model from its folder, or says why there is none."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 NAME = "model.json"
-# Raise it when ``serving`` needs what earlier cells have not written.
+# The version of ``model.json``. Raise it when ``serving`` needs an entry that earlier versions did not write.
 FORMAT = 1
 
 
 class NoModelError(Exception):
-    """A cell of whose runs no model can be made: the reason."""
+    """No model can be made of a cell's runs; the message is the reason."""
 
 
 def read_contents(folder: Path) -> dict[str, Any]:
-    """Return what a model of a cell's runs needs beside their weights (see ``contents``).
+    """Return the description of a cell's model (see ``contents``).
 
     Raises
     ------
     NoModelError
-        If that is not on disk, or not all of it can be written without the user's code.
+        If it is not on disk, or if the network cannot be loaded without the user's code.
     """
     try:
         contents = json.loads((folder / NAME).read_text())
@@ -33,7 +33,7 @@ def read_contents(folder: Path) -> dict[str, Any]:
 
 
 def has_model(folder: Path) -> bool:
-    """Say whether a model can be made of a cell's runs."""
+    """Return whether a model can be made of a cell's runs."""
     try:
         read_contents(folder)
     except NoModelError:

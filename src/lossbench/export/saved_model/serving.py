@@ -1,7 +1,7 @@
-"""What a saved model does with new rows. This file is part of every saved model and needs nothing of lossbench.
+"""The prediction code of a saved model. Every saved model has a copy of this file, which needs nothing of lossbench.
 
-It reads ``model.json`` (how a row becomes the network's input, the network, how its output becomes an answer) and
-``weights.npz``; there is no pickle in it.
+It reads ``model.json`` (preprocessing, network, and the meaning of the network's output) and ``weights.npz``. Neither
+holds a pickle, so that loading a model runs no foreign code.
 """
 
 import difflib
@@ -16,25 +16,28 @@ import pandas as pd
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
 BATCH = 1024
-# The least variance of a head that gives a mean and a variance.
+# Added to the variance of a head that predicts mean and variance, as in training (``losses.heads.LEAST_VARIANCE``).
 LEAST_VARIANCE = 1e-6
 
 
 class RowsError(mlflow.MlflowException, ValueError):
-    """Rows that a model cannot answer for: the reasons. MLflow's server passes its own kind of errors on."""
+    """The model cannot predict for the given rows; the message lists the reasons.
+
+    It is also an ``MlflowException``, because MLflow's server sends the message of no other error to the client.
+    """
 
     def __init__(self, message: str):
         mlflow.MlflowException.__init__(self, message, BAD_REQUEST)
 
 
 class Model(mlflow.pyfunc.PythonModel):
-    """A network with its preprocessing: from rows as they are in a file to answers in the target's own unit."""
+    """A network with its preprocessing: takes rows as they stand in a file, predicts in the target's own unit."""
 
     def load_context(self, context: Any) -> None:
-        """Read what lies beside this file."""
-        # What TensorFlow says of its machine when it starts is no answer.
+        """Read the network, its weights and the preprocessing from the model's files."""
+        # TensorFlow's start-up messages about the machine would stand between the predictions.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        # Here, so that writing a model needs no TensorFlow.
+        # Imported here, so that making a model does not load TensorFlow.
         import keras
 
         with open(context.artifacts["model"]) as file:
@@ -46,30 +49,30 @@ class Model(mlflow.pyfunc.PythonModel):
         self.activation = keras.activations.get(self.content["head"]["activation"])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Return an answer for each row.
+        """Return a prediction for each row.
 
         Parameters
         ----------
         model_input : DataFrame
-            With the columns that the network was trained on, in any order, others are ignored; a network that was
-            trained on an array takes one, shape (n_rows, n_features).
+            A table with the columns that the network was trained on, in any order; further columns are ignored. A
+            network that was trained on an array takes an array of shape (n_rows, n_features) instead.
 
         Returns
         -------
         DataFrame
-            A row for each of ``model_input``. Numbers are in the target's own unit, with a standard deviation beside
-            them where the network gives a variance; classes are named as in the training data, with a probability for
-            each where the network gives probabilities.
+            A row for each row of ``model_input``. Numbers are in the target's own unit, with a standard deviation if
+            the network predicts a variance. Classes are named as in the training data, with a probability for each if
+            the network predicts probabilities.
 
         Raises
         ------
         RowsError
-            With all that is wrong with the rows.
+            If rows or columns are not as the network needs them; the message lists every problem.
 
         Warns
         -----
         UserWarning
-            For texts that no training row had.
+            If a text column holds a text that no training row had.
         """
         if isinstance(model_input, pd.DataFrame):
             model_input = model_input.rename(columns=lambda name: str(name).strip())
@@ -122,7 +125,7 @@ def _not_there(name: str, rows: pd.DataFrame) -> str:
 
 
 def scaled(values: np.ndarray, fitted: dict[str, Any]) -> np.ndarray:
-    """Return features as the network was trained on them."""
+    """Return features scaled as they were in training."""
     return values if fitted["center"] is None else (values - fitted["center"]) / fitted["scale"]
 
 
@@ -143,14 +146,14 @@ def _numbers(inputs: dict[str, Any], rows: pd.DataFrame, problems: list[str]) ->
 
 
 def _as_numbers(column: pd.Series) -> np.ndarray:
-    """Return a column as float64; NaN where a cell is no number."""
+    """Return a column as float64, NaN in place of anything that is not a number (dates and durations too)."""
     if column.dtype.kind in "mMc" or isinstance(column.dtype, pd.DatetimeTZDtype):
         return np.full(len(column), np.nan)
     return pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
 
 
 def _is_missing(inputs: dict[str, Any], column: pd.Series) -> np.ndarray:
-    """Say which cells miss a value: empty ones, and those that meant it in training."""
+    """Return a mask of missing values: empty cells, and cells with a marker (``dataset.missing_values``)."""
     texts = inputs["missing_values"]
     if not texts:
         return column.isna().to_numpy()
@@ -160,7 +163,7 @@ def _is_missing(inputs: dict[str, Any], column: pd.Series) -> np.ndarray:
 
 
 def _texts(inputs: dict[str, Any], rows: pd.DataFrame, problems: list[str]) -> list[np.ndarray]:
-    """Return a column of 0 and 1 for each known text; a text that was not trained on is 0 in all."""
+    """Return the one-hot columns of each text column; a text that no training row had is 0 in all of them."""
     encoded = []
     for i, name in enumerate(inputs["texts"]):
         fitted, missing = inputs["fitted"]["texts"], _is_missing(inputs, rows[name])
@@ -179,10 +182,10 @@ def _texts(inputs: dict[str, Any], rows: pd.DataFrame, problems: list[str]) -> l
 
 
 def _codes(levels: list[str], texts: list[str]) -> np.ndarray:
-    """Return the place of each text among the known ones, -1 for none.
+    """Return the index of each text among the known ones, -1 for an unknown text.
 
-    Blanks before it do not count, and a text that is written as a number (01) is the same as that number (1): what a
-    reader of files makes of these depends on its settings, and on the column's other cells.
+    Leading blanks are ignored, and a number written otherwise (``01``) equals the number (``1``): whether a reader of
+    files keeps these differences depends on its settings and on the column's other cells.
     """
     places = {_read_otherwise(text): i for i, text in enumerate(levels)} | {text: i for i, text in enumerate(levels)}
     codes = {text: places.get(text, places.get(_read_otherwise(text), -1)) for text in set(texts)}
@@ -200,18 +203,18 @@ def _no_value(name: str, missing: np.ndarray) -> str:
 
 
 def as_text(value: Any) -> str:
-    """Return a cell as a name; a whole number without its point."""
+    """Return a table cell as text; a whole number without a decimal point."""
     whole = isinstance(value, int | float | np.number) and not isinstance(value, bool) and float(value) % 1 == 0
     return str(int(value)) if whole else str(value)
 
 
-# ---- From the network's output to answers.
+# ---- From the network's output to predictions in the user's terms.
 
 
 def answers(
     head: dict[str, Any], outputs: dict[str, Any], raw: np.ndarray, prediction: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return the columns of the answer, from raw predictions and what the head makes of them."""
+    """Return the columns of the result, given the raw predictions and the head's predictions."""
     if outputs["task"] in ("regression", "shares"):
         return _of_numbers(outputs, prediction)
     names, probable = outputs["names"], head["probability"]
@@ -234,7 +237,7 @@ def _of_numbers(outputs: dict[str, Any], prediction: np.ndarray) -> dict[str, np
     columns = {name: values[:, i] for i, name in enumerate(names)}
     if prediction.shape[1] == len(names):
         return columns
-    # The second half is the raw prediction of a variance.
+    # The second half of the outputs are raw predictions of the variances; softplus makes them positive.
     variance = np.logaddexp(0.0, prediction[:, len(names) :]) + LEAST_VARIANCE
     deviation = np.sqrt(variance) * scaling["scale"]
     return columns | {f"standard deviation of {name}": deviation[:, i] for i, name in enumerate(names)}

@@ -11,7 +11,7 @@ MAKERS = (runs, differences, curves, own_losses, slices, boundaries, predicted, 
 
 
 def all_figures(frame: Frame) -> list[Figure]:
-    """Return all that can be drawn of a data set's results."""
+    """Return all figures that the results of a data set allow."""
     figures = [figure for maker in MAKERS if (figure := maker(frame)) is not None]
     for figure in figures:
         if len(figure.panels) == MOST_PANELS < len(frame.table.results):

@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""The figure of confusion matrices."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,15 +11,15 @@ from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
 from lossbench.results.cells import CellResults
 
-# More classes than this are too many to read, and up to so many there is room for a decimal.
+# A matrix of more than ``MOST_CLASSES`` is not drawn; up to ``FEW_CLASSES`` there is room for a decimal.
 MOST_CLASSES, FEW_CLASSES = 12, 4
-# Of a share of 1; letters stay readable on it.
+# The opacity of a share of 1, on which letters are still readable.
 DARKEST = 0.5
 LONGEST_NAME = 9
 
 
 def confusions(frame: Frame) -> Figure | None:
-    """Draw of each true class the shares that are decided for each class."""
+    """Draw confusion matrices: for each true class, the shares of samples that are assigned to each class."""
     if frame.table.results[0].cell.task not in ("binary", "multiclass") or "y/test" not in frame.arrays:
         return None
     if frame.n_classes > MOST_CLASSES:
@@ -47,7 +47,7 @@ def _class_names(frame: Frame) -> list[str]:
 
 
 def _shares(frame: Frame, result: CellResults) -> np.ndarray | None:
-    """Return the rows of the mean confusion of a cell's working runs, each summing to 1; None without such runs."""
+    """Return the mean confusion matrix of a cell's working runs, whose rows sum to 1; None if no run works."""
     pair, runs = result.cell.pair, [run for run in result.working.runs if "raw/test" in run.arrays]
     if not runs:
         return None
@@ -66,7 +66,7 @@ def _panel(
     side = 2.4 if n_classes <= FEW_CLASSES else 3.4
     short = [name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…" for name in names]
     left = 0.5 + 0.075 * max(map(len, short))
-    # Wide enough for the names of losses above it.
+    # Wide enough for the name of the loss in the title.
     drawn, axes = ink.panel(max(side, 3.2) + left - 0.5, side, left=left)
     for i, j in np.ndindex(shares.shape):
         axes.add_patch(Rectangle((j, i), 1, 1, facecolor=mark.colour, alpha=DARKEST * shares[i, j], linewidth=0))
@@ -90,7 +90,7 @@ def _name_classes(axes: Axes, names: list[str]) -> None:
     places = np.arange(len(names)) + 0.5
     axes.set_xlim(0, len(names))
     axes.set_ylim(len(names), 0)
-    # Long names stand at the side only: below they would run into each other.
+    # Below, long names would overlap; they are shortened there and stand in full at the side.
     below = names if max(map(len, names)) <= 2 or len(names) <= FEW_CLASSES else [name[:2] for name in names]
     axes.set_xticks(places, below)
     axes.set_yticks(places, names)

@@ -1,4 +1,4 @@
-"""Over the epochs, and over the learning rates that were tried."""
+"""The figures of curves over epochs, and of metrics over the learning rates that studies tried."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
 from lossbench.results.cells import CellResults, curve_matrix
 
-# Points of a curve beyond these are not drawn: a panel has 300 pixels.
+# The most points of a curve that are drawn: a panel is 300 pixels wide.
 MOST_POINTS = 240
 
 
 def curves(frame: Frame) -> Figure | None:
-    """Draw the common metric over the epochs, one panel a loss, all on the same axes."""
+    """Draw the main metric over the epochs, with a panel for each loss and the same axes in all of them."""
     cells = [r for r in frame.table.results if any("epochs" in run.arrays for run in r.working.runs)]
     cells = cells[:MOST_PANELS]
     if not cells:
@@ -63,7 +63,7 @@ def _curve(frame: Frame, result: CellResults, name: str) -> tuple[np.ndarray, np
 
 
 def _limits(frame: Frame, curves: dict[str, dict[str, Any]]) -> tuple[float, float]:
-    """Return limits for the common metric, which end a little above the best constant's error."""
+    """Return limits for the main metric; an error is cut off a little above that of the best constant."""
     low, high = _late(frame, curves)
     if frame.table.lower_is_better and np.isfinite(frame.naive):
         high = min(high, max(1.3 * frame.naive, low + 0.1 * frame.naive))
@@ -71,7 +71,7 @@ def _limits(frame: Frame, curves: dict[str, dict[str, Any]]) -> tuple[float, flo
 
 
 def _late(frame: Frame, curves: dict[str, dict[str, Any]]) -> tuple[float, float]:
-    """Return limits that show every curve but for its first steps, which may be far away."""
+    """Return limits that show every curve except for its first 3 % of epochs, which may be far off."""
     ends = []
     for own in curves.values():
         for epochs, mean, low, high in own.values():
@@ -85,7 +85,7 @@ def _late(frame: Frame, curves: dict[str, dict[str, Any]]) -> tuple[float, float
 
 
 def own_losses(frame: Frame) -> Figure | None:
-    """Draw each loss's own value over the epochs: for how it converges, not to compare."""
+    """Draw the own value of each loss over the epochs: it shows convergence, and compares no losses."""
     cells = [(r, m) for r, m, _ in frame.marks() if any("epochs" in run.arrays for run in r.working.runs)]
     if not cells:
         return None
@@ -115,7 +115,7 @@ def own_losses(frame: Frame) -> Figure | None:
 
 
 def slices(frame: Frame) -> Figure | None:
-    """Draw what every trial of a tuned cell's learning rate reached on the validation samples."""
+    """Draw the validation metric of every trial over its learning rate, with a panel for each tuned cell."""
     cells = [(r, m, frame.trials[r.cell.name]) for r, m, _ in frame.marks() if r.cell.name in frame.trials]
     if not cells:
         return None

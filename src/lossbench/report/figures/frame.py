@@ -1,4 +1,4 @@
-"""What all figures of a data set share: its table, its arrays, and how its losses are drawn."""
+"""The data that all figures of a data set share, and the types of figures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ from lossbench.report import drawing as ink
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import Run
 
-# More lines than this leave no room for their names beside them.
+# With more lines than this, their names do not fit beside them.
 MOST_NAMED = 8
-# With more cells than this a figure of one panel a cell would be a page of its own.
+# The most panels of a figure with a panel for each cell; more would fill pages.
 MOST_PANELS = 12
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing: its SVG in stand-in colours, and what it shows in a sentence."""
+    """A drawing as SVG in placeholder colours, with a sentence that describes it."""
 
     name: str
     description: str
@@ -36,11 +36,11 @@ class Figure:
     Attributes
     ----------
     name : str
-        Of its files.
+        The name of the figure's files.
     columns, rows : list
-        The numbers that it is drawn from.
+        The numbers behind the figure, as a table for its CSV file.
     folded : bool
-        Whether the page shows it only when asked.
+        Whether the page hides the figure until the reader opens it.
     """
 
     name: str
@@ -54,16 +54,16 @@ class Figure:
 
 @dataclass(frozen=True)
 class Frame:
-    """What the figures of one data set are drawn from.
+    """The results of one data set, as its figures need them.
 
     Attributes
     ----------
     arrays : dict
-        The targets of each split (``y/test``), for two features with the samples (``x/test``).
+        The targets of each split (``y/test``); for data with two features also the samples (``x/test``).
     shapes : dict
-        Each cell's name to the shape of its loss, where it was written.
+        The loss of each cell as a curve, by the cell's name; absent if it could not be computed.
     trials : dict
-        Each tuned cell's name to its trials: learning rate, value on validation samples (NaN if it failed).
+        The trials of each tuned cell, by its name: learning rate and validation metric, NaN for a failed trial.
     ceiling : float
         The best possible value of the main metric on the test split; NaN where it is not known.
     """
@@ -76,22 +76,22 @@ class Frame:
 
     @cached_property
     def slug(self) -> str:
-        """The data set's name in those of files."""
+        """The data set's name as part of a file name."""
         return "".join(c if c.isalnum() or c in "._=-" else "-" for c in self.table.data)
 
     @cached_property
     def metric(self) -> str:
-        """The metric that all is drawn by."""
+        """The main metric, which all figures show."""
         return self.table.metric
 
     @cached_property
     def naive(self) -> float:
-        """The best constant prediction's value."""
+        """The main metric of the best constant prediction; NaN if it is not known."""
         found = [r.naive.get(f"test/{self.metric}", np.nan) for r in self.table.results if r.naive]
         return found[0] if found else np.nan
 
     def marks(self) -> Iterator[tuple[CellResults, ink.Mark, Any]]:
-        """Yield each cell with its mark, and the line that tells it from others of the same colour."""
+        """Yield each cell with its mark and its line style, which differs between cells of the same colour."""
         seen: dict[int, int] = {}
         for result in self.table.results:
             mark = ink.mark(result.cell.loss)
@@ -99,22 +99,22 @@ class Frame:
             yield result, mark, ink.LINES[seen[mark.number] % len(ink.LINES)]
 
     def typical(self, result: CellResults) -> Run | None:
-        """Return the working run in the middle by the main metric."""
+        """Return the working run with the median of the main metric; None if no run works."""
         runs = result.working.runs
         ordered = sorted(runs, key=lambda run: (run.info.scores[f"test/{self.metric}"], run.info.seed))
         return ordered[(len(ordered) - 1) // 2] if ordered else None
 
     def label(self, result: CellResults) -> str:
-        """Return a cell's label, with its head where another cell has the same label."""
+        """Return a cell's label, followed by its head if another cell has the same label."""
         return name_in(self.table, self.table.results.index(result))
 
     def lines_across(self) -> str:
-        """Say what the lines of ``draw_references`` are."""
+        """Return a sentence that explains the lines of ``draw_references``."""
         known = " The dotted line is the best constant's value" if np.isfinite(self.naive) else ""
         return known and f"{known}{', the dashed one the best possible' if np.isfinite(self.ceiling) else ''}."
 
     def draw_references(self, axes: Axes, vertical: bool) -> None:
-        """Draw the naive predictor's value and the best possible one, where they are in sight."""
+        """Draw lines at the naive predictor's and the best possible value, if they lie within the axes."""
         low, high = axes.get_xlim() if vertical else axes.get_ylim()
         for value, line in ((self.naive, (0, (1, 2))), (self.ceiling, (0, (4, 2)))):
             if np.isfinite(value) and low <= value <= high:
@@ -123,12 +123,12 @@ class Frame:
 
     @cached_property
     def n_classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return int(max(y.max() for name, y in self.arrays.items() if name.startswith("y/"))) + 1
 
 
 def key_panel(figure: Figure, axes: Axes) -> Panel:
-    """Return a panel that says which line is which, for panels that have no room for it."""
+    """Return a panel with the legend of another one, which has no room for it."""
     handles, labels = axes.get_legend_handles_labels()
     drawn, own = ink.panel(4.2, 0.9 + 0.22 * len(labels), left=0.2)
     own.set_axis_off()
@@ -138,5 +138,5 @@ def key_panel(figure: Figure, axes: Axes) -> Panel:
 
 
 def slug(text: str) -> str:
-    """Return a name as it stands in those of files."""
+    """Return a name as part of a file name."""
     return "".join(c if c.isalnum() or c in "._=" else "-" for c in text).strip("-")

@@ -1,4 +1,4 @@
-"""What was learned: decision boundaries, predictions against targets, calibration."""
+"""The figures of predictions: decision boundaries, predictions against targets, and calibration."""
 
 import numpy as np
 
@@ -10,12 +10,12 @@ from lossbench.results.cells import CellResults
 from lossbench.results.part_files import Run
 
 N_BINS = 10
-# So many samples say what more would, in a page of a tenth the size.
+# The most samples that are drawn; more would show no more, and make the page ten times as large.
 MOST_SAMPLES = 500
 
 
 def boundaries(frame: Frame) -> Figure | None:
-    """Draw where the runs decide for which class, over the test samples; for two features."""
+    """Draw the decision boundaries of all runs and the test samples, for data with two features."""
     if "x/test" not in frame.arrays or frame.table.results[0].cell.task not in ("binary", "multiclass"):
         return None
     cells = [r for r in frame.table.results if any("grid/raw" in run.arrays for run in r.working.runs)]
@@ -42,7 +42,7 @@ def _boundary(frame: Frame, figure: Figure, result: CellResults) -> None:
     n_classes = frame.n_classes
     shares = np.stack([(decided == k).mean(axis=0) for k in range(n_classes)], axis=1)
     grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
-    # Every third point of the grid is enough for a table of numbers.
+    # The CSV file has every third point of the grid, which is enough for a table.
     figure.rows += [[result.cell.name, *np.round([*x, *s], 4)] for x, s in zip(grid[::3], shares[::3], strict=True)]
     drawn, axes = ink.panel(3.6, 3.2)
     for k in range(n_classes):
@@ -71,7 +71,7 @@ def _boundary(frame: Frame, figure: Figure, result: CellResults) -> None:
 
 
 def predicted(frame: Frame) -> Figure | None:
-    """Draw predictions against targets, of each loss's typical run."""
+    """Draw predictions over targets, for the typical run of each loss."""
     if frame.table.results[0].cell.task not in NUMBER_TASKS or "y/test" not in frame.arrays:
         return None
     figure = Figure(
@@ -113,7 +113,7 @@ def predicted(frame: Frame) -> Figure | None:
 
 
 def calibration(frame: Frame) -> Figure | None:
-    """Draw how often the runs are right over how sure they are, for losses that give probabilities."""
+    """Draw reliability diagrams: accuracy over predicted probability, for losses whose heads give probabilities."""
     cells = [(r, m, line) for r, m, line in frame.marks() if _probabilities(frame, r)]
     if not cells:
         return None
@@ -168,7 +168,7 @@ def _probabilities(frame: Frame, result: CellResults) -> bool:
 
 
 def _confidence(frame: Frame, result: CellResults) -> tuple[np.ndarray, np.ndarray]:
-    """Return of all working runs' test samples the probability of the decision, and whether it is right."""
+    """Return the predicted probability and the correctness of each decision, over the test samples of working runs."""
     raw = np.stack([run.arrays["raw/test"] for run in result.working.runs]).astype(np.float64)
     p = HEADS[result.cell.head].activate(raw)
     if p.shape[-1] == 1:

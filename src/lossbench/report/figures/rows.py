@@ -1,4 +1,4 @@
-"""A row for each loss: every run, and the differences to the baseline."""
+"""The figures with a row for each loss: all its runs, and its difference to the baseline."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from lossbench.results.cells import CellResults
 
 
 def runs(frame: Frame) -> Figure:
-    """Draw every run as a point, with the box of the middle half and the mean with its interval."""
+    """Draw every run as a point, the middle half of the runs as a box, and the mean with its interval."""
     figure = Figure(
         f"{frame.slug}-runs",
         "Every run",
@@ -32,7 +32,7 @@ def runs(frame: Frame) -> Figure:
         ]
         _label(axes, height, frame.label(result), _beside(frame, result))
         if len(values):
-            # Points beside each other in the order of their values: no chance in the drawing.
+            # Points are spread by the ranks of their values, not at random, so that every drawing is the same.
             ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
             offsets = ((ranks * 7) % 5 - 2) * 0.055
             axes.plot(values, height + offsets, mark.marker, color=mark.colour, markersize=3.6, alpha=0.55, mew=0)
@@ -117,7 +117,7 @@ def _range(values: np.ndarray) -> str:
 
 
 def _strip(n_rows: int) -> tuple[Any, Axes]:
-    """Return a panel of rows: what each one is stands above it, so that names may be long."""
+    """Return a panel of rows; labels stand above their rows, so that long names fit."""
     return ink.panel(4.2, 0.85 + 0.48 * n_rows, left=0.1, bottom=0.5)
 
 

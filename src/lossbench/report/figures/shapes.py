@@ -1,4 +1,4 @@
-"""The losses themselves: what one sample costs, and how hard it pulls."""
+"""The figure of the losses as curves: the value for one sample, and its slope."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from lossbench.results.cells import CellResults
 
 
 def shape(frame: Frame) -> Figure | None:
-    """Draw each loss and its slope, over the error or over the lead of the true class."""
+    """Draw each loss and its slope, over the error or, for classes, over the lead of the true class."""
     cells = [(r, m, line, frame.shapes[r.cell.name]) for r, m, line in frame.marks() if r.cell.name in frame.shapes]
     if not cells:
         return None
