@@ -113,7 +113,7 @@ def _chunks(reading: Reading) -> Iterator[bytes]:
 
 
 def records(reading: Reading, sep: str = "") -> Iterator[tuple[int, list[str]]]:
-    """Yield each record as pandas divides the file: the line where it begins and its fields; blank lines are skipped."""
+    """Yield the records that pandas sees, each as the line where it begins and its fields; skip blank lines."""
     # utf-8-sig removes a byte order mark, as pandas does.
     encoding = "utf-8-sig" if codecs.lookup(reading.encoding).name == "utf-8" else reading.encoding
     # An unclosed quote turns the rest of the file into one field, which may exceed the csv module's limit of 128 KiB.
