@@ -122,7 +122,7 @@ def test_images_are_read_from_keras_s_folder(tmp_path):
     # The default split asks for more than this file has.
     more = run(tmp_path, *options, "rerun=all", KERAS_HOME=str(tmp_path / "keras"))
     assert more.status == 1
-    assert "dataset.split takes 70000 samples; what was loaded has 180" in more.out
+    assert "dataset.split takes 70000 samples; the loaded data has 180" in more.out
 
 
 def test_a_failed_download_is_an_error_before_anything_trains(tmp_path):

@@ -749,7 +749,7 @@ def test_the_reason_for_a_loss_left_out_by_scaling_names_the_remedy():
         (["2020-01-02", "2021-03-04"], [], "the target 't' has dates ('2020-01-02')", "make numbers of them"),
         (["1,234", "2,500"], [], "numbers with commas between thousands ('1,234')", "take the commas out"),
         (["1,000.5", "2,300.0"], [], "numbers with commas between thousands ('1,000.5')", "take the commas out"),
-        (["0.5%", "12 %"], [], "percents as text ('0.5%')", "take the percent signs out"),
+        (["0.5%", "12 %"], [], "percentages as text ('0.5%')", "take the percent signs out"),
         ([str(i / 7) for i in range(20)], ["dataset.task=binary"], "needs two classes", "dataset.task=regression"),
     ],
 )

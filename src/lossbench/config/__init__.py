@@ -1,4 +1,5 @@
-"""The settings of a cell as types, the space that a study searches in them, and the folders in which things lie.
+"""The types of all settings, the search space of a study, the optimizers, and the paths of files and folders.
 
-Values stand in ``conf/`` and nowhere else. It imports ``ground``, and neither computes nor writes.
+In: plain dicts, as Hydra composes them or ``plan.json`` stores them. Out: frozen dataclasses. Default values live in
+``conf/`` only. May import ``ground``, but no TensorFlow, MLflow, Hydra, scikit-learn or Optuna. Writes no files.
 """

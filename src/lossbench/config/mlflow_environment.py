@@ -1,8 +1,8 @@
-"""What MLflow reads from the environment when it is imported."""
+"""Environment variables that MLflow reads when it is imported."""
 
 import os
 
-# A server that is away must not hold a sweep for minutes, and a log is no place for a progress bar.
+# MLflow's own retries would wait minutes for a server that does not answer; progress bars would fill the log file.
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -12,6 +12,6 @@ SETTINGS = {
 
 
 def configure_mlflow() -> None:
-    """Set what the user has not set, before MLflow is imported."""
+    """Set the variables that the user has not set. Call this before MLflow is imported."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)

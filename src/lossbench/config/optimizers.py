@@ -1,16 +1,20 @@
-"""The optimizers, as plain data: a row here and a file in ``conf/optimizer/`` are all that one needs."""
+"""The table of optimizers, as plain data. To add one, add a row here and its defaults in ``conf/optimizer/``."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Range:
-    """Where a parameter's value lies.
+    """The allowed values of a parameter.
 
     Attributes
     ----------
-    above, below : bool
-        Whether the end itself is not allowed.
+    low, high : float
+        The least and the greatest value.
+    above : bool
+        True if values must lie strictly above ``low``.
+    below : bool
+        True if values must lie strictly below ``high``.
     """
 
     low: float
@@ -19,7 +23,7 @@ class Range:
     below: bool = False
 
     def problem(self, value: float) -> str:
-        """Say what is wrong with a value; '' if nothing is. NaN is always wrong."""
+        """Return the rule that a value breaks, as the end of a message, or '' if it is allowed. NaN never is."""
         low = self.low < value if self.above else self.low <= value
         high = value < self.high if self.below else value <= self.high
         if low and high:
@@ -31,15 +35,15 @@ class Range:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An optimizer of Keras.
+    """One of Keras's optimizers.
 
     Attributes
     ----------
     keras : str
         The name of its class in ``keras.optimizers``.
     parameters : dict
-        Each parameter that it has besides the learning rate and clipping, to the range of its values; None for a
-        switch.
+        The range of each parameter, by name; None for a parameter that is true or false. The learning rate and
+        clipping are not listed: every optimizer has them.
     """
 
     name: str
@@ -59,38 +63,38 @@ OPTIMIZERS = {
         Optimizer(
             "adam",
             "Adam",
-            "Adam: steps of each weight by the first two moments of its gradient.",
+            "Scales each weight's step by running means of its gradient and squared gradient.",
             {**_MOMENTS, "epsilon": _EPSILON},
         ),
         Optimizer(
             "adamw",
             "AdamW",
-            "Adam with weight decay of its own.",
+            "Adam with decoupled weight decay.",
             {**_MOMENTS, "epsilon": _EPSILON, "weight_decay": _LARGE},
         ),
         Optimizer("nadam", "Nadam", "Adam with Nesterov momentum.", {**_MOMENTS, "epsilon": _EPSILON}),
         Optimizer(
             "adamax",
             "Adamax",
-            "Adam with the largest instead of the mean squared gradient.",
+            "Adam with a running maximum of the gradient in place of the mean of its square.",
             {**_MOMENTS, "epsilon": _EPSILON},
         ),
         Optimizer(
             "rmsprop",
             "RMSprop",
-            "Steps over a running root mean square of the gradient.",
+            "Divides each step by a running root mean square of the gradient.",
             {"rho": _SHARE, "momentum": _SHARE, "epsilon": _EPSILON, "centered": None},
         ),
         Optimizer(
             "adagrad",
             "Adagrad",
-            "Steps over the root of the sum of all squared gradients.",
+            "Divides each step by the root of the sum of all squared gradients so far.",
             {"initial_accumulator_value": _LARGE, "epsilon": _EPSILON},
         ),
         Optimizer(
             "lion",
             "Lion",
-            "Steps of one size, by the sign of the momentum.",
+            "Steps of equal size in the direction of the sign of the momentum.",
             {**_MOMENTS, "weight_decay": _LARGE},
         ),
     )

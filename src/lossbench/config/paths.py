@@ -1,27 +1,27 @@
-"""Where things lie: the shipped configuration, results, and MLflow's store."""
+"""The paths of the shipped configuration, the results, and MLflow's database."""
 
 import os
 from pathlib import Path
 
 
 def conf_folder() -> Path:
-    """Return the folder of the shipped choices: beside ``src`` in a clone, in the package once installed."""
+    """Return the folder of the shipped configuration: ``conf/`` of the repository, or the copy inside a wheel."""
     installed = Path(__file__).parents[1] / "conf"
     return installed if installed.is_dir() else Path(__file__).parents[3] / "conf"
 
 
 def home() -> Path:
-    """Return the folder in which ``multirun/`` and ``mlruns/`` lie: ``LOSSBENCH_HOME``, or the working directory."""
+    """Return the folder that holds ``multirun/`` and ``mlruns/``: ``LOSSBENCH_HOME``, or the working directory."""
     return Path(os.environ.get("LOSSBENCH_HOME") or ".").absolute()
 
 
 def shown(path: Path) -> str:
-    """Return a path as it is said: relative to the working directory where it lies in it."""
+    """Return a path for printing: relative if it lies inside the working directory, else unchanged."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def default_store() -> str:
-    """Return the address of this working directory's MLflow store."""
+    """Return the URI of the default MLflow database, a SQLite file below ``home()``."""
     path = str(home() / "mlruns" / "mlflow.db")
-    # In an address these two mean something.
+    # In a URI, % begins an escape and ? the query.
     return f"sqlite:///{path.replace('%', '%25').replace('?', '%3F')}"

@@ -1,4 +1,4 @@
-"""What a study searches: the learning rate and whatever else ``tune.space`` names."""
+"""The search space of a study: the learning rate and the settings that ``tune.space`` names."""
 
 import math
 from dataclasses import dataclass, replace
@@ -11,16 +11,18 @@ LEARNING_RATE = "optimizer.learning_rate"
 
 @dataclass(frozen=True)
 class Dimension:
-    """One setting that a study searches: a range of numbers, or a few choices.
+    """One setting in the search space: a range of numbers, or a list of choices.
 
     Attributes
     ----------
     key : str
-        As on the command line: ``optimizer.momentum``.
+        The dotted key, as on the command line: ``optimizer.momentum``.
+    low, high : float
+        The ends of a range, both included; NaN for choices.
     log : bool
         Whether the range is searched on a logarithmic scale.
     integer : bool
-        Whether only whole numbers are tried.
+        Whether only whole numbers are proposed.
     choices : tuple
         Empty for a range.
     """
@@ -34,17 +36,20 @@ class Dimension:
 
     @property
     def ends(self) -> tuple[Any, ...]:
-        """The values that must be allowed for all to be: both ends, or every choice."""
+        """The values to validate: both ends of a range, or every choice.
+
+        The allowed values of a numeric setting form an interval, so a range is valid if both its ends are.
+        """
         return self.choices or (self.low, self.high)
 
 
 def read_dimension(key: str, value: Any) -> Dimension:
-    """Return the dimension that an entry of ``tune.space`` describes.
+    """Return an entry of ``tune.space`` as a dimension.
 
     Raises
     ------
     ValueError
-        If it describes none: the reason.
+        If the entry is neither a range nor a list of choices; the message is the reason.
     """
     if isinstance(value, dict) and set(value) == {"choices"} and isinstance(value["choices"], list):
         return _choices(key, value["choices"])
@@ -76,25 +81,35 @@ def _choices(key: str, values: list[Any]) -> Dimension:
 
 
 def dimensions(settings: CellSettings) -> list[Dimension]:
-    """Return what the study of a cell with these validated settings searches, the learning rate first.
+    """Return the dimensions that a cell's study searches, the learning rate first.
 
-    A parameter of another loss is left out: the cells of a sweep have one space, and of it each what it has.
+    ``tune.space`` is the same for all cells of a sweep. Each study searches only the keys that its cell has, so
+    ``loss.delta`` is left out for losses without a ``delta``.
+
+    Parameters
+    ----------
+    settings : CellSettings
+        Validated, with a study.
     """
     tune = settings.study
     found = [Dimension(LEARNING_RATE, tune.low, tune.high, log=True)]
     for key, value in tune.space.items():
         if has_setting(settings, key):
             dimension = read_dimension(key, value)
-            # 1 to 10 for a setting that takes any number means 1.0 to 10.0.
+            # A range written as [1, 10] for a setting of type float includes fractions.
             whole = dimension.integer and not isinstance(read_setting(settings, key), float)
             found.append(replace(dimension, integer=whole))
     return found
 
 
 def grid_points(tune: TuneSettings, found: list[Dimension]) -> int:
-    """Return how many points of each range a grid has that the study's trials can pay; 0 if it cannot."""
+    """Return how many points each range gets in the largest grid that needs at most ``tune.trials`` trials.
+
+    A grid contains every combination of choices and points. The result is 0 if the choices alone need more trials.
+    """
     n_choices = math.prod(len(d.choices) for d in found if d.choices)
     n_ranges = sum(not d.choices for d in found)
+    # With p points, a grid has (number of combined choices) * p ** (number of ranges) trials.
     points = 0
     while n_choices * (points + 1) ** n_ranges <= tune.trials:
         points += 1

@@ -1,32 +1,36 @@
-"""The settings of a cell and of a sweep, as types.
+"""The types of the settings of a cell and of a sweep.
 
-Values stand in ``conf/`` and nowhere else; planning composes, normalises and validates them, and from then on they are
-frozen. ``plain`` and ``cell_settings`` lead from the types to dicts, as ``plan.json`` and a cell's key have them, and
-back.
+Default values live in ``conf/``, not here. Planning composes, normalises and
+validates settings, and every step returns new ones, because they are frozen. ``plain`` turns settings into dicts, for
+``plan.json`` and cell keys; ``cell_settings`` and its like turn dicts back into settings.
+
+The first line of a class's docstring is shown by ``lossbench-list``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
-# Names of choices that have settings of their own.
+# Choices whose settings have a type of their own in groups that otherwise share one type.
 FILE, COMPOSITE, CUSTOM = "csv", "composite", "custom"
 
 
-# A mapping whose entries stand beside the other settings: ``optimizer.momentum``.
+# Field markers, read by ``plain``, ``_typed`` and ``planning.schema``.
+# FLAT: in the plain form the entries of this mapping stand beside the other settings: ``optimizer.momentum``, not
+# ``optimizer.parameters.momentum``.
 FLAT = {"flat": True}
-# A field that planning fills in: no user sets it, and the plain form leaves it out while it is empty.
+# FOUND: planning fills this field in; users cannot set it. The plain form omits it while it is empty.
 FOUND = {"found": True}
-# A name that ``conf/`` leaves open; planning refuses to go on without it.
+# OPEN: null in ``conf/``, and the user must set it; planning reports an error otherwise.
 OPEN = {"open": True}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitSettings:
-    """How many samples train, choose and judge: counts, or shares of all.
+    """The sizes of the training, validation and test splits: counts, or shares of all rows.
 
-    They are taken in this order: from the rows as they are if ``seed`` is null, else from rows shuffled with it, each
-    class in its share.
+    The splits take consecutive rows in this order. With ``seed`` null the rows keep the order of the data; with a
+    number they are shuffled first, and classes are stratified: each split gets each class in proportion.
     """
 
     train: int | float
@@ -37,7 +41,7 @@ class SplitSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class StandardizeSettings:
-    """How features (x) and targets (y) are scaled, on which rows that is fitted, and in which unit metrics are."""
+    """The scaling of features (x) and targets (y), the rows that fit it, and the unit in which metrics are computed."""
 
     x: str
     y: str
@@ -47,7 +51,7 @@ class StandardizeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSettings:
-    """A data set; ``parameters`` are what its generator is given by name."""
+    """A data set; ``parameters`` are the keyword arguments of its generator."""
 
     name: str
     split: SplitSettings
@@ -57,22 +61,25 @@ class DatasetSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FileFacts:
-    """What planning found in a user's file, and jobs rely on.
+    """The facts about a user's file that planning finds, so that jobs need not infer them again.
 
     Attributes
     ----------
     digest : str
-        Of the file; another one fails the job.
-    n_samples, n_outputs : int
-        The rows that are used; the classes, labels or numbers of a target.
+        Hash of the file's bytes. A job fails if the file has another one by then.
+    n_samples : int
+        The number of rows used.
+    n_outputs : int
+        The number of classes, of labels, or of target columns.
     target_range : list of float
         The least and the greatest target.
     labels : list of str
-        The classes in the order of their numbers; empty for numbers.
+        Class names, ordered by class number; names of the target columns for several labels or shares; empty for
+        numbers.
     numbers, categories : list of str
-        The columns that are features, as they are and encoded.
+        The feature columns: numeric ones, and one-hot encoded ones.
     left_out : dict
-        Each other column to the reason.
+        The columns that are not used, each with the reason.
     """
 
     digest: str
@@ -87,7 +94,7 @@ class FileFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class FileSettings(DatasetSettings):
-    """A file of the user's: where it is, what is to be predicted, and how its text is read."""
+    """A user's CSV or Parquet file: its path, target and columns, and how to read its text."""
 
     path: str = field(metadata=OPEN)
     target: list[str]
@@ -105,14 +112,14 @@ class FileSettings(DatasetSettings):
 
     @property
     def facts(self) -> FileFacts:
-        """What planning found in the file."""
+        """The facts about the file, which planning must have found before."""
         assert self.file is not None, "planning describes a file before anything else reads its settings"
         return self.file
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadSettings:
-    """The output layer, and how targets are encoded for it (``auto``: as is usual for it)."""
+    """The output layer, and the encoding of its targets (``auto``: the head's first that suits the loss)."""
 
     name: str
     encoding: str
@@ -128,7 +135,7 @@ class LossSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class CompositeLossSettings:
-    """A weighted sum: each of its losses to its weight and parameters."""
+    """A weighted sum of losses; ``terms`` maps each loss to its weight and parameters."""
 
     name: str
     terms: Mapping[str, Mapping[str, Any]]
@@ -136,7 +143,7 @@ class CompositeLossSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class CustomLossSettings:
-    """The user's own function, and what it must be told about the targets."""
+    """The user's own loss function, with its task, target encoding and default head."""
 
     name: str
     function: str = field(metadata=OPEN)
@@ -152,7 +159,7 @@ AnyLossSettings = LossSettings | CompositeLossSettings | CustomLossSettings
 
 @dataclass(frozen=True, kw_only=True)
 class MlpSettings:
-    """A multi-layer perceptron: one number of units a hidden layer."""
+    """A multi-layer perceptron; ``hidden_units`` gives the number of units of each hidden layer."""
 
     name: str
     hidden_units: list[int]
@@ -161,7 +168,7 @@ class MlpSettings:
     l2: float
     dropout: float
     batch_normalization: bool
-    # Cells from before there were these two do not have them.
+    # Defaults, because plans written before these two settings existed do not contain them.
     initializer_scale: float = 1.0
     output_scale: float = 1.0
 
@@ -175,7 +182,7 @@ class LinearSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class CnnSettings:
-    """Convolutions with pooling, one number of filters each, then fully connected layers."""
+    """Convolutions, each followed by max pooling, then fully connected layers."""
 
     name: str
     shape: list[int] | None
@@ -189,7 +196,7 @@ class CnnSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RnnSettings:
-    """A recurrent network, one number of units a layer."""
+    """A recurrent network; ``units`` gives the number of units of each layer."""
 
     name: str
     shape: list[int] | None
@@ -199,7 +206,7 @@ class RnnSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class CustomModelSettings:
-    """A function of the user's own that returns a Keras model or layer: what stands before the output layer."""
+    """The user's own function; it returns a Keras model or layer, to which the output layer is added."""
 
     name: str
     function: str = field(metadata=OPEN)
@@ -213,7 +220,7 @@ ModelSettings = MlpSettings | LinearSettings | CnnSettings | RnnSettings | Custo
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerSettings:
-    """An optimizer of Keras, under its names, and how its gradients are clipped."""
+    """An optimizer with Keras's parameter names, and its gradient clipping."""
 
     name: str
     learning_rate: float
@@ -225,7 +232,7 @@ class OptimizerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleSettings:
-    """The learning rate from step to step, after a warm-up."""
+    """A constant learning rate, after a linear warm-up if ``warmup_epochs`` is above 0."""
 
     name: str
     warmup_epochs: int
@@ -233,14 +240,14 @@ class ScheduleSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FallingScheduleSettings(ScheduleSettings):
-    """A learning rate that falls to ``final`` times its highest value."""
+    """A learning rate that falls to ``final`` times its highest value, after an optional warm-up."""
 
     final: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStoppingSettings:
-    """When a run ends before its last epoch, judged by the main metric on the validation split."""
+    """Early stopping by the main metric on the validation split; off if ``patience`` is null."""
 
     patience: int | None
     min_delta: float
@@ -248,14 +255,14 @@ class EarlyStoppingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class NoCorruptionSettings:
-    """The training split as it is."""
+    """The training split is left as it is."""
 
     name: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelNoiseSettings:
-    """A share of the training labels exchanged for other classes."""
+    """A share of the training labels is replaced by other classes."""
 
     name: str
     rate: float
@@ -263,7 +270,7 @@ class LabelNoiseSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class OutliersSettings:
-    """A share of the training targets moved far up or down."""
+    """A share of the training targets is moved far up or down."""
 
     name: str
     rate: float
@@ -272,7 +279,7 @@ class OutliersSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ImbalanceSettings:
-    """Only a share of one class's training samples kept."""
+    """Only a share of one class's training samples is kept."""
 
     name: str
     share: float
@@ -284,14 +291,14 @@ CorruptionSettings = NoCorruptionSettings | LabelNoiseSettings | OutliersSetting
 
 @dataclass(frozen=True, kw_only=True)
 class NoTuneSettings:
-    """The learning rate is the optimizer's."""
+    """No search: the cell trains with ``optimizer.learning_rate``."""
 
     name: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class TuneSettings:
-    """The study that chooses a cell's learning rate."""
+    """A study (a search with Optuna) chooses the cell's learning rate before its runs are trained."""
 
     name: str
     trials: int
@@ -307,7 +314,10 @@ class TuneSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class CellSettings:
-    """What makes the numbers of a cell, and nothing else: seeds, names, tracking and the launcher are not in it."""
+    """All settings that affect a cell's results, and no others.
+
+    The cell's key is a hash of them, so seeds, names, tracking and the launcher must not be here.
+    """
 
     dataset: DatasetSettings
     head: HeadSettings
@@ -326,24 +336,24 @@ class CellSettings:
 
     @property
     def is_tuned(self) -> bool:
-        """Whether a study chooses its learning rate."""
+        """Whether a study chooses the cell's learning rate."""
         return isinstance(self.tune, TuneSettings)
 
     @property
     def study(self) -> TuneSettings:
-        """The settings of its study."""
+        """The settings of the cell's study; only a tuned cell has one."""
         assert isinstance(self.tune, TuneSettings), "only a tuned cell has a study"
         return self.tune
 
     @property
     def is_corrupted(self) -> bool:
-        """Whether its runs get a training split that is made worse."""
+        """Whether the training split of the cell's runs is corrupted."""
         return not isinstance(self.corruption, NoCorruptionSettings)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackingSettings:
-    """Whether runs go to MLflow, where that is, and whose networks are kept there as models."""
+    """Whether runs are tracked in MLflow, its URI, and which cells' networks are stored there as models."""
 
     enabled: bool
     uri: str | None
@@ -352,7 +362,7 @@ class TrackingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class MarginSettings:
-    """Differences of the main metrics that do not matter: of accuracies; of rmse as a share of the baseline's."""
+    """The margin of each main metric: a difference in accuracy, or in rmse as a share of the baseline's rmse."""
 
     accuracy: float
     subset_accuracy: float
@@ -361,7 +371,7 @@ class MarginSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings:
-    """What is shown, what losses are compared with, and when a difference is too small to matter."""
+    """The metrics shown, the baseline, the margins, and whether the report ends with a recommendation."""
 
     recommend: bool
     metrics: list[str]
@@ -373,7 +383,7 @@ class ReportSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSettings:
-    """What is said once for all cells of a sweep."""
+    """The settings that all cells of a sweep share."""
 
     seeds: list[int]
     name: str | None
@@ -402,7 +412,7 @@ CORRUPTIONS: dict[str, type] = {
     "imbalance": ImbalanceSettings,
 }
 TUNES: dict[str, type] = {"none": NoTuneSettings, "learning_rate": TuneSettings}
-# The groups whose choices have no type of their own, and theirs.
+# The groups whose choices share one type, with the exceptions that have another type.
 _OTHERS: dict[str, tuple[dict[str, type], type]] = {
     "dataset": ({FILE: FileSettings}, DatasetSettings),
     "head": ({}, HeadSettings),
@@ -423,12 +433,13 @@ _NESTED = {
 
 
 def settings_type(group: str, name: str) -> type:
-    """Return the type of a group's settings when ``name`` is chosen.
+    """Return the type of the settings of a choice, such as ``MlpSettings`` for the group ``model`` and ``mlp``.
 
     Raises
     ------
     KeyError
-        If the group has no such name; a data set, loss, head or optimizer is not looked up here.
+        If a model, schedule, corruption or tune has no such choice. For data sets, losses, heads and optimizers, any
+        unknown name gets the common type: the catalogues check their names.
     """
     if group in _NAMED:
         return _NAMED[group][name]
@@ -440,7 +451,7 @@ Settings = TypeVar("Settings")
 
 
 def _typed(kind: type[Settings], content: Mapping[str, Any]) -> Settings:
-    """Return content as a type; what it does not name is put into its flat mapping, if it has one."""
+    """Return plain content as a dataclass; keys that are no field go into its FLAT mapping, or are dropped."""
     names = {f.name for f in fields(kind) if not f.metadata.get("flat")}  # type: ignore[arg-type]
     flat = [f.name for f in fields(kind) if f.metadata.get("flat")]  # type: ignore[arg-type]
     given: dict[str, Any] = {}
@@ -453,12 +464,12 @@ def _typed(kind: type[Settings], content: Mapping[str, Any]) -> Settings:
 
 
 def group_settings(group: str, content: Mapping[str, Any]) -> Any:
-    """Return the plain settings of a group as its type."""
+    """Return the plain settings of a group as a dataclass."""
     return _typed(settings_type(group, content["name"]), content)
 
 
 def cell_settings(content: Mapping[str, Any]) -> CellSettings:
-    """Return the plain settings of a cell as a type; what is not a cell's is passed over.
+    """Return the plain settings of a cell as a dataclass; other keys are ignored.
 
     Raises
     ------
@@ -470,22 +481,22 @@ def cell_settings(content: Mapping[str, Any]) -> CellSettings:
 
 
 def sweep_settings(content: Mapping[str, Any]) -> SweepSettings:
-    """Return the plain settings of a sweep as a type."""
+    """Return the plain settings of a sweep as a dataclass."""
     return _typed(SweepSettings, content)
 
 
 def report_settings(content: Mapping[str, Any]) -> ReportSettings:
-    """Return the plain settings of a report as a type."""
+    """Return the plain settings of a report as a dataclass."""
     return _typed(ReportSettings, content)
 
 
 def tracking_settings(content: Mapping[str, Any]) -> TrackingSettings:
-    """Return the plain settings of tracking as a type."""
+    """Return the plain settings of tracking as a dataclass."""
     return _typed(TrackingSettings, content)
 
 
 def plain(settings: Any) -> Any:
-    """Return settings as dicts, lists and values: what a user could have written, and what planning found."""
+    """Return settings as dicts, lists and values, in the form of ``conf/``; non-empty FOUND fields are included."""
     if is_dataclass(settings):
         result: dict[str, Any] = {}
         for each in fields(settings):
@@ -503,7 +514,7 @@ def plain(settings: Any) -> Any:
 
 
 def keys_of(kind: type) -> tuple[str, ...]:
-    """Return the dotted keys of a type of settings, such as ``tracking.uri``."""
+    """Return the dotted keys of a settings type, such as ``tracking.uri``."""
     keys: list[str] = []
     for each in fields(kind):
         nested = _NESTED.get(each.name)
@@ -512,12 +523,12 @@ def keys_of(kind: type) -> tuple[str, ...]:
 
 
 def read_setting(settings: Any, key: str) -> Any:
-    """Return a setting by its dotted key: ``optimizer.momentum``, ``loss.terms.huber.delta``.
+    """Return the value of a dotted key, such as ``optimizer.momentum`` or ``loss.terms.huber.delta``.
 
     Raises
     ------
     KeyError
-        If there is none.
+        If the settings have no such key.
     """
     found = plain(settings)
     for part in key.split("."):
@@ -528,7 +539,7 @@ def read_setting(settings: Any, key: str) -> Any:
 
 
 def has_setting(settings: Any, key: str) -> bool:
-    """Say whether there is a setting of this dotted key."""
+    """Return whether the settings have this dotted key."""
     try:
         read_setting(settings, key)
     except KeyError:
@@ -537,7 +548,15 @@ def has_setting(settings: Any, key: str) -> bool:
 
 
 def with_values(settings: CellSettings, values: Mapping[str, Any]) -> CellSettings:
-    """Return a cell's settings with values put in by their dotted keys; one number for a list of layers is a layer."""
+    """Return a cell's settings with some values replaced.
+
+    Parameters
+    ----------
+    settings : CellSettings
+        The settings to start from, which stay as they are.
+    values : mapping
+        New values by their dotted keys. An integer for a list of layer sizes means one layer of that size.
+    """
     content = plain(settings)
     for key, value in values.items():
         *groups, name = key.split(".")

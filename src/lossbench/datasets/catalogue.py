@@ -1,4 +1,7 @@
-"""What is known of each data set without making it, as plain data."""
+"""The table of data sets, as plain data: everything that planning must know without making the data.
+
+``described`` adds the facts that planning found in a user's file.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,34 +12,36 @@ from lossbench.losses.heads import INFINITY
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """A data set, as data.
+    """One row of the table.
 
     Attributes
     ----------
     task : str
         One of ``heads.TASKS``.
     n_outputs : int or str
-        How many classes, labels or numbers a target has; or the setting that says it.
+        The number of classes, of labels, or of target columns; or the name of the setting that gives it.
     target_range : (low, high)
-        Where its targets lie before standardizing.
+        The range of the targets before scaling.
     maker : str
-        ``module:name`` of the function that makes it.
+        ``module:name`` of the function that generates or loads the data.
     optimum : str
-        ``module:name`` of the function that gives the best predictions which the generator allows, where it is known.
+        ``module:name`` of the function that returns the best predictions the generator allows; empty if unknown.
     ranges : dict
-        Each parameter of the generator to the closed range (low, high) of its values, whole numbers or not.
+        The closed range (low, high) of each parameter of the generator, by name. Integers mean that the parameter is
+        an integer.
     lists : tuple of str
-        Parameters that are lists of numbers.
+        The names of parameters that are lists of numbers.
     n_samples : int
-        Of data that is not generated.
+        The number of samples; 0 for generated data, whose settings give it.
     ordered : bool
-        Whether its classes are in an order.
+        Whether the classes have an order.
     shape : tuple of int
-        Of a picture (height, width, channels) whose pixels are the features.
+        Height, width and channels of images, whose pixels are the features; empty otherwise.
     download : str
-        What Keras downloads it to at its first use, below its folder; empty if it needs no download.
+        The file, relative to Keras's folder, that exists once Keras has downloaded the data; empty if the data needs no
+        download.
     is_file : bool
-        Whether it is a file of the user's: task, outputs, samples and range are then known from the file only.
+        Whether this is the user's own file; then only the file tells its task, outputs, samples and target range.
     """
 
     name: str
@@ -63,7 +68,7 @@ _NOISE, _FEATURES = (0.0, 1e30), (1, 10**5)
 
 
 def _real(name: str, task: str, n_samples: int, description: str, source: str, **more: Any) -> DatasetInfo:
-    """Return a row for data that scikit-learn ships."""
+    """Return the row of a data set that scikit-learn ships."""
     target_range = more.pop("target_range", (0.0, INFINITY))
     maker = f"sklearn.datasets:load_{name}"
     return DatasetInfo(name, task, description, target_range, maker, source, {}, n_samples=n_samples, **more)
@@ -72,7 +77,7 @@ def _real(name: str, task: str, n_samples: int, description: str, source: str, *
 def _images(
     name: str, n_samples: int, shape: tuple[int, int, int], download: str, description: str, source: str
 ) -> DatasetInfo:
-    """Return a row for pictures of ten classes that Keras downloads."""
+    """Return the row of an image data set with ten classes, which Keras downloads."""
     maker = f"lossbench.datasets.images:load_{name}"
     return DatasetInfo(
         name, "multiclass", description, (0.0, INFINITY), maker, source, {}, n_samples=n_samples, n_outputs=10,
@@ -86,7 +91,7 @@ DATASETS = {
         DatasetInfo(
             name="regression",
             task="regression",
-            description="linear targets of 10 of 20 features, with little noise",
+            description="a linear function of 10 of 20 features, with little noise",
             target_range=(-INFINITY, INFINITY),
             maker="sklearn.datasets:make_regression",
             source="scikit-learn's make_regression",
@@ -137,7 +142,7 @@ DATASETS = {
         DatasetInfo(
             name="moons",
             task="binary",
-            description="two half circles that reach into each other",
+            description="two interleaving half circles, with noise",
             target_range=(0.0, 1.0),
             maker="sklearn.datasets:make_moons",
             source="scikit-learn's make_moons",
@@ -159,7 +164,7 @@ DATASETS = {
         DatasetInfo(
             name="friedman1",
             task="regression",
-            description="sines, a parabola and lines of 5 features",
+            description="a nonlinear function of 5 features: a sine, a parabola and two linear terms, with noise",
             target_range=(-INFINITY, INFINITY),
             maker="sklearn.datasets:make_friedman1",
             source="Friedman (1991), Multivariate Adaptive Regression Splines, doi:10.1214/aos/1176347963",
@@ -169,7 +174,7 @@ DATASETS = {
         DatasetInfo(
             name="counts",
             task="regression",
-            description="Poisson counts",
+            description="Poisson counts whose mean depends on the features",
             target_range=(0.0, INFINITY),
             maker="lossbench.datasets.generators:make_counts",
             source="Nelder and Wedderburn (1972), Generalized Linear Models, doi:10.2307/2344614",
@@ -179,7 +184,7 @@ DATASETS = {
         DatasetInfo(
             name="ordinal",
             task="multiclass",
-            description="classes in an order, from a noisy score",
+            description="ordered classes: intervals of a noisy linear score",
             target_range=(0.0, INFINITY),
             maker="lossbench.datasets.generators:make_ordinal",
             source="McCullagh (1980), Regression Models for Ordinal Data, doi:10.1111/j.2517-6161.1980.tb01109.x",
@@ -191,7 +196,7 @@ DATASETS = {
         DatasetInfo(
             name="two_modes",
             task="regression",
-            description="a number with two modes",
+            description="a target that has two modes for each input",
             target_range=(-INFINITY, INFINITY),
             maker="lossbench.datasets.generators:make_two_modes",
             source="Bishop (1994), Mixture Density Networks, Aston University NCRG/94/004",
@@ -218,7 +223,7 @@ DATASETS = {
         DatasetInfo(
             name="multilabel",
             task="multilabel",
-            description="counts of words, and several subjects that a text can have at once",
+            description="word counts of texts; the labels are the subjects, of which a text can have several",
             target_range=(0.0, 1.0),
             maker="sklearn.datasets:make_multilabel_classification",
             source="scikit-learn's make_multilabel_classification",
@@ -228,7 +233,7 @@ DATASETS = {
         DatasetInfo(
             name="shares",
             task="shares",
-            description="shares of a whole, with noise",
+            description="shares that sum to 1, drawn from Dirichlet distributions",
             target_range=(0.0, 1.0),
             maker="lossbench.datasets.generators:make_shares",
             source="Aitchison (1982), The Statistical Analysis of Compositional Data, "
@@ -313,7 +318,7 @@ DATASETS = {
             60000,
             (32, 32, 3),
             "datasets/cifar-10-batches-py-target_archive",
-            "coloured pictures of 32 x 32 pixels",
+            "colour images of 32 x 32 pixels",
             "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto",
         ),
         DatasetInfo(
@@ -335,7 +340,7 @@ SCALINGS = ("none", "standard", "minmax", "robust")
 
 
 def described(settings: DatasetSettings) -> DatasetInfo:
-    """Return what is known of the data that resolved settings choose; of a file, what planning found in it."""
+    """Return the row of the chosen data set; for a user's file, completed with the facts that planning found."""
     info = DATASETS[settings.name]
     if not isinstance(settings, FileSettings):
         return info
@@ -351,28 +356,31 @@ def described(settings: DatasetSettings) -> DatasetInfo:
 
 
 def parameter_types(info: DatasetInfo) -> dict[str, type]:
-    """Return the type of each parameter of a generator: int, float, or list for numbers."""
+    """Return the type of each parameter of a generator: int, float, or list (of numbers)."""
     return {**{name: type(low) for name, (low, _) in info.ranges.items()}, **dict.fromkeys(info.lists, list)}
 
 
 def n_outputs(info: DatasetInfo, settings: DatasetSettings) -> int:
-    """Return how many classes, labels or numbers a target of a data set with these settings has."""
+    """Return the number of classes, of labels, or of target columns of a data set with these settings."""
     return settings.parameters[info.n_outputs] if isinstance(info.n_outputs, str) else info.n_outputs
 
 
 def n_samples(settings: DatasetSettings) -> int:
-    """Return how many samples a data set has: as many as are generated, or as there are."""
+    """Return the number of samples of a data set, over all splits."""
     return settings.parameters.get("n_samples", described(settings).n_samples)
 
 
 def split_counts(split: SplitSettings, n_samples: int) -> list[int]:
-    """Return how many samples each of ``SPLITS`` has; shares are rounded down."""
+    """Return the number of samples of each split, in the order of ``SPLITS``; shares are rounded down."""
     asked = (split.train, split.validation, split.test)
     return [int(value * n_samples) if isinstance(value, float) else value for value in asked]
 
 
 def scaled_target_range(info: DatasetInfo, settings: DatasetSettings) -> tuple[float, float]:
-    """Return where the targets lie after scaling: of rows that it was not fitted on that can be anywhere."""
+    """Return the range of the targets after scaling.
+
+    Min-max scaling bounds the targets only if it is fitted on all rows: rows outside the fit may exceed 0 to 1.
+    """
     standardize = settings.standardize
     if standardize.y == "none":
         return info.target_range

@@ -1,4 +1,4 @@
-"""A data set as arrays, split and standardized."""
+"""Loads a data set as arrays: generates or reads it, splits it, scales it."""
 
 import functools
 import hashlib
@@ -20,7 +20,7 @@ from lossbench.datasets.user_file.targets import find_target
 from lossbench.ground.loading_functions import load_function
 from lossbench.losses.heads import NUMBER_TASKS
 
-# Of the order in which training samples are held out for a study.
+# Seeds the order in which training samples are held out for a study: the same samples for every loss.
 HELD_OUT_SEED = 0
 
 
@@ -32,10 +32,10 @@ class Part:
     ----------
     x : float32 array, shape (n_samples, n_features)
     y : array
-        Numbers: float32 of shape (n_samples, n_outputs). Classes: int32 of shape (n_samples,). Several labels: int32
-        0 or 1 of shape (n_samples, n_labels).
+        Numbers and shares: float32 of shape (n_samples, n_outputs). Classes: int32 of shape (n_samples,). Several
+        labels: int32, 0 or 1, of shape (n_samples, n_labels).
     optimum : dict
-        The best predictions that the generator allows, where they are known; see ``optima``.
+        The best predictions that the generator allows, if known; see ``optima``.
     """
 
     x: np.ndarray
@@ -45,12 +45,23 @@ class Part:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set: its splits by name (empty ones left out), its task and what identifies it.
+    """A data set as a cell trains on it.
 
-    ``n_classes`` is 0 where targets are numbers, and the number of labels where there are several. ``target_scaling``
-    says how targets and predictions are brought to the unit of the metrics; None where they are in it. ``ordered`` says
-    whether the classes are in an order. ``preprocessing`` is what was fitted to make a network's inputs and targets,
-    as plain data: ``numbers`` and ``texts`` (see ``scaling``; None where there are none), and ``targets``.
+    Attributes
+    ----------
+    splits : dict
+        The splits by name; empty ones are absent.
+    n_classes : int
+        The number of classes or labels; 0 for numbers and shares.
+    digest : str
+        Hash of all features and targets.
+    target_scaling : TargetScaling or None
+        Converts targets and predictions to the unit of the metrics; None if they are in that unit already.
+    ordered : bool
+        Whether the classes have an order.
+    preprocessing : dict
+        The fitted preprocessing as plain data: ``numbers``, ``texts`` and ``targets``, each None if unused; see
+        ``scaling``. A saved model applies it to new rows.
     """
 
     name: str
@@ -64,11 +75,11 @@ class Dataset:
 
     @property
     def unit(self) -> tuple[float, ...]:
-        """The metrics' unit of each output, in units of what is trained on."""
+        """The scale of each output: its target in the metrics' unit is this many times the trained one."""
         return (1.0,) if self.target_scaling is None else self.target_scaling.unit
 
     def in_unit(self, values: np.ndarray) -> np.ndarray:
-        """Return targets, or predictions of them, in the unit of the metrics."""
+        """Return targets, or predictions of them, converted to the unit of the metrics."""
         return values if self.target_scaling is None else self.target_scaling.original(values)
 
     @property
@@ -78,13 +89,14 @@ class Dataset:
 
 
 def load(settings: DatasetSettings) -> Dataset:
-    """Return the data set that settings describe; the same object for the same settings.
+    """Return the data set of a cell; cached, so the same settings give the same object.
 
     Parameters
     ----------
     settings : DatasetSettings
         The cell's.
     """
+    # As JSON, because the cache needs a hashable key.
     return _load(json.dumps(plain(settings), sort_keys=True))
 
 
@@ -133,14 +145,15 @@ def _load(settings_json: str) -> Dataset:
 
 
 def tuning_splits(dataset: Dataset, share: float) -> dict[str, Part]:
-    """Return what a study trains on and chooses by; it does not look at the test split.
+    """Return the training and validation splits of a study. The test split is never read.
 
     Parameters
     ----------
     dataset : Dataset
-        Whose validation split is taken if it has one.
+        The data set; its own validation split is used if it has one.
     share : float in (0, 1)
-        Else, of the training samples, how many are held out: of each class its share, and the same for every loss.
+        Otherwise, the share of the training samples that is held out, stratified by class, and the same for every
+        loss.
 
     Returns
     -------
@@ -158,7 +171,21 @@ def tuning_splits(dataset: Dataset, share: float) -> dict[str, Part]:
 
 @dataclass(frozen=True)
 class _Made:
-    """Data as made or read: numbers (NaN: missing), targets, codes of texts, what those mean, best predictions."""
+    """Data as generated or read, before splitting and scaling.
+
+    Attributes
+    ----------
+    x : float array, shape (n_samples, n_numbers)
+        Numeric features, NaN where missing.
+    y : array
+        Targets.
+    codes : int array, shape (n_samples, n_categories)
+        Text features as positions in ``levels``, -1 where missing.
+    levels : list of list of str
+        The different texts of each text column.
+    optimum : dict
+        As in ``Part``.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -175,7 +202,13 @@ def _generate(info: DatasetInfo, settings: DatasetSettings) -> _Made:
 
 
 def _read(settings: FileSettings) -> _Made:
-    """Return what a user's file has, as planning described it."""
+    """Return the data of a user's file, with the columns that planning found.
+
+    Raises
+    ------
+    ValueError
+        If the file has changed since it was planned.
+    """
     facts, table = settings.facts, read_table(reading_of(settings))
     if table.digest != facts.digest:
         raise ValueError(f"{settings.path} has changed since the sweep was planned; the same command plans anew")
@@ -186,5 +219,6 @@ def _read(settings: FileSettings) -> _Made:
 
 
 def _make(maker: str, parameters: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return features and targets from a generator, or from one of scikit-learn's loaders."""
     function = load_function(maker)
     return function(return_X_y=True) if maker.startswith("sklearn.datasets:load_") else function(**parameters)

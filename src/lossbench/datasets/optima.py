@@ -1,8 +1,9 @@
-"""The best predictions that a generator allows, from its own densities and noise.
+"""The best predictions that each generator allows, computed from its own formulas and noise distribution.
 
-Each function takes the features as they were made and the parameters, and returns what can be known of the targets:
-``mean`` and ``median`` of shape (n_samples, n_outputs), or ``probability`` of shape (n_samples, n_classes). Where
-nothing is left to chance there is nothing to return.
+Each function takes the features, before scaling, and the generator's parameters. It returns the ``mean`` and ``median``
+of the targets given the features, of shape (n_samples, n_outputs), or the ``probability`` of each class, of shape
+(n_samples, n_classes). Statistics without a formula are absent; without noise some functions return nothing, because
+their densities do not exist.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from sklearn.datasets import make_blobs, make_regression
 from lossbench.datasets.generators import count_means, ordinal_scores, share_means
 
 Optimum = dict[str, np.ndarray]
-# Points along a curve that stand for a class spread evenly over it.
+# A class that is spread evenly over a curve is approximated by this many points on it.
 CURVE_POINTS = 500
 
 
@@ -34,23 +35,23 @@ def of_friedman1(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
 
 
 def of_counts(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
-    """Return mean and median of the Poisson distribution of each sample."""
+    """Return the mean and the median of each sample's Poisson distribution."""
     mean = count_means(x, parameters)[:, None]
     return {"mean": mean, "median": poisson.median(mean)}
 
 
 def of_two_modes(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
-    """Return the mean of the two modes, which lies near neither."""
+    """Return the mean of the target, which lies between the two modes and near neither."""
     return {"mean": (1 - 2 * parameters["share"]) * (1 + x**2)}
 
 
 def of_shares(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
-    """Return the mean of the Dirichlet distribution of each sample."""
+    """Return the mean of each sample's Dirichlet distribution."""
     return {"mean": share_means(x, parameters)}
 
 
 def of_ordinal(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
-    """Return the chance of each class: that the noise carries the score between its cuts."""
+    """Return the probability of each class: that of the score plus noise lying between the cuts of the class."""
     if parameters["noise"] == 0:
         return {}
     clean, cuts = ordinal_scores(x, parameters)
@@ -60,28 +61,28 @@ def of_ordinal(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
 
 
 def of_blobs(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
-    """Return the chance of each cloud, all equally frequent and with the same deviation."""
+    """Return the probability of each cluster; all are equally frequent and have the same standard deviation."""
     _, _, centers = make_blobs(**parameters, return_centers=True)
     return _of_points(x, [center[None, :] for center in centers], parameters["cluster_std"])
 
 
 def of_circles(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
-    """Return the chance of the outer and of the inner circle."""
+    """Return the probability of the outer and of the inner circle."""
     angle = np.linspace(0, 2 * np.pi, CURVE_POINTS, endpoint=False)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return _of_points(x, [circle, parameters["factor"] * circle], parameters["noise"])
 
 
 def of_moons(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
-    """Return the chance of each half circle."""
+    """Return the probability of each half circle."""
     angle = np.linspace(0, np.pi, CURVE_POINTS)
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return _of_points(x, [upper, [1.0, 0.5] - upper], parameters["noise"])
 
 
 def of_spirals(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
-    """Return the chance of each spiral."""
-    # The way along a spiral is the square root of a uniform number.
+    """Return the probability of each spiral."""
+    # As in ``make_spirals``, the radius is the square root of a uniform number.
     way = np.sqrt((np.arange(CURVE_POINTS) + 0.5) / CURVE_POINTS)
     angle = 2 * np.pi * parameters["turns"] * way
     spiral = way[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -89,7 +90,7 @@ def of_spirals(x: np.ndarray, parameters: Mapping[str, Any]) -> Optimum:
 
 
 def _of_points(x: np.ndarray, points: list[np.ndarray], deviation: float) -> Optimum:
-    """Return the chance of each class, made of points with equal normal noise; classes are equally frequent."""
+    """Return the probability of each class: equally frequent classes, each a set of points plus normal noise."""
     if deviation == 0:
         return {}
 

@@ -1,6 +1,7 @@
-"""Features and targets brought to a common scale, fitted on given rows; and targets back to their own unit.
+"""Preprocessing: imputation, scaling and one-hot encoding of features, scaling of targets and its inverse.
 
-What was fitted is also given as plain data, with which new rows can be treated alike (``saved_model.serving`` does it).
+Each step is fitted on given rows. The fitted values are also returned as plain data, with which
+``export.saved_model.serving`` treats new rows in the same way.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ import numpy as np
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 
-# Each of ``catalogue.SCALINGS``: scikit-learn's scaler, and what it subtracts and divides by once fitted.
+# For each of ``catalogue.SCALINGS`` but none: scikit-learn's scaler, and a function that returns its center and scale
+# once fitted, so that scaled = (value - center) / scale. MinMaxScaler's own scale_ is a factor, not a divisor.
 SCALERS: dict[str, tuple[type, Any]] = {
     "standard": (StandardScaler, lambda fitted: (fitted.mean_, fitted.scale_)),
     "minmax": (MinMaxScaler, lambda fitted: (fitted.data_min_, 1.0 / fitted.scale_)),
@@ -20,7 +22,7 @@ SCALERS: dict[str, tuple[type, Any]] = {
 
 @dataclass(frozen=True)
 class TargetScaling:
-    """How scaled targets are brought back to their own unit.
+    """The linear scaling of targets, and its inverse.
 
     Attributes
     ----------
@@ -32,25 +34,25 @@ class TargetScaling:
     scale: np.ndarray
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
-        """Return values of the targets' own unit scaled; shape (n_samples, n_outputs)."""
+        """Return values in the targets' own unit, scaled for training; shape (n_samples, n_outputs)."""
         return (values - self.center) / self.scale
 
     def original(self, scaled: np.ndarray) -> np.ndarray:
-        """Return scaled values in the targets' own unit, in float64; shape (n_samples, n_outputs)."""
+        """Return scaled values converted back to the targets' own unit, in float64; shape (n_samples, n_outputs)."""
         return np.asarray(scaled, np.float64) * self.scale + self.center
 
     def to_json(self) -> dict[str, list[float]]:
-        """Return it as ``cell.json`` keeps it, for whoever reads targets and predictions from disk."""
+        """Return the scaling in its form in ``cell.json``, which readers of stored predictions use."""
         return {"center": self.center.tolist(), "scale": self.scale.tolist()}
 
     @property
     def unit(self) -> tuple[float, ...]:
-        """Each output's scale."""
+        """The scale of each output, as a tuple."""
         return tuple(self.scale.tolist())
 
 
 def fit_targets(y: np.ndarray, fit_rows: slice, how: str) -> TargetScaling | None:
-    """Return the scaling of targets of shape (n_samples, n_outputs), fitted on some of their rows; None for none."""
+    """Fit a scaling on some rows of targets of shape (n_samples, n_outputs); None if ``how`` is none."""
     if how == "none":
         return None
     scaler, parts = SCALERS[how]
@@ -61,13 +63,13 @@ def fit_targets(y: np.ndarray, fit_rows: slice, how: str) -> TargetScaling | Non
 def prepare_numbers(
     x: np.ndarray, train: slice, fit_rows: slice, how: str, *, imputes: bool
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return features without missing values and scaled, and what was fitted for it.
+    """Impute and scale numeric features; return them and the fitted values.
 
     Parameters
     ----------
     x : float array, shape (n_samples, n_features)
     train : slice
-        The rows whose medians stand in for missing values (NaN), if ``imputes``.
+        The rows whose medians replace missing values (NaN), if ``imputes``.
     fit_rows : slice
         The rows that the scaling is fitted on.
     how : str
@@ -78,14 +80,14 @@ def prepare_numbers(
     array
         As ``x``.
     dict
-        Lists of a value for each feature, None where nothing is done: ``fill`` stands in for a missing value; a scaled
-        feature is (feature - ``center``) / ``scale``.
+        ``fill``, ``center`` and ``scale``: lists with a value for each feature, or None if the step is not done.
+        ``fill`` replaces missing values; a scaled feature is (feature - ``center``) / ``scale``.
     """
     fitted: dict[str, Any] = {"fill": None, "center": None, "scale": None}
     if imputes:
         imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(x[train])
         x = imputer.transform(x)
-        # A feature without any value in the training rows is 0.
+        # A feature that is missing in all training rows is filled with 0.
         fitted["fill"] = np.nan_to_num(imputer.statistics_).tolist()
     if how != "none":
         scaler, parts = SCALERS[how]
@@ -98,22 +100,22 @@ def prepare_numbers(
 def prepare_texts(
     codes: np.ndarray, levels: list[list[str]], train: slice, *, imputes: bool
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return a column of 0 and 1 for each text that the training rows have, and what was fitted for it.
+    """Impute and one-hot encode text features; return the columns of 0 and 1, and the fitted values.
 
     Parameters
     ----------
     codes : int array, shape (n_samples, n_columns)
-        The number of each text among its column's ``levels``; -1 where it is missing.
+        The position of each text in its column's ``levels``; -1 where missing.
     train : slice
-        The rows whose most frequent text stands in for a missing one, if ``imputes``.
+        The rows whose texts get a column each, and whose most frequent text replaces missing ones, if ``imputes``.
 
     Returns
     -------
     float32 array, shape (n_samples, n_encoded)
-        A text that the training rows do not have is 0 in all columns.
+        A text that does not occur in the training rows is 0 in all columns.
     dict
-        ``levels``, for each column its encoded texts in order; ``fill``, its text that stands in for a missing one, or
-        None where nothing does.
+        ``levels``: the encoded texts of each column, in order. ``fill``: the text of each column that replaces missing
+        ones, or None if nothing is imputed.
     """
     fill = None
     if imputes:

@@ -1,4 +1,4 @@
-"""Which rows train, choose and judge."""
+"""Assigns rows to the training, validation and test splits."""
 
 import numpy as np
 
@@ -7,9 +7,10 @@ from lossbench.datasets.catalogue import SPLITS, split_counts
 
 
 def ordered_rows(y: np.ndarray, seed: int | None, *, by_class: bool) -> np.ndarray:
-    """Return the rows in the order in which the splits take them.
+    """Return row indices in the order in which the splits take them.
 
-    Shuffled by class, every stretch of rows has each class in its share: the rows of a class are spread evenly.
+    Without a seed the rows keep their order. With ``by_class`` the shuffled rows of each class are spread evenly over
+    the whole order. Every consecutive part of it, and so every split, has each class in about the same proportion.
     """
     if seed is None:
         return np.arange(len(y))
@@ -19,20 +20,21 @@ def ordered_rows(y: np.ndarray, seed: int | None, *, by_class: bool) -> np.ndarr
     position = np.empty(len(y))
     for label in np.unique(y):
         rows = rng.permutation(np.flatnonzero(y == label))
+        # The k-th of n rows of a class gets a random place within the k-th n-th part of the order.
         position[rows] = (np.arange(len(rows)) + rng.random()) / len(rows)
     return np.argsort(position, kind="stable")
 
 
 def split_slices(split: SplitSettings, n_samples: int) -> dict[str, slice]:
-    """Return where each split that is not empty lies among the ordered rows.
+    """Return the slice of the ordered rows that each split takes; empty splits are absent.
 
     Raises
     ------
     ValueError
-        If it takes more samples than there are.
+        If the splits take more samples than there are.
     """
     counts = split_counts(split, n_samples)
     if sum(counts) > n_samples:
-        raise ValueError(f"dataset.split takes {sum(counts)} samples; what was loaded has {n_samples}")
+        raise ValueError(f"dataset.split takes {sum(counts)} samples; the loaded data has {n_samples}")
     edges = np.cumsum([0, *counts])
     return {name: slice(int(edges[i]), int(edges[i + 1])) for i, name in enumerate(SPLITS) if counts[i]}

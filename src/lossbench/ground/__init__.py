@@ -1,5 +1,5 @@
-"""What every other package stands on; it imports none of ours.
+"""The lowest layer: helpers that any package may use.
 
-Errors and how they are said, seeds and their random streams, files that are written as a whole, and functions of the
-user's own.
+Error types and their messages, seeds and their random streams, atomic file writing, loading functions by name, finding
+the user's own functions, and the quiet import of TensorFlow. Imports no other package of lossbench.
 """

@@ -1,16 +1,16 @@
-"""What can go wrong before anything trains, and how it is said."""
+"""Errors that stop a command before anything trains, their messages, and the exit statuses of all commands."""
 
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# How a command ends.
+# Exit statuses. 130 is what shells report for a process ended by Ctrl-C (128 + SIGINT).
 SUCCESS, SOME_FAILED, USAGE, NOT_THERE, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: what must hold and what was got, and what to do next."""
+    """One mistake in the user's input: the rule it breaks and the value given (message), the next step (hint)."""
 
     message: str
     hint: str = ""
@@ -20,23 +20,38 @@ class Problem:
 
 
 class UsageError(Exception):
-    """All that is wrong with what the user asked for; exit status 2."""
+    """Every mistake found in the user's input, reported together; exit status 2."""
 
     exit_status = USAGE
 
     def __init__(self, *problems: Problem):
+        # Cells of one sweep often share a mistake: each message is printed once.
         super().__init__("\n".join(str(problem) for problem in dict.fromkeys(problems)))
         self.problems = problems
 
 
 class MissingEnvironmentError(UsageError):
-    """Something around the program is not there: a launcher, a server, a store; exit status 3."""
+    """The environment lacks something the command needs: a launcher, a server, a store; exit status 3."""
 
     exit_status = NOT_THERE
 
 
 def unknown(what: str, name: str, known: Iterable[str], *, also: Iterable[str] = (), more: str = "") -> Problem:
-    """Describe a name that does not exist, with the nearest one that does (``also``: names not worth listing)."""
+    """Return the problem of an unknown name, with the most similar known name, or all known names, as its hint.
+
+    Parameters
+    ----------
+    what : str
+        The kind of thing named, such as ``loss``.
+    name : str
+        The unknown name.
+    known : iterable of str
+        The valid names.
+    also : iterable of str
+        More valid names, such as aliases: suggested if similar, never listed.
+    more : str
+        A sentence to end the hint with.
+    """
     known = list(known)
     near = difflib.get_close_matches(name, [*known, *also], n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known) or 'none'}."

@@ -1,4 +1,7 @@
-"""Files that are on disk as a whole or not at all: written under another name, flushed and renamed."""
+"""Atomic file writing: a reader finds the old file or the complete new one, never a part of it.
+
+Resuming relies on this: a result file that exists is complete, even after a kill or a power failure.
+"""
 
 import os
 import tempfile
@@ -10,23 +13,27 @@ import numpy as np
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file as a whole or not at all."""
+    """Write a text file (UTF-8) atomically."""
     replace_file(path, lambda file: file.write(text.encode()))
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays as a whole or not at all."""
+    """Write named arrays to an ``.npz`` file atomically."""
     replace_file(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
 def replace_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Replace a file by what ``write`` writes to the open one that it is given."""
+    """Replace a file atomically by the bytes that ``write`` writes to the open binary file that it is given."""
+    # In the same folder, because a rename is atomic only within one file system. Its name
+    # (.plan.json.k3x9) matches no pattern such as *.json.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
             file.flush()
+            # The bytes must be on disk before the name: a crash could otherwise leave a renamed but empty file.
             os.fsync(file.fileno())
+        # mkstemp lets only the owner read.
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

@@ -1,4 +1,7 @@
-"""Imports TensorFlow without its chatter, which users cannot act on. Import this before anything that needs it."""
+"""Imports TensorFlow with its start-up messages suppressed, because users cannot act on them.
+
+Import this module before any other that imports TensorFlow or Keras: the settings below are read at the first import.
+"""
 
 import os
 import sys
@@ -9,7 +12,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
 def _import() -> None:
-    # Its C++ part writes some lines past every setting, straight to the file descriptor: catch them there.
+    # TensorFlow's C++ code ignores the log level for some lines and writes them to file descriptor 2, past Python's
+    # sys.stderr. So the descriptor itself points to a temporary file during the import.
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as caught:
@@ -17,9 +21,11 @@ def _import() -> None:
         try:
             import tensorflow
 
-            # One program a structure is what is meant; TensorFlow takes it for one function that is traced again.
+            # TensorFlow warns of "retracing" when many functions are compiled. The trainer compiles one program for
+            # each structure on purpose.
             tensorflow.get_logger().setLevel("ERROR")
-        except Exception:  # not for Ctrl-C: nothing is wrong with the installation then
+        except Exception:
+            # The import failed: show what TensorFlow wrote. Not for Ctrl-C, which is no Exception.
             caught.seek(0)
             os.write(stderr, caught.read())
             raise

@@ -1,23 +1,28 @@
-"""What a seed is, and the random streams that it gives to a run."""
+"""Seeds and the random streams derived from them.
+
+A run has one seed. Each purpose (initial weights, batch order, corruption, dropout) has its own stream, so that cells
+with the same seed start from the same weights and see the same batches, whatever else differs between them.
+"""
 
 import numpy as np
 
-# One stream a purpose: drawing more from one never changes another. The numbers are part of every result.
+# One independent stream for each purpose: drawing more numbers from one never changes another. The stream numbers must
+# never change: every recorded result depends on them.
 STREAMS = {"init": 0, "order": 1, "noise": 2, "dropout": 3}
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
-    """Return the random generator that ``seed`` gives for a purpose of ``STREAMS``."""
+    """Return the random generator of a seed for one purpose, a key of ``STREAMS``."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAMS[purpose],)))
 
 
 def batch_orders(seed: int, n_samples: int, epochs: int):
-    """Yield for each epoch the order in which a run sees its training samples.
+    """Yield the order of the training samples for each epoch of a run.
 
     Yields
     ------
     int32 array, shape (n_samples,)
-        A permutation; the first epochs of a longer training are those of a shorter one.
+        A permutation of the samples. It does not depend on ``epochs``: a longer training begins with the same orders.
     """
     rng = stream(seed, "order")
     for _ in range(epochs):
@@ -25,13 +30,14 @@ def batch_orders(seed: int, n_samples: int, epochs: int):
 
 
 def parse_seeds(value: object) -> list[int]:
-    """Return the seeds that a config value means: a count ``n`` is 0..n-1, a list is taken as it is.
+    """Return a configured value as a list of seeds: a count ``n`` means 0 to n - 1; a list loses its repetitions.
 
     Raises
     ------
     ValueError
-        If it is neither, is empty or has a negative seed.
+        If the value is neither, or the list is empty or has a negative seed.
     """
+    # bool is a subclass of int: ``seeds: true`` must not mean one seed.
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 1:
             raise ValueError(f"seeds must be a count of at least 1 or a list of seeds; got {value}.")

@@ -1,4 +1,5 @@
-"""How predictions are judged: the catalogue of metrics, their computation, and the reference predictors.
+"""The metrics: their catalogue, their computation, calibration, and the scores of reference predictors.
 
-In: targets and raw predictions as arrays. Out: numbers by name. Nothing here knows of runs or files.
+In: targets and raw predictions as NumPy arrays. Out: dicts from metric name to value. May import ``ground``,
+``config``, ``losses`` and ``datasets``, but no TensorFlow, MLflow or Hydra. Knows neither runs nor files.
 """

@@ -1,7 +1,8 @@
-"""Probabilities from any classifier's scores: a calibration fitted on the validation split, for every loss alike.
+"""Calibration: turns the scores of any classifier into probabilities, in the same way for every loss.
 
-Several classes get a temperature, which leaves every decision as it is; two classes a scale and a shift of their
-score (Platt). Both are the maximum likelihood of a convex problem with one or two unknowns.
+The calibration is fitted on the validation split. Several classes get temperature scaling, which changes no decision;
+two classes get Platt scaling, a scale and a shift of the score. Both maximise the likelihood, a convex problem with one
+or two unknowns.
 """
 
 from collections.abc import Callable
@@ -13,32 +14,34 @@ from lossbench.losses.pairing import Pair
 from lossbench.metrics.catalogue import CALIBRATED
 from lossbench.metrics.classification import Scores, of_probabilities
 
-# How small a temperature's inverse may become: it stays above 0, so that no decision changes.
+# The least inverse temperature. It stays above 0, because temperature scaling must not change decisions.
 LEAST_SLOPE = 1e-4
-# Newton's method ends where no step changes the mean log-loss by more than this; it needs about ten steps.
+# Newton's method ends when its next step is expected to lower the mean log loss by less than about TOLERANCE. Usually
+# it needs about ten steps.
 TOLERANCE, MOST_STEPS = 1e-12, 100
 
+# Returns the value, the gradient and the Hessian at a point.
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]]
 
 
 def calibrated_scores(
     pair: Pair, y_validation: np.ndarray, raw_validation: np.ndarray, y: np.ndarray, raw: np.ndarray
 ) -> Scores:
-    """Return the probability metrics after a calibration, named ``calibrated/log_loss``, ….
+    """Return the probability metrics of calibrated predictions, named ``calibrated/log_loss`` and so on.
 
     Parameters
     ----------
     pair : Pair
-        The loss and its head, for classes.
+        The loss and its head; the task is binary or multiclass.
     y_validation, raw_validation : arrays, shape (n_validation,) and (n_validation, n_raw)
-        What the calibration is fitted on.
+        The classes and raw predictions that the calibration is fitted on.
     y, raw : arrays, shape (n_samples,) and (n_samples, n_raw)
-        What it is judged on.
+        The classes and raw predictions that are calibrated and scored.
 
     Returns
     -------
     dict
-        Empty where a raw prediction is not finite.
+        Empty if any raw prediction is not finite.
     """
     if not (np.isfinite(raw_validation).all() and np.isfinite(raw).all()):
         return {}
@@ -48,7 +51,7 @@ def calibrated_scores(
 
 
 def _scores(pair: Pair, raw: np.ndarray) -> np.ndarray:
-    """Return what speaks for class 1, shape (n,), or for each of several classes, (n, n_classes)."""
+    """Return the score of class 1, shape (n,), or of each of several classes, shape (n, n_classes)."""
     raw = np.asarray(raw, np.float64)
     if pair.task == "binary":
         return raw[:, 0] if raw.shape[1] == 1 else raw[:, 1] - raw[:, 0]
@@ -56,19 +59,20 @@ def _scores(pair: Pair, raw: np.ndarray) -> np.ndarray:
 
 
 def fit_calibration(y: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the calibration that makes labels most likely, as a function of scores to probabilities.
+    """Fit a calibration by maximum likelihood and return it as a function from scores to probabilities.
 
     Parameters
     ----------
     y : int array, shape (n_samples,)
     score : float64 array, shape (n_samples,) or (n_samples, n_classes)
-        Two classes: ``expit(scale * score + shift)``. Several: ``softmax(score / temperature)``.
+        One-dimensional for two classes, calibrated as ``expit(scale * score + shift)``; two-dimensional for several,
+        calibrated as ``softmax(score / temperature)``.
 
     Notes
     -----
-    As if there were one sample more, of every class in equal parts and spread over all scores: where the classes are
-    perfectly apart the most likely probabilities would else be 0 and 1, and a single error beyond them would cost
-    without bound. Platt does much the same.
+    The fit adds one virtual sample, which belongs to all classes in equal parts and is spread evenly over all scores.
+    Without it, classes that the scores separate perfectly would get probabilities of 0 and 1, and one error on other
+    data would dominate the log loss. Platt smooths the targets for the same reason.
 
     References
     ----------
@@ -83,7 +87,7 @@ def _temperature(y: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], np.
     centered = score - score.mean(axis=1, keepdims=True)
     unit = centered.std() or 1.0
     z = centered / unit
-    # What the one sample more adds to the sum is the mean over classes: 0.
+    # The virtual sample adds 0: the mean of the centered scores over the classes.
     aimed = z[np.arange(n), y].sum() / (n + 1)
 
     def objective(slope: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -102,9 +106,11 @@ def _temperature(y: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], np.
 
 
 def _platt(y: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    # Standardized scores keep the Hessian well conditioned, whatever the scale of the raw predictions.
     n, middle = len(score), score.mean()
     unit = score.std() or 1.0
     z = np.stack([(score - middle) / unit, np.ones(n)], axis=1)
+    # One virtual sample of half a class each, spread over n rows.
     target = (y + 0.5 / n) / (1 + 1 / n)
 
     def objective(unknown: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -118,11 +124,11 @@ def _platt(y: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], np.ndarra
 
 
 def _newton(objective: Objective, start: np.ndarray) -> np.ndarray:
-    """Return the least point of a convex function of few unknowns; a step that does not lower it is halved."""
+    """Return the minimiser of a convex function; a step that does not lower the function enough is halved."""
     point = start
     value, gradient, curvature = objective(point)
     for _ in range(MOST_STEPS):
-        # A trace of the identity keeps a flat function's step finite.
+        # The small multiple of the identity keeps the Hessian invertible where the function is flat.
         step = np.linalg.solve(curvature + 1e-12 * np.eye(len(point)), gradient)
         expected = gradient @ step
         if expected < TOLERANCE:

@@ -1,20 +1,20 @@
-"""What losses are compared by, as plain data."""
+"""The table of metrics, as plain data: tasks, descriptions, which direction is better, and each task's main metric."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric, as data.
+    """One row of the table.
 
     Attributes
     ----------
     tasks : tuple of str
-        Of ``heads.TASKS``.
+        The tasks, of ``heads.TASKS``, for which it is computed.
     description : str
-        What it is, with its unit and where it is absent.
+        Its meaning and unit, and the cases in which it is absent; ``lossbench-list metric`` prints it.
     lower_is_better : bool
-        Whether less is better.
+        True for errors and losses, False for scores.
     """
 
     name: str
@@ -26,11 +26,12 @@ class Metric:
 _NUMBERS, _CLASSES, _LABELS = ("regression", "shares"), ("binary", "multiclass"), ("multilabel",)
 _SEVERAL = ("multiclass",)
 
-# Levels of the pinball loss that predictions of numbers are judged by: of every loss alike, whatever its own level.
+# The levels of the pinball metrics. They are fixed, so that a pinball loss with a level of its own is compared by the
+# same numbers as any other loss.
 PINBALL_LEVELS = (0.1, 0.9)
-# Among how many of the first classes the true one is looked for, where there are more classes.
+# The values of k for which top-k accuracy is computed, if there are more than k classes.
 TOP_COUNTS = (2, 3, 5)
-# What is computed again from calibrated probabilities, under this prefix.
+# These metrics are computed a second time from calibrated probabilities, under the prefix CALIBRATED.
 PROBABILITY_METRICS = ("log_loss", "brier", "calibration_error")
 CALIBRATED = "calibrated/"
 
@@ -38,50 +39,75 @@ _ROWS = (
     Metric("mse", _NUMBERS, "mean squared error, in the target's unit squared; mean over outputs", True),
     Metric("rmse", _NUMBERS, "root of the mean squared error of all outputs together, in the target's unit", True),
     Metric("mae", _NUMBERS, "mean absolute error, in the target's unit", True),
-    Metric("median_absolute_error", _NUMBERS, "half of the errors are smaller, in the target's unit", True),
-    Metric("largest_absolute_error", _NUMBERS, "the worst sample's error of any output, in the target's unit", True),
-    Metric("r2", _NUMBERS, "share of the variance that is explained; 0 for the mean, 1 for no error"),
-    Metric("explained_variance", _NUMBERS, "as r2, but an error that is the same everywhere does not count"),
+    Metric(
+        "median_absolute_error",
+        _NUMBERS,
+        "median of the absolute errors, in the target's unit; mean over outputs",
+        True,
+    ),
+    Metric(
+        "largest_absolute_error",
+        _NUMBERS,
+        "largest absolute error of any sample and output, in the target's unit",
+        True,
+    ),
+    Metric("r2", _NUMBERS, "share of the variance that is explained: 0 for predicting the mean, 1 for no error"),
+    Metric("explained_variance", _NUMBERS, "as r2, but a constant error (a bias) does not count"),
     *(
         Metric(
             f"pinball_{level}",
             _NUMBERS,
-            f"a unit too low costs {level:g}, too high {1 - level:g}: least at the quantile {level:g}",
+            f"each unit too low costs {level:g}, too high {1 - level:g}: lowest when predicting the {level:g} quantile",
             True,
         )
         for level in PINBALL_LEVELS
     ),
-    Metric("accuracy", _CLASSES, "share of right decisions, by the head's own rule"),
-    Metric("rounded_accuracy", ("binary",), "tanh only: share of outputs that round to the target"),
-    Metric("balanced_accuracy", _CLASSES, "share of each class that is decided right, mean over classes"),
+    Metric("accuracy", _CLASSES, "share of correct decisions, by the head's decision rule"),
+    Metric("rounded_accuracy", ("binary",), "tanh only: share of outputs that equal the target (-1 or 1) when rounded"),
+    Metric("balanced_accuracy", _CLASSES, "recall (share of a class that is decided correctly), mean over classes"),
     Metric(
         "f1",
         (*_CLASSES, *_LABELS),
-        "harmonic mean of precision and recall, mean over classes (those that occur or are decided) or labels",
+        "harmonic mean of precision and recall, mean over labels, or over the classes that occur or are predicted",
     ),
-    Metric("matthews", _CLASSES, "correlation of decided and true class: 0 for a constant, 1 for no error"),
-    Metric("roc_auc", _CLASSES, "chance that a sample of the class scores above another; mean over classes"),
-    Metric("average_precision", _CLASSES, "area below precision over recall; several classes: mean over them"),
+    Metric("matthews", _CLASSES, "Matthews correlation of predicted and true class: 0 for a constant, 1 for no error"),
+    Metric(
+        "roc_auc",
+        _CLASSES,
+        "probability that a sample of the class scores above one of another class; mean over classes",
+    ),
+    Metric(
+        "average_precision", _CLASSES, "area under the precision-recall curve; mean over classes if there are several"
+    ),
     *(
         Metric(
-            f"top_{k}_accuracy", _SEVERAL, f"share whose class is among the {k} of largest output; where there are more"
+            f"top_{k}_accuracy",
+            _SEVERAL,
+            f"share whose class is among the {k} with the largest output; only with more classes than that",
         )
         for k in TOP_COUNTS
     ),
-    Metric("class_mae", _SEVERAL, "ordered classes: how many classes the decision is off, mean", True),
+    Metric("class_mae", _SEVERAL, "ordered classes: mean distance of predicted and true class, in classes", True),
     Metric(
-        "quadratic_kappa", _SEVERAL, "ordered classes: agreement, far confusions counting squared; 0 for a constant"
+        "quadratic_kappa",
+        _SEVERAL,
+        "ordered classes: Cohen's kappa with quadratic weights; 0 for a constant, 1 for no error",
     ),
-    Metric("log_loss", _CLASSES, "mean of -log p of the true class, in nats; where there is a probability", True),
-    Metric("brier", _CLASSES, "mean squared error of the probabilities; where there are some", True),
+    Metric(
+        "log_loss",
+        _CLASSES,
+        "mean of -log p of the true class, in nats; only for heads and losses that give probabilities",
+        True,
+    ),
+    Metric("brier", _CLASSES, "mean squared error of the probabilities; only where there are probabilities", True),
     Metric(
         "calibration_error",
         _CLASSES,
-        "how far the decided class's probability is from the share of right decisions, over 15 equal groups; "
-        "where there are probabilities",
+        "mean distance between the predicted class's probability and the share of correct decisions, over 15 groups of "
+        "equal size; only where there are probabilities",
         True,
     ),
-    Metric("subset_accuracy", _LABELS, "share of samples whose labels are all right"),
+    Metric("subset_accuracy", _LABELS, "share of samples with all labels correct"),
     Metric("hamming_loss", _LABELS, "share of labels that are wrong", True),
 )
 
@@ -89,13 +115,13 @@ METRICS = {metric.name: metric for metric in _ROWS} | {
     f"{CALIBRATED}{name}": Metric(
         f"{CALIBRATED}{name}",
         _CLASSES,
-        f"{name} after a calibration on the validation split; of any loss, test only",
+        f"{name} after calibration on the validation split; for every loss, test split only",
         True,
     )
     for name in PROBABILITY_METRICS
 }
 
-# What losses are compared by first, for each task.
+# The metric of each task by which losses are compared first.
 MAIN_METRICS = {
     "regression": "rmse",
     "binary": "accuracy",
@@ -106,5 +132,5 @@ MAIN_METRICS = {
 
 
 def lower_is_better(name: str) -> bool:
-    """Say whether less of a metric, or of the loss, is better."""
+    """Return whether a lower value is better; a name that is no metric is a loss, for which it is."""
     return name not in METRICS or METRICS[name].lower_is_better

@@ -1,6 +1,8 @@
-"""The metrics of decided classes, of scores and of probabilities: scikit-learn's, in float64, without its checks.
+"""Metrics of predicted classes, of scores and of probabilities, in float64.
 
-All that rests on decisions comes from one confusion matrix, all that rests on an order from one sorting.
+They are our own implementations; tests compare them with scikit-learn's. scikit-learn's checks of its arguments take
+much longer than the arithmetic on some hundred samples, and every run needs these metrics for every split. All metrics
+of predicted classes come from one confusion matrix, all metrics of an order from one sort for each class.
 """
 
 import numpy as np
@@ -8,29 +10,30 @@ import numpy as np
 from lossbench.metrics.catalogue import TOP_COUNTS
 
 Scores = dict[str, float]
-# Groups of equally many samples in which probabilities are compared with what happened.
+# The number of equally large groups of the calibration error.
 CALIBRATION_GROUPS = 15
 
 
 def confusion_matrix(y: np.ndarray, decided: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return how often each true class (row) was decided as each class (column): float64."""
+    """Return the confusion matrix as float64: rows are true classes, columns predicted classes."""
     counts = np.bincount(y * n_classes + decided, minlength=n_classes**2)
     return counts.reshape(n_classes, n_classes).astype(np.float64)
 
 
 def of_confusions(confusions: np.ndarray, *, ordered: bool = False) -> Scores:
-    """Return the metrics of decided classes.
+    """Return the metrics of predicted classes.
 
     Parameters
     ----------
     confusions : float64 array, shape (n_classes, n_classes)
         See ``confusion_matrix``.
     ordered : bool
-        Whether classes are in an order, so that confusions can be near or far.
+        Whether the classes have an order; adds the metrics that weight a confusion by its distance.
     """
     right, true, decided = confusions.diagonal(), confusions.sum(axis=1), confusions.sum(axis=0)
     n = confusions.sum()
     occurs, named = true > 0, true + decided > 0
+    # The Matthews correlation of several classes, from the counts of the matrix.
     covariance = right.sum() * n - true @ decided
     spread = (n**2 - true @ true) * (n**2 - decided @ decided)
     scores = {
@@ -50,13 +53,14 @@ def of_confusions(confusions: np.ndarray, *, ordered: bool = False) -> Scores:
 
 
 def of_order(y: np.ndarray, score: np.ndarray) -> Scores:
-    """Return the metrics of an order; nothing where a class does not occur.
+    """Return the metrics that depend on the order of the scores only; empty if a class does not occur.
 
     Parameters
     ----------
     y : int array, shape (n_samples,)
     score : float array, shape (n_samples,) or (n_samples, n_classes)
-        How much speaks for class 1, or for each class; then each class is set against the rest, and the mean taken.
+        The score of class 1, or of each class. With several classes, each is compared with all others (one versus
+        rest), and the result is the mean.
     """
     columns = [(y == 1, score)] if score.ndim == 1 else [(y == k, score[:, k]) for k in range(score.shape[1])]
     if not all(0 < is_class.sum() < len(y) for is_class, _ in columns):
@@ -66,22 +70,26 @@ def of_order(y: np.ndarray, score: np.ndarray) -> Scores:
 
 
 def _areas(is_class: np.ndarray, score: np.ndarray) -> tuple[float, float]:
-    """Return the areas below the two curves, from hits and false alarms above each score that occurs."""
+    """Return the area under the ROC curve and the average precision of one class against the rest."""
     order = np.argsort(-score, kind="stable")
     ordered = score[order]
+    # Samples with equal scores form one point of each curve: their order must not count.
     last_of_equals = np.append(ordered[1:] != ordered[:-1], True)
     hits = np.cumsum(is_class[order])[last_of_equals]
     named = np.flatnonzero(last_of_equals) + 1
     n_class = hits[-1]
     gained = np.diff(hits, prepend=0)
-    # An equal score counts half: the trapezoid between two points of the curve.
+    # Pairs with equal scores count half: that is the area of the trapezoid between two points of the ROC curve.
     missed = len(score) - n_class
     above = np.diff(named - hits, prepend=0) * (hits - gained / 2)
     return above.sum() / (n_class * missed), (gained * hits / named).sum() / n_class
 
 
 def of_first_classes(y: np.ndarray, score: np.ndarray) -> Scores:
-    """Return the share whose class is among the first ``TOP_COUNTS``; of equal scores the later class comes first."""
+    """Return the top-k accuracy for each k of ``TOP_COUNTS`` below the number of classes.
+
+    Of equal scores the class with the higher number ranks first, as in scikit-learn.
+    """
     n_classes = score.shape[1]
     own = score[np.arange(len(y)), y][:, None]
     later = np.arange(n_classes)[None, :] > y[:, None]
@@ -90,11 +98,11 @@ def of_first_classes(y: np.ndarray, score: np.ndarray) -> Scores:
 
 
 def of_probabilities(y: np.ndarray, probability: np.ndarray) -> Scores:
-    """Return the metrics of predicted probabilities: of class 1, shape (n,), or of each class, (n, n_classes)."""
+    """Return the metrics of predicted probabilities of class 1, shape (n,), or of each class, shape (n, n_classes)."""
     single = probability.ndim == 1
     each = np.stack([1.0 - probability, probability], axis=1) if single else np.asarray(probability, np.float64)
     own = each[np.arange(len(y)), y]
-    # As scikit-learn does it: a true class of probability 0 costs 36 nats, and not everything.
+    # As in scikit-learn: a true class with probability 0 costs 36 nats instead of infinity.
     edge = np.finfo(np.float64).eps
     squares = np.square(each).sum(axis=1) - 2 * own + 1
     return {
@@ -105,17 +113,17 @@ def of_probabilities(y: np.ndarray, probability: np.ndarray) -> Scores:
 
 
 def calibration_error(right: np.ndarray, confidence: np.ndarray) -> float:
-    """Return the expected calibration error: the mean distance of confidence and accuracy over groups.
+    """Return the expected calibration error: the mean distance between confidence and accuracy over groups.
 
-    Groups are of equally many samples in the order of their confidence; equal confidences share a group, so that the
-    order of the samples does not count.
+    The samples are sorted by confidence and divided into groups of equal size. Samples with equal confidence share a
+    group, so that the result does not depend on the order of the samples.
 
     Parameters
     ----------
     right : bool array, shape (n_samples,)
-        Whether the decision was right.
+        Whether the predicted class is the true one.
     confidence : float array, shape (n_samples,)
-        The probability that the decided class was given.
+        The probability of the predicted class.
 
     References
     ----------
@@ -128,7 +136,7 @@ def calibration_error(right: np.ndarray, confidence: np.ndarray) -> float:
 
 
 def of_labels(y: np.ndarray, decided: np.ndarray) -> Scores:
-    """Return the metrics of several labels at once; both of shape (n_samples, n_labels), 0 or 1."""
+    """Return the multilabel metrics; both arrays are 0 or 1 and of shape (n_samples, n_labels)."""
     wrong = y != decided
     hits, named = (y * decided).sum(axis=0), y.sum(axis=0) + decided.sum(axis=0)
     return {

@@ -1,6 +1,7 @@
-"""How well a trained network does: scikit-learn's metrics, in float64, from raw predictions.
+"""Computes all metrics of a split from raw predictions, in float64.
 
-Losses are never compared by their own values; these are what they are compared by.
+Losses are compared by these metrics, never by their own values. The metrics are our own implementations, which tests
+compare with scikit-learn's.
 """
 
 from collections.abc import Callable
@@ -30,28 +31,29 @@ def evaluate(
     ordered: bool = False,
     in_unit: Callable[[np.ndarray], np.ndarray] = lambda values: values,
 ) -> Scores:
-    """Return all metrics of the task; ``metrics.catalogue`` says what each is.
+    """Return all metrics of the task; ``metrics.catalogue`` describes each.
 
     Parameters
     ----------
     pair : Pair
-        The loss and the head: how a raw prediction is read.
+        The loss and the head, which decide how a raw prediction is interpreted.
     y : array
         Numbers of shape (n_samples, n_outputs), classes of shape (n_samples,), or labels of shape (n_samples,
         n_labels).
     raw : float array, shape (n_samples, n_raw)
         Raw predictions.
     ordered : bool
-        Whether classes are in an order.
+        Whether the classes have an order.
     in_unit : callable
-        Brings targets that are numbers, and predictions of them, to the unit of the metrics.
+        Converts numeric targets, and predictions of them, to the unit of the metrics.
 
     Returns
     -------
     dict
-        Without those that mean nothing here: probability metrics where the prediction is none, ``roc_auc`` and
-        ``average_precision`` where outputs cannot be compared between samples or a class does not occur. Where a
-        prediction is not finite NaN, of classes for the main metric alone.
+        Metrics without a meaning here are absent: probability metrics if the prediction is no probability, ``roc_auc``
+        and ``average_precision`` if outputs cannot be compared between samples or a class does not occur. If any
+        prediction is not finite, every metric of numbers is NaN; for classes and labels only the main metric is
+        returned, as NaN.
     """
     raw = np.asarray(raw, np.float64)
     if not np.isfinite(raw).all():
@@ -68,13 +70,15 @@ def _of_classes(pair: Pair, y: np.ndarray, raw: np.ndarray, decided: np.ndarray,
     n_classes = max(2, raw.shape[1])
     scores = of_confusions(confusion_matrix(y, decided, n_classes), ordered=ordered)
     if pair.head == "tanh":
-        # What texts of the day printed: the rounded output must equal the target, so a 0 is always wrong.
+        # The accuracy that older tutorials printed (docs/metrics.md): the rounded output must equal the target of -1
+        # or 1, so outputs that round to 0 count as wrong.
         scores["rounded_accuracy"] = float(np.mean(np.round(prediction[:, 0]) == 2 * y - 1))
     if pair.task == "binary":
         scores |= of_order(y, raw[:, 0] if raw.shape[1] == 1 else raw[:, 1] - raw[:, 0])
     else:
         scores |= of_first_classes(y, raw)
-        # On other heads a sample's outputs may all be shifted together, which no loss needs to notice.
+        # On other heads, adding a constant to all outputs of a sample may change neither decision nor loss, so the
+        # outputs of different samples have no common scale.
         scores |= of_order(y, prediction) if pair.head == "softmax" else {}
     if pair.probability:
         scores |= of_probabilities(y, prediction[:, -1] if pair.task == "binary" else prediction)

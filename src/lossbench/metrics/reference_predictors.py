@@ -1,4 +1,8 @@
-"""The floor and the ceiling of each metric: the best constant prediction, and the best that a generator allows."""
+"""Reference predictors: the floor and the ceiling of each metric.
+
+The naive predictor is the best constant prediction; a network must do better. The ceiling is the score of the best
+prediction that a generator allows, given what it leaves to chance; no network can do better, but for luck.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,12 +27,12 @@ from lossbench.metrics.regression import of_numbers
 
 
 def _majority(y: np.ndarray) -> np.ndarray:
-    """Return the more frequent of two codes of each column, the larger on a tie."""
+    """Return the more frequent of the two codes in each column; the larger one on a tie."""
     return np.where(y.mean(axis=0) >= (y.min() + y.max()) / 2, y.max(), y.min())
 
 
 def _most_frequent(y: np.ndarray) -> np.ndarray:
-    """Return the code of the most frequent class, one-hot."""
+    """Return the one-hot code of the most frequent class."""
     return np.eye(y.shape[1])[y.sum(axis=0).argmax()]
 
 
@@ -38,12 +42,12 @@ def _majority_class(y: np.ndarray) -> np.ndarray:
 
 
 def _mean_direction(y: np.ndarray) -> np.ndarray:
-    """Return the mean of the targets, each brought to length 1."""
+    """Return the mean of the targets after scaling each to length 1."""
     return (y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)).mean(axis=0)
 
 
 def _relative_median(y: np.ndarray) -> np.ndarray:
-    """Return the median of each column with weights 1 / |y|: the constant of least relative error."""
+    """Return the median of each column weighted by 1 / abs(y), which minimises the mean relative error."""
     order = np.argsort(y, axis=0)
     ordered = np.take_along_axis(y, order, axis=0)
     weights = 1.0 / np.maximum(np.abs(ordered), 1e-7)
@@ -51,8 +55,9 @@ def _relative_median(y: np.ndarray) -> np.ndarray:
     return np.take_along_axis(ordered, (share >= 0.5).argmax(axis=0)[None, :], axis=0)[0]
 
 
-# What a loss estimates: the constant that minimises its mean over encoded targets of shape (n_samples, n_outputs),
-# given the loss's parameters. Losses whose statistic is not here have none with a formula.
+# The statistic that a loss estimates: the constant that minimises its mean over encoded targets of shape (n_samples,
+# n_outputs), as a function of the targets and the loss's parameters. For the other losses no formula is known, and
+# ``_search`` finds the constant.
 STATISTICS: dict[str, Callable[..., np.ndarray]] = {
     "mean": lambda y: y.mean(axis=0),
     "median": lambda y: np.median(y, axis=0),
@@ -70,7 +75,7 @@ STATISTICS: dict[str, Callable[..., np.ndarray]] = {
 def constant_raw_prediction(
     pair: Pair, y: np.ndarray, n_classes: int, parameters: dict[str, Any], mean_loss: Callable[[np.ndarray], float]
 ) -> np.ndarray:
-    """Return the constant raw prediction that is best for a loss.
+    """Return the constant raw prediction that minimises a loss.
 
     Parameters
     ----------
@@ -83,7 +88,8 @@ def constant_raw_prediction(
     parameters : dict
         The loss's parameters.
     mean_loss : callable
-        Of a constant raw prediction of shape (1, n_outputs); asked where the statistic has no formula.
+        Returns the mean loss of a constant raw prediction of shape (1, n_outputs); called only if the loss has no
+        statistic with a formula.
 
     Returns
     -------
@@ -101,7 +107,10 @@ def constant_raw_prediction(
 
 
 def _search(encoded: np.ndarray, head: Head, mean_loss: Callable[[np.ndarray], float]) -> np.ndarray:
-    """Return the best constant that a search finds, from the statistics of others and from between the targets."""
+    """Return the best constant raw prediction found by a search.
+
+    The search starts from the best of these: quantiles of the targets, their mean, their median, each single class.
+    """
     quantiles = np.quantile(encoded, np.linspace(0, 1, 21), axis=0)
     starts = np.unique(np.concatenate([quantiles, np.eye(encoded.shape[1])]), axis=0)
     candidates = [head.invert(p)[None, :] for p in (*starts, encoded.mean(axis=0), np.median(encoded, axis=0))]
@@ -111,7 +120,11 @@ def _search(encoded: np.ndarray, head: Head, mean_loss: Callable[[np.ndarray], f
 
 
 def naive_scores(pair: Pair, y_train: np.ndarray, y: np.ndarray, n_classes: int, *, ordered: bool = False) -> Scores:
-    """Return each metric's value for its best constant prediction, learned on ``y_train`` and judged on ``y``."""
+    """Return each metric of its best constant prediction.
+
+    The constant is chosen on ``y_train`` and scored on ``y``. Each metric has a best constant of its own: the median
+    for ``mae``, the mean for ``rmse``.
+    """
     if pair.task in NUMBER_TASKS:
         return _naive_numbers(y_train, y)
     if pair.task == "multilabel":
@@ -120,7 +133,7 @@ def naive_scores(pair: Pair, y_train: np.ndarray, y: np.ndarray, n_classes: int,
     scores = evaluate(pair, y, np.repeat(raw[None, :], len(y), axis=0), ordered=ordered)
     if "class_mae" in scores:
         scores["class_mae"] = float(np.abs(y - np.median(y_train)).mean())
-    # The constant that rounds best is the majority's code, not the shares'.
+    # The class shares may round to 0, which is always wrong; here the best constant is the majority's code.
     return {**scores, "rounded_accuracy": scores["accuracy"]} if "rounded_accuracy" in scores else scores
 
 
@@ -129,13 +142,13 @@ def _shares(y: np.ndarray, n_classes: int) -> np.ndarray:
 
 
 def naive_calibrated_scores(y_train: np.ndarray, y: np.ndarray, n_classes: int) -> Scores:
-    """Return the calibrated metrics of the best constant: the class shares, whatever the loss."""
+    """Return the calibrated metrics of the best constant, the class shares of the training split, for any loss."""
     shares = np.repeat(_shares(y_train, n_classes)[None, :], len(y), axis=0)
     found = of_probabilities(y, shares[:, 1] if n_classes == 2 else shares)
     return {f"{CALIBRATED}{name}": value for name, value in found.items()}
 
 
-# The constant that makes a metric of numbers best, where it is not the mean; of targets (n_samples, n_outputs).
+# The best constant of those metrics of numbers for which it is not the mean, from targets (n_samples, n_outputs).
 _BEST_NUMBERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mae": lambda y: np.median(y, axis=0),
     "median_absolute_error": lambda y: _middle_of_shortest_half(y),
@@ -147,7 +160,10 @@ _BEST_NUMBERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def _middle_of_shortest_half(y: np.ndarray) -> np.ndarray:
-    """Return the middle of the shortest interval that holds more than half of each column."""
+    """Return the middle of the shortest interval that holds more than half of each column.
+
+    It minimises the median absolute error.
+    """
     ordered = np.sort(y, axis=0)
     others = len(y) // 2
     first = (ordered[others:] - ordered[: len(y) - others]).argmin(axis=0)
@@ -167,22 +183,23 @@ def _naive_labels(pair: Pair, y_train: np.ndarray, y: np.ndarray) -> Scores:
         code = ENCODINGS[pair.encoding].encode(labels[None, :], 2)
         return evaluate(pair, y, np.repeat(HEADS[pair.head].invert(code), len(y), axis=0))
 
-    # Saying yes to every label is never wrong about one that is there: the constant of best f1.
+    # Predicting every label misses none (recall 1), which gives a constant its best f1.
     majority, yes = (y_train.mean(axis=0) >= 0.5).astype(int), np.ones(y.shape[1], int)
     return of_constant(majority) | {"f1": of_constant(yes)["f1"]}
 
 
 def ceiling_scores(task: str, y: np.ndarray, optimum: dict[str, np.ndarray], *, ordered: bool = False) -> Scores:
-    """Return each metric's value for the best predictions that the data's generator allows.
+    """Return each metric of the best predictions that the generator allows.
 
-    On the same rows as the runs, so that chance in these rows is in both. What is not known is absent.
+    They are scored on the same rows as the runs, so that the luck of these rows affects both alike. Metrics whose best
+    prediction is not known are absent.
 
     Parameters
     ----------
     optimum : dict
-        As in ``datasets.loading.Part``.
+        The best predictions, as in ``datasets.loading.Part``.
     ordered : bool
-        Whether classes are in an order.
+        Whether the classes have an order.
     """
     if "probability" in optimum:
         return _ceiling_of_classes(task, y, np.asarray(optimum["probability"], np.float64), ordered)
@@ -204,7 +221,7 @@ def _ceiling_of_classes(task: str, y: np.ndarray, probability: np.ndarray, order
     given = probability[:, 1] if task == "binary" else probability
     scores = {
         "accuracy": of_decisions(probability.argmax(axis=1))["accuracy"],
-        # A rare class counts as much as a frequent one.
+        # Every class counts the same, so the best decision divides the probability by the class's frequency.
         "balanced_accuracy": of_decisions((probability / probability.mean(axis=0)).argmax(axis=1))["balanced_accuracy"],
         **of_order(y, given),
         **of_probabilities(y, given),
@@ -224,10 +241,10 @@ def _raw_of_shares(pair: Pair, shares: np.ndarray) -> np.ndarray:
 
 
 def is_stuck(metric: str, score: float, naive_score: float, loss: float, naive_loss: Callable[[], float]) -> bool:
-    """Say whether a run ended no better than the best constant, both by its main metric and by its own loss.
+    """Return whether a run is stuck: no better than the best constant by its main metric and by its own loss.
 
-    The constant's loss, which may have to be searched for, is asked for where the metric says so. A millionth is
-    allowed: a network that gives a constant reaches the best one but for rounding.
+    ``naive_loss`` may need a search, so it is called only if the main metric says stuck. The comparison allows a
+    relative difference of a millionth: a network that has learned the best constant differs from it by rounding.
     """
     worse_score = score >= naive_score * (1 - 1e-6) if metric == "rmse" else score <= naive_score * (1 + 1e-6)
     return bool(worse_score and loss >= (least := naive_loss()) - 1e-6 * max(1.0, abs(least)))

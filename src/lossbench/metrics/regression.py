@@ -1,4 +1,8 @@
-"""The metrics of predicted numbers: scikit-learn's, in float64, without its checks, which cost more than they do."""
+"""Metrics of predicted numbers, in float64.
+
+They are our own implementations, which tests compare with scikit-learn's; its checks of its arguments take longer than
+the arithmetic.
+"""
 
 import numpy as np
 
@@ -15,8 +19,8 @@ def of_numbers(y: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
     Returns
     -------
     dict
-        Means over outputs, but for ``rmse`` (the root of all outputs' mean squared error) and
-        ``largest_absolute_error`` (of any output).
+        Each metric is the mean over outputs, except ``rmse`` (the root of the mean over outputs of the squared error)
+        and ``largest_absolute_error`` (the largest of any output).
     """
     y = np.asarray(y, np.float64)
     error = y - prediction
@@ -35,16 +39,23 @@ def of_numbers(y: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
 
 
 def pinball(error: np.ndarray, level: float) -> float:
-    """Return the mean pinball loss of errors (target less prediction) at a level."""
+    """Return the mean pinball loss at a level of errors (target minus prediction)."""
     return float(np.maximum(level * error, (level - 1) * error).mean())
 
 
 def _explained(y: np.ndarray, unexplained: np.ndarray) -> float:
-    """Return the share of the targets' variance that is explained, mean over outputs; one sample has none."""
+    """Return the explained share of the targets' variance, mean over outputs; NaN for a single sample.
+
+    Parameters
+    ----------
+    y : float64 array, shape (n_samples, n_outputs)
+    unexplained : float64 array, shape (n_outputs,)
+        The variance that the prediction leaves.
+    """
     if len(y) < 2:
         return float("nan")
     variance = y.var(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = 1.0 - unexplained / variance
-    # Targets that do not vary: explained if there is no error.
+    # Constant targets have no variance to explain: 1 if there is no error, else 0, as in scikit-learn.
     return float(np.where(variance > 0.0, share, np.where(unexplained > 0.0, 0.0, 1.0)).mean())

@@ -1,7 +1,8 @@
 """The compiled trainer: the whole training of a run is one XLA program.
 
-It is a pure function. Weights, optimizer state and curves are carried through its loops as tensors, so one program
-serves every seed, and any number of threads may call it at once.
+The program is a pure function. Weights, optimizer state and curves are loop variables (tensors) instead of
+``tf.Variable``. So one program serves every seed, and any number of threads may call it at once. docs/trainer.md
+describes it.
 """
 
 import json
@@ -43,21 +44,21 @@ def train_compiled(
     Parameters
     ----------
     structure, data, hyperparameters
-        What to train, on what, and how.
+        The network, the data, and the settings that are inputs of the program.
     seed : int
-        Fixes initial weights and batch order.
+        Determines initial weights, batch order and dropout.
     stopped : callable
-        Asked between calls of the program.
+        Called between calls of the program; True ends the training.
 
     Returns
     -------
     Trained
-        The same bits whatever else runs: alone or among other seeds, in any order, thread or process.
+        Bit-identical for the same arguments, in any thread or process, in any order, and whatever else runs.
 
     Raises
     ------
     StoppedError
-        If ``stopped`` said so.
+        If ``stopped`` returned True.
     """
     return program_for(structure).train(data, hyperparameters, seed, stopped)
 
@@ -67,12 +68,13 @@ def predict_compiled(structure: Structure, weights: list[np.ndarray], x: np.ndar
     return program_for(structure).predict(weights, x)
 
 
+# Futures, so that threads which need a program that another thread is compiling wait for it.
 _programs: dict[Structure, "Future[Program]"] = {}
 _programs_lock = threading.Lock()
 
 
 def program_for(structure: Structure) -> "Program":
-    """Return the structure's program, building it if no thread has yet, and waiting if one is at it."""
+    """Return the structure's program; build it, or wait for the thread that is building it."""
     with _programs_lock:
         future = _programs.get(structure)
         mine = future is None
@@ -82,6 +84,7 @@ def program_for(structure: Structure) -> "Program":
         try:
             future.set_result(Program(structure))
         except BaseException as error:
+            # Forget the failure, so that the next caller tries again; threads that wait now get the error.
             with _programs_lock:
                 del _programs[structure]
             future.set_exception(error)
@@ -89,13 +92,13 @@ def program_for(structure: Structure) -> "Program":
 
 
 def forget_program(structure: Structure) -> None:
-    """Let go of a structure's program, which nothing will ask for again."""
+    """Free a structure's program, once no more runs need it."""
     with _programs_lock:
         _programs.pop(structure, None)
 
 
 class Program:
-    """The whole training of a run, compiled by XLA: all epochs and steps, and the evaluations between them."""
+    """The compiled training of one structure: all epochs, their steps, and the evaluations between them."""
 
     def __init__(self, structure: Structure):
         self.structure = structure
@@ -113,18 +116,19 @@ class Program:
             self._terms = list(term_losses(structure.pair, activation).values())
             self._compiled = tf.function(self._train, jit_compile=True, autograph=False)
             self._predict = tf.function(self._predict_batch, jit_compile=True, autograph=False)
+            # Traces only; XLA compiles at the first call, outside the lock.
             self._compiled.get_concrete_function(*self._signature())
         self._compile_ahead()
 
     @property
     def n_traces(self) -> int:
-        """How many times its training was traced: once, if everything that differs between runs is an input."""
+        """The number of traces of the training: 1 if everything that differs between runs is an input."""
         return self._compiled.experimental_get_tracing_count()
 
     def train(
         self, data: Data, hyperparameters: Hyperparameters, seed: int, stopped: Callable[[], bool] = lambda: False
     ) -> Trained:
-        """Train one run; see ``train_compiled``."""
+        """Train one run from its seed; see ``train_compiled``."""
         n_train = dict(self.structure.n_samples)["train"]
         orders = batch_orders(seed, n_train, hyperparameters.epochs)
         weights = initial_weights(self._model, seed, self.structure.rebuild)
@@ -139,9 +143,9 @@ class Program:
         stopped: Callable[[], bool] = lambda: False,
         seed: int = 0,
     ) -> Trained:
-        """Train one run from given weights with given batch orders, one an epoch; see ``train_compiled``.
+        """Train one run from given weights with given batch orders, one for each epoch; see ``train_compiled``.
 
-        ``seed`` is that of random layers.
+        Here ``seed`` determines the random layers only.
         """
         structure = self.structure
         state = self._split(weights, seed)
@@ -149,7 +153,8 @@ class Program:
         optimizer_state[self._learning_rate_index] = tf.constant(hyperparameters.learning_rate, tf.float32)
         given = dict(structure.parameters) | hyperparameters.loss
         parameters = [tf.constant(given[name], tf.float32) for name, _ in structure.parameters]
-        # The best epoch's value, number and weights; the first one is better than none.
+        # The value, number and weights of the best epoch so far. Any finite value is better than infinity, so the first
+        # epoch replaces them.
         best = [tf.constant(np.inf, tf.float32), tf.constant(0), *state[0], *state[1]] if structure.selects else []
         carry: tuple = (*state, optimizer_state, best)
         rates = hyperparameters.rates(structure) if structure.scheduled else None
@@ -169,18 +174,21 @@ class Program:
         return self._trained(np.concatenate(points), carry, diverged)
 
     def predict(self, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
-        """Predict; see ``predict_compiled``."""
+        """Return raw predictions; see ``predict_compiled``."""
         trainable, rest = self._split(weights, seed=0)
         batches = []
         for start in range(0, len(x), specification.EVALUATION_BATCH):
             batch = x[start : start + specification.EVALUATION_BATCH]
-            # Padding changes no other row's prediction, and one shape means one compilation.
+            # XLA compiles anew for every shape, so the last batch is padded. A row's prediction does not
+            # depend on the other rows.
             padded = np.pad(batch, ((0, specification.EVALUATION_BATCH - len(batch)), *((0, 0),) * (x.ndim - 1)))
             batches.append(self._predict(trainable, rest, tf.constant(padded)).numpy()[: len(batch)])
         return np.concatenate(batches)
 
     def _split(self, weights: list[np.ndarray], seed: int) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Return weights as tensors, trainable and not; the latter with the states of random layers."""
         model = self._model
+        # By identity: Keras variables compare element by element.
         by_id = {id(v): tf.constant(w) for v, w in zip(model.weights, weights, strict=True)}
         by_id |= {variable: tf.constant(state) for variable, state in random_states(model, seed).items()}
         return (
@@ -189,7 +197,7 @@ class Program:
         )
 
     def _tensors(self, data: Data) -> list[tf.Tensor]:
-        """Return the data as tensors; those that the runs of a cell share are made once."""
+        """Return the data as tensors; arrays that the previous run used too keep their tensor."""
         names = [name for name, _ in self.structure.n_samples]
         arrays = [part[name] for name in names for part in (data.x, data.y, data.target)]
         known = {id(array): (array, tensor) for array, tensor in self._pinned}
@@ -198,6 +206,7 @@ class Program:
         return [tensor for _, tensor in pinned]
 
     def _trained(self, history: np.ndarray, carry: Any, diverged: int) -> Trained:
+        """Return the program's outputs as a result, without the rows of epochs that were not evaluated."""
         trainable, rest, _, best = carry
         selected = int(best[1]) if best else 0
         if selected:
@@ -216,6 +225,7 @@ class Program:
         )
 
     def _signature(self) -> tuple:
+        """Return the shapes and types of the program's inputs, in the order of the arguments of ``_train``."""
         s = self.structure
         trainable = [tf.TensorSpec(v.shape, v.dtype) for v in self._model.trainable_variables]
         rest = [tf.TensorSpec(v.shape, v.dtype) for v in self._model.non_trainable_variables]
@@ -234,13 +244,14 @@ class Program:
         return trainable, rest, optimizer, best, order, rates, data, parameters, scalar, scalar, scalar
 
     def _compile_ahead(self) -> None:
-        """Compile by training no epoch: the first run then does not wait."""
+        """Compile by a call with zero epochs, so that the first run does not wait for XLA."""
         zeros = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), self._signature())
         self._compiled(*zeros)
 
-    # ---- What is traced: tensors only, from here on.
+    # The methods below are traced: their arguments are tensors, and plain Python in them runs once, at tracing.
 
     def _train(self, trainable, rest, optimizer, best, order, rates, data, parameters, done, n_epochs, last):
+        """Train ``n_epochs`` epochs after ``done`` earlier ones; ``last`` is the final epoch of the whole run."""
         structure = self.structure
         x, y, _ = data[:3]
         n_train = dict(structure.n_samples)["train"]
@@ -256,7 +267,7 @@ class Program:
             return self._step(self._with_rate(state, rates, e, i), part(x), part(y), parameters)
 
         def epoch(e, state, best, history, diverged, ended):
-            # One gather an epoch: the steps then take slices, which cost less.
+            # One gather for the whole epoch: each step then takes a slice, which costs less than a gather of its own.
             in_order = tf.gather(x, order[e]), tf.gather(y, order[e])
             if n_full:
                 _, state = tf.while_loop(
@@ -264,6 +275,7 @@ class Program:
                     lambda i, state: (i + 1, step(*in_order, e, i, batch, state)),
                     (0, state),
                 )
+            # The smaller last batch is a step with a size of its own: shapes are fixed at compilation.
             if n_last:
                 state = step(*in_order, e, n_full, n_last, state)
             number = done + e + 1
@@ -284,7 +296,7 @@ class Program:
         return (*state, best, history, diverged, ended)
 
     def _with_rate(self, state, rates, e, i):
-        """Return the state with the learning rate of a step, where it has one of its own."""
+        """Return the state with the learning rate of this step, if the structure has a schedule."""
         if not rates:
             return state
         trainable, rest, optimizer = state
@@ -292,6 +304,7 @@ class Program:
         return trainable, rest, [*optimizer[:at], rates[0][e, i], *optimizer[at + 1 :]]
 
     def _step(self, state, x, y, parameters):
+        """Return the state after one step of gradient descent on a batch."""
         trainable, rest, optimizer = state
         with tf.GradientTape() as tape:
             tape.watch(trainable)
@@ -302,6 +315,7 @@ class Program:
         return trainable, rest, optimizer
 
     def _update(self, trainable, optimizer, gradients):
+        """Return weights and optimizer state after an update; the scope redirects Keras's assignments to tensors."""
         variables, state = self._model.trainable_variables, self._optimizer_variables
         values = [*zip(variables, trainable, strict=True), *zip(state, optimizer, strict=True)]
         with keras.StatelessScope(values) as scope:
@@ -309,6 +323,7 @@ class Program:
         return [scope.get_current_value(v) for v in variables], [scope.get_current_value(v) for v in state]
 
     def _record(self, state, best, data, parameters, history, e, number):
+        """Evaluate all splits; return the best epoch, the history, the epoch of divergence or 0, and whether to end."""
         trainable, rest, _ = state
         values = []
         for i in range(len(self.structure.n_samples)):
@@ -323,7 +338,7 @@ class Program:
         return best, history, diverged, (diverged > 0) | ((number - best[1] >= patience) if patience else False)
 
     def _better(self, best, trainable, rest, values, number):
-        """Return value, number and weights of the better of two epochs: the best one so far, and this one."""
+        """Return value, number and weights of the best epoch so far, this one included."""
         name, sign = self.structure.selection
         value = sign * values[curve_names(self.structure).index(name)]
         is_better = value < best[0] - self.structure.min_delta
@@ -331,7 +346,7 @@ class Program:
         return [tf.where(is_better, new, old) for new, old in both]
 
     def _evaluate(self, trainable, rest, split, parameters):
-        """Return the mean loss, its terms if it is a sum, and the main metric over a whole split."""
+        """Return the mean loss, the terms of a weighted sum, and the main metric over a whole split."""
         n = split[0].shape[0]
 
         def sums(x, y, target):
@@ -359,6 +374,7 @@ class Program:
         return [*losses, tf.sqrt(metric) if self.structure.pair.task in NUMBER_TASKS else metric]
 
     def _metric_sum(self, raw, target):
+        """Return the sum over samples of the squared error (numbers) or of correct decisions."""
         pair = self.structure.pair
         if pair.task in NUMBER_TASKS:
             prediction = keras.activations.get(HEADS[pair.head].activation)(raw)[:, : self.structure.n_outputs]
@@ -369,12 +385,13 @@ class Program:
         return tf.reduce_sum(tf.cast(tf.reduce_all(right, -1) if pair.task == "multilabel" else right, tf.float32))
 
     def _predict_batch(self, trainable, rest, x):
+        """Return the raw predictions of a batch."""
         raw, _ = self._model.stateless_call(trainable, rest, x, training=False)
         return raw
 
 
 def _stack_orders(orders: Iterator[np.ndarray], structure: Structure, remaining: int) -> tuple[np.ndarray, int]:
-    """Return the batch orders of the next call, padded to its size, and how many of them count."""
+    """Return the batch orders of the next call, padded to the program's fixed shape, and the number of real ones."""
     n_epochs = min(structure.epochs_per_call, remaining)
     stacked = np.zeros((structure.epochs_per_call, dict(structure.n_samples)["train"]), np.int32)
     for e in range(n_epochs):
@@ -383,7 +400,7 @@ def _stack_orders(orders: Iterator[np.ndarray], structure: Structure, remaining:
 
 
 def _rates_of_call(rates: np.ndarray | None, structure: Structure, done: int) -> list[tf.Tensor]:
-    """Return the learning rates of the next call, padded to its size; none where all steps have the same."""
+    """Return the learning rates of the next call, padded to the program's fixed shape; empty without a schedule."""
     if rates is None:
         return []
     padded = np.zeros((structure.epochs_per_call, structure.steps_per_epoch), np.float32)
@@ -393,11 +410,12 @@ def _rates_of_call(rates: np.ndarray | None, structure: Structure, done: int) ->
 
 
 def _pure_optimizer(config: Mapping[str, Any]) -> keras.optimizers.Optimizer:
-    """Return a stock optimizer whose update can be a pure function of tensors.
+    """Return an optimizer of Keras whose update can be a pure function of tensors.
 
-    With TensorFlow, Keras routes an optimizer's assignments through ``tf.distribute``, which wants variables. The
-    methods of its common base class, which other backends use, assign through Keras alone. They are put back
-    below the stock class, so that what it overrides itself stays its own.
+    With the TensorFlow backend, Keras routes an optimizer's assignments through ``tf.distribute``, which requires
+    variables. The methods of ``BaseOptimizer``, which other backends use, assign through Keras alone. This function
+    inserts a class with those methods behind the optimizer's own class in the method resolution order, so methods that
+    the optimizer itself overrides stay in effect.
     """
     stock = build_optimizer(config)
     base = next(cls for cls in type(stock).__mro__ if cls.__name__ == "BaseOptimizer")
@@ -409,7 +427,7 @@ def _pure_optimizer(config: Mapping[str, Any]) -> keras.optimizers.Optimizer:
 
 
 def _optimizer_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
-    """Return all variables of an optimizer, also those that it does not list (Nadam has one)."""
+    """Return all variables of an optimizer, including those missing from its list (Nadam has one)."""
     listed = list(optimizer.variables)
     known = {id(variable) for variable in listed}
     return listed + [v for v in vars(optimizer).values() if isinstance(v, keras.Variable) and id(v) not in known]

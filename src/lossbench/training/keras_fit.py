@@ -1,4 +1,8 @@
-"""The plain trainer: Keras's ``Model.fit``, from the same start and order. Slow, and there to be believed."""
+"""The Keras trainer: trains through ``Model.fit``, with the same initial weights and batch order.
+
+It is slow, but plain Keras: the reference that the compiled trainer is tested against. It also trains networks that XLA
+cannot compile.
+"""
 
 import json
 from collections.abc import Callable
@@ -32,10 +36,10 @@ def train_with_fit(
     seed: int,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Train one run with Keras's ``Model.fit``: the same start, order, loss and optimizer, nothing compiled ahead.
+    """Train one run with Keras's ``Model.fit``.
 
-    Slow, and plain enough to be believed; the compiled trainer agrees with it to 1e-5. Parameters, result and
-    errors are those of ``train_compiled``.
+    Initial weights, batch order, loss and optimizer are those of the compiled trainer, which agrees to 1e-5.
+    Parameters, result and errors are those of ``train_compiled``.
     """
     with tracing_lock:
         model = structure.build()
@@ -47,7 +51,8 @@ def train_with_fit(
         optimizer = json.loads(structure.optimizer) | {"learning_rate": hyperparameters.learning_rate}
         activation = HEADS[structure.pair.head].activation
         given = dict(structure.parameters) | hyperparameters.loss
-        # Plain numbers: what cannot be compiled because it asks a parameter's value can be trained here.
+        # Numbers stay Python numbers, not tensors: a user's loss that branches on a parameter's value cannot be
+        # compiled by XLA, but can be trained here.
         parameters = {n: tf.constant(v, tf.float32) if isinstance(v, list | tuple) else v for n, v in given.items()}
         losses: list[Callable] = [
             partial(loss, **parameters)
@@ -78,7 +83,7 @@ def train_with_fit(
 
 
 def _batches(data: Data, orders: np.ndarray, batch_size: int) -> tf.data.Dataset:
-    """Return the training batches of all epochs, one after the other."""
+    """Return the training batches of all epochs as one data set."""
     x, y = tf.constant(data.x["train"]), tf.constant(data.y["train"])
     epochs = tf.data.Dataset.from_tensor_slices(orders)
     rows = epochs.flat_map(lambda order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size))
@@ -86,7 +91,7 @@ def _batches(data: Data, orders: np.ndarray, batch_size: int) -> tf.data.Dataset
 
 
 class _Evaluation(keras.callbacks.Callback):
-    """Evaluates whole splits after an epoch, and stops the training when its loss is no longer finite."""
+    """Evaluates all splits after an epoch; ends the training on divergence, early stopping, or when asked to stop."""
 
     def __init__(
         self, structure: Structure, data: Data, losses: list[Callable], epochs: int, stopped: Callable[[], bool]
@@ -108,7 +113,8 @@ class _Evaluation(keras.callbacks.Callback):
             batches = [slice(i, i + EVALUATION_BATCH) for i in range(0, len(x), EVALUATION_BATCH)]
             raw = np.concatenate([self.model(x[batch], training=False) for batch in batches])
             for loss in self.losses:
-                # A loss of the whole batch is one of what is evaluated together.
+                # A loss of the whole batch (Dice, Tversky) depends on how samples are batched: use the same evaluation
+                # batches as the compiled trainer.
                 of_samples = [loss(tf.constant(y[batch]), tf.constant(raw[batch])) for batch in batches]
                 values.append(float(np.mean(np.concatenate(of_samples))))
             values.append(main_metric(self.structure.pair, raw, target, self.structure.unit))
@@ -120,7 +126,7 @@ class _Evaluation(keras.callbacks.Callback):
             self._select(number, values)
 
     def _select(self, number: int, values: list[float]) -> None:
-        """Keep the weights of the best epoch, and end a run that has been without a better one for long."""
+        """Keep the weights of the best epoch; end the run after ``patience`` epochs without a better one."""
         name, sign = self.structure.selection
         value = np.float32(sign * values[curve_names(self.structure).index(name)])
         if value < self.best - np.float32(self.structure.min_delta):
@@ -144,7 +150,7 @@ class _Rates(keras.callbacks.Callback):
 
 
 def predict_with_fit(structure: Structure, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Return what ``predict_compiled`` does, through Keras's ``Model.predict``."""
+    """Return raw predictions as ``predict_compiled`` does, through Keras's ``Model.predict``."""
     with tracing_lock:
         model = structure.build()
         model.set_weights(weights)

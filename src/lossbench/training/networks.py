@@ -1,4 +1,4 @@
-"""The networks: ordinary Keras models that give raw predictions, and the weights that a seed starts them with."""
+"""Builds networks (Keras models that return raw predictions) and optimizers, and draws initial weights from a seed."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,22 +16,22 @@ Layers = list[keras.layers.Layer]
 def build_model(
     settings: ModelSettings, n_features: int, n_outputs: int, dense: type[keras.layers.Dense] = keras.layers.Dense
 ) -> keras.Model:
-    """Return the network that a cell's ``model`` settings describe; its last layer is linear (the head activates).
+    """Return the network of a cell. Its last layer is linear; the head's activation is applied outside.
 
     Parameters
     ----------
     settings : ModelSettings
         The cell's.
     n_features, n_outputs : int
-        Of a sample, and of its raw prediction.
+        The number of features of a sample, and of values in its raw prediction.
     dense : type
-        The class of fully connected layers.
+        The class to use for fully connected layers.
 
     Raises
     ------
     ValueError
-        If the features cannot be brought into the shape that the model asks for, or a custom body gives something
-        other than features for each sample.
+        If the number of features does not fit ``model.shape``, or a custom model does not return one vector for each
+        sample.
     """
     inputs = keras.Input((n_features,))
     x = inputs
@@ -50,18 +50,18 @@ def build_model(
 
 
 class ScaledInitializer(keras.initializers.Initializer):
-    """A random initializer of Keras's, by its name, times a factor."""
+    """One of Keras's random initializers, by name, multiplied by a factor."""
 
     def __init__(self, name: str, scale: float, seed: int | None = None):
         self.name, self.scale, self.seed = name, scale, seed
         self._unscaled = keras.initializers.get({"class_name": name, "config": {"seed": seed}})
 
     def __call__(self, shape, dtype=None):
-        """Return weights of a shape."""
+        """Return initial weights of the given shape."""
         return self.scale * self._unscaled(shape, dtype=dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what another one is made from."""
+        """Return the arguments from which Keras recreates the initializer."""
         return {"name": self.name, "scale": self.scale, "seed": self.seed}
 
 
@@ -74,7 +74,7 @@ def _mlp(settings: MlpSettings, dense: type[keras.layers.Dense]) -> Layers:
 
 
 def _hidden(settings: MlpSettings, n_units: int, dense: type[keras.layers.Dense]) -> Layers:
-    """Return a hidden layer with what belongs to it; batch normalization stands before the activation."""
+    """Return a hidden layer: dense, optional batch normalization before the activation, optional dropout."""
     l2 = keras.regularizers.L2(settings.l2) if settings.l2 else None
     initializer = _scaled(settings.initializer, settings.initializer_scale)
     common = {"kernel_initializer": initializer, "kernel_regularizer": l2}
@@ -111,13 +111,13 @@ def _cnn(settings: CnnSettings, dense: type[keras.layers.Dense]) -> Layers:
 def _rnn(settings: RnnSettings) -> Layers:
     cell = {"simple": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[settings.cell]
     *before, last = settings.units
-    # Unrolled, the steps are part of the program: XLA then needs no loop inside the training's loops.
+    # Unrolled, so that XLA compiles the steps of a sequence without a loop nested in the training's loops.
     layers = [cell(n_units, return_sequences=True, unroll=True) for n_units in before]
     return [*layers, cell(last, unroll=True)]
 
 
 def _body(settings: ModelSettings, dense: type[keras.layers.Dense]) -> list[Any]:
-    """Return the layers before the output layer; of a custom model, what the user's function makes."""
+    """Return the layers before the output layer; for a custom model, the model or layer of the user's function."""
     if isinstance(settings, MlpSettings):
         return _mlp(settings, dense)
     if isinstance(settings, CnnSettings):
@@ -128,7 +128,7 @@ def _body(settings: ModelSettings, dense: type[keras.layers.Dense]) -> list[Any]
 
 
 def _custom_body(settings: CustomModelSettings) -> Any:
-    """Return what the user's function makes: a Keras model or layer that takes samples to features."""
+    """Call the user's function and return its Keras model or layer."""
     body = load_function(settings.function)(**settings.parameters)
     if not callable(body):
         raise ValueError(f"model.function={settings.function} must return a Keras model or layer; got {body!r}")
@@ -136,18 +136,26 @@ def _custom_body(settings: CustomModelSettings) -> Any:
 
 
 def build_optimizer(config: Mapping[str, Any]) -> keras.optimizers.Optimizer:
-    """Return Keras's optimizer that the plain ``optimizer`` settings of a cell describe."""
+    """Return Keras's optimizer for a cell's plain ``optimizer`` settings."""
     parameters = {key: value for key, value in config.items() if key != "name"}
     return keras.optimizers.get({"class_name": config["name"], "config": parameters})
 
 
 def initial_weights(model: keras.Model, seed: int, rebuild: Callable[[int], list[np.ndarray]]) -> list[np.ndarray]:
-    """Return the weights that a run starts from, drawn by the layers' own initializers.
+    """Return the initial weights of a run, drawn by the layers' own initializers.
 
-    Each random initializer gets a seed of its own from the run's ``init`` stream, by its position in the model: the
-    same seed gives networks of the same shape the same weights, whatever their loss. What is not random keeps the
-    value that Keras gave it. A layer of the user's own may hide its initializers: then its weights are those of the
-    model built again under the seed (``rebuild``).
+    Each weight gets its own seed from the run's ``init`` stream, in the order of the model's weights. The same seed
+    therefore gives networks of the same shape the same weights, whatever the loss. Weights without a random
+    initializer keep the values that Keras gave them. If a user's own layer hides a random initializer, its weights are
+    taken from a second copy of the model, built under a seed from the same stream.
+
+    Parameters
+    ----------
+    model : keras.Model
+    seed : int
+        The run's seed.
+    rebuild : callable
+        Returns the weights of a new copy of the model, built under a given global seed.
 
     Returns
     -------
@@ -159,12 +167,14 @@ def initial_weights(model: keras.Model, seed: int, rebuild: Callable[[int], list
     weights: list[np.ndarray | None] = []
     for variable in model.weights:
         initializer = _initializer(owners.get(id(variable)), variable.name)
+        # Drawn for every weight, random or not, so that a seed depends on the position only.
         own_seed = int(rng.integers(2**31 - 1))
         if initializer is not None and "seed" in initializer.get_config():
             seeded = initializer.__class__.from_config({**initializer.get_config(), "seed": own_seed})
             weights.append(np.asarray(seeded(variable.shape, dtype=variable.dtype)))
         else:
             value = variable.numpy()
+            # Weights that differ from each other but have no known initializer must have been drawn by a hidden one.
             hidden = initializer is None and value.size > 1 and np.ptp(value) > 0
             weights.append(None if hidden else value)
     if any(weight is None for weight in weights):
@@ -174,9 +184,10 @@ def initial_weights(model: keras.Model, seed: int, rebuild: Callable[[int], list
 
 
 def random_states(model: keras.Model, seed: int) -> dict[int, np.ndarray]:
-    """Return the state that each random generator in the model (of dropout) starts a run with, by its variable's id."""
+    """Return the initial state of each random generator in the model (of dropout layers), by the id of its variable."""
     rng = stream(seed, "dropout")
     known = {id(variable) for variable in model.weights}
+    # Keras counts the state of a generator among the non-trainable variables, but not among the weights.
     states = [variable for variable in model.non_trainable_variables if id(variable) not in known]
     return {id(v): np.array([rng.integers(2**31 - 1), 0]).astype(v.dtype) for v in states}
 
@@ -186,6 +197,6 @@ def _own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
 
 
 def _initializer(layer: keras.layers.Layer | None, name: str) -> keras.initializers.Initializer | None:
-    """Return a variable's initializer by Keras's naming: ``kernel`` has ``kernel_initializer``."""
+    """Return the initializer of a variable by Keras's naming convention: ``kernel`` has ``kernel_initializer``."""
     short = {"recurrent_kernel": "recurrent", "depthwise_kernel": "depthwise", "pointwise_kernel": "pointwise"}
     return getattr(layer, f"{short.get(name, name)}_initializer", None)

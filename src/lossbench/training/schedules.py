@@ -1,4 +1,4 @@
-"""The learning rate of each step: a schedule's shape over the training, times the cell's learning rate."""
+"""Computes the learning rate of each step: a schedule's shape times the cell's learning rate."""
 
 import numpy as np
 
@@ -6,22 +6,23 @@ from lossbench.config.settings import FallingScheduleSettings, ScheduleSettings
 
 
 def is_constant(schedule: ScheduleSettings) -> bool:
-    """Say whether every step has the same learning rate."""
+    """Return whether all steps have the same learning rate."""
     return schedule.name == "constant" and schedule.warmup_epochs == 0
 
 
 def step_rates(schedule: ScheduleSettings, learning_rate: float, epochs: int, steps_per_epoch: int) -> np.ndarray:
     r"""Return the learning rate of each step.
 
-    It rises linearly over the warm-up, and falls over the rest from the learning rate to ``final`` times it:
-    :math:`f + (1 - f) (1 + \cos \pi t) / 2` or :math:`f^t`, with t from 0 to 1.
+    It rises linearly during the warm-up. After it, a falling schedule lowers it to ``final`` = f times the learning
+    rate: by the factor :math:`f + (1 - f) (1 + \cos \pi t) / 2` (cosine) or :math:`f^t` (exponential), with t from 0
+    to 1.
 
     Parameters
     ----------
     schedule : ScheduleSettings
-        The cell's.
+        The cell's schedule.
     learning_rate : float
-        The highest.
+        The highest learning rate, reached at the end of the warm-up.
 
     Returns
     -------

@@ -1,4 +1,8 @@
-"""What a training is told and what it gives, whichever trainer does it."""
+"""The inputs and the result of a training, shared by both trainers.
+
+``Structure`` holds everything that a program is compiled for; ``Data`` and ``Hyperparameters`` are its inputs;
+``Trained`` is its result.
+"""
 
 import functools
 import json
@@ -21,38 +25,40 @@ from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.training.networks import build_model, initial_weights
 from lossbench.training.schedules import is_constant, step_rates
 
-# Keras keeps its scopes per thread but its graph building is not safe in several: one program is traced at a time.
+# Keras's building of models and graphs is not thread-safe: only one thread at a time may build or trace. Reentrant,
+# because ``Structure.rebuild`` takes the lock and may be called while it is held.
 tracing_lock = threading.RLock()
-# Evaluation and prediction take this many samples at a time: memory does not grow with the data.
+# Evaluation and prediction use batches of this many samples, so that memory does not grow with the data.
 EVALUATION_BATCH = 1024
-# One call of the program updates about this many weights times samples (1 s), so that an interrupt comes through.
+# A long training is divided into calls of about this many weights times samples (1 s each), because Ctrl-C only takes
+# effect between calls.
 WORK_PER_CALL = 2_000_000_000
 
 
 @dataclass(frozen=True)
 class Structure:
-    """All that a program is compiled for; runs that share it share the program.
+    """Everything that a program is compiled for; runs with equal structures share a program.
 
     Attributes
     ----------
     model, optimizer : str
-        JSON of their settings; the learning rate is not in it.
+        Their settings as JSON, because a key must be hashable; without the learning rate, which is an input.
     parameters : tuple of (name, default)
-        Of the loss function; a default is a number or rows of numbers.
+        The parameters of the loss function; a default is a number, or rows of numbers.
     n_samples : tuple of (split, count)
-        The splits in order, ``train`` first.
+        The number of samples of each split, ``train`` first.
     epochs_per_call : int
-        The most epochs that one call trains.
+        The largest number of epochs in one call.
     scheduled : bool
-        Whether each step has a learning rate of its own.
+        Whether the learning rate changes from step to step.
     selects : bool
-        Whether the weights of the best epoch are kept, by the main metric on the validation split.
+        Whether to keep the weights of the best epoch, by the main metric on the validation split.
     patience : int
-        After how many epochs without a better one a run ends; 0 for never.
+        The run ends after this many epochs without a better one; 0 for never.
     min_delta : float
-        By how much the metric must be better to count.
+        The least improvement of the metric that counts.
     unit : tuple of float
-        Of targets that are numbers: what each output's error counts in the main metric, the first one's is 1.
+        The weight of each output's error in the main metric of numbers, relative to the first output.
     """
 
     model: str
@@ -73,31 +79,31 @@ class Structure:
 
     @property
     def n_raw(self) -> int:
-        """How many raw predictions the network gives for a sample."""
+        """The number of raw predictions for a sample."""
         return self.n_outputs * len(HEADS[self.pair.head].statistics)
 
     @property
     def network(self) -> str:
-        """The network as Keras writes it in JSON, without weights; '' if it cannot be made again from that."""
+        """The network in Keras's JSON format, without weights; '' if Keras cannot rebuild it from that."""
         return _network(self.model, self.n_features, self.n_raw)[0]
 
     @property
     def steps_per_epoch(self) -> int:
-        """How many batches an epoch has, the smaller last one included."""
+        """The number of batches in an epoch, including a smaller last one."""
         return -(-dict(self.n_samples)["train"] // self.batch_size)
 
     @property
     def selection(self) -> tuple[str, float]:
-        """The curve by which the best epoch is chosen, and the sign that makes less of it better."""
+        """The curve that selects the best epoch, and the sign that makes lower values better."""
         metric = MAIN_METRICS[self.pair.task]
         return f"validation/{metric}", 1.0 if lower_is_better(metric) else -1.0
 
     def build(self, dense: type[keras.layers.Dense] = keras.layers.Dense) -> keras.Model:
-        """Return the network, its weights as Keras drew them."""
+        """Return the network with the weights that Keras draws."""
         return build_model(group_settings("model", json.loads(self.model)), self.n_features, self.n_raw, dense)
 
     def rebuild(self, seed: int) -> list[np.ndarray]:
-        """Return the weights that Keras draws when its global seed is ``seed``."""
+        """Return the weights of a new copy of the network, built with Keras's global seed set to ``seed``."""
         with tracing_lock:
             keras.utils.set_random_seed(seed)
             return self.build().get_weights()
@@ -105,15 +111,15 @@ class Structure:
 
 @dataclass(frozen=True)
 class Data:
-    """What a run of a structure trains and is evaluated on.
+    """The data of a run: all splits, as its structure's program takes them.
 
     Attributes
     ----------
     x, y, target : dict
-        Each split to float32 features (n, n_features), encoded targets (n, n_outputs) and what the main metric
-        compares with: int32 classes (n,) or labels (n, n_outputs), or the numbers again.
+        For each split: float32 features of shape (n, n_features); encoded targets of shape (n, n_outputs); and the
+        targets of the main metric, which are int32 classes (n,), int32 labels (n, n_outputs) or float32 numbers.
     unit : tuple of float
-        Of targets that are numbers: the metrics' unit of each output, in units of what is trained on.
+        For numbers: the scale of each output, by which errors are multiplied to be in the metrics' unit.
     """
 
     x: dict[str, np.ndarray]
@@ -124,7 +130,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What may differ between two runs of one program, besides data and seed."""
+    """The inputs of a program besides data and seed; runs that differ in them share the program."""
 
     learning_rate: float
     loss: dict[str, Any]
@@ -138,20 +144,20 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class Trained:
-    """What one training gave.
+    """The result of one training.
 
     Attributes
     ----------
     epochs : int array, shape (n_points,)
-        The epochs after which it was evaluated, from 1.
+        The epochs after which the run was evaluated, counted from 1.
     curves : dict
-        ``train/loss``, ``test/accuracy``, … to float32 arrays of shape (n_points,).
+        Float32 arrays of shape (n_points,) by name: ``train/loss``, ``test/accuracy``, ….
     weights : list of arrays
-        In the order of the model's weights.
+        In the order of the model's weights; those of the best epoch if one was selected, else of the last.
     selected_epoch : int
-        Of the best epoch, the one that the weights are of; 0 if it was not asked for.
+        The best epoch; 0 if none was selected.
     diverged_epoch : int
-        The epoch after which the train loss was no longer finite; 0 if it stayed so.
+        The first evaluated epoch whose training loss is not finite; 0 if the run did not diverge.
     """
 
     epochs: np.ndarray
@@ -162,11 +168,11 @@ class Trained:
 
 
 class StoppedError(Exception):
-    """The run was asked to stop before its end."""
+    """The run was stopped before its end, on request."""
 
 
 def make_data(pair: Pair, splits: dict[str, Any], n_classes: int, unit: tuple[float, ...] = (1.0,)) -> Data:
-    """Return splits (of ``datasets.loading.Part``) as a structure's programs take them."""
+    """Return the splits of a data set (each a ``datasets.loading.Part``) with their targets encoded for a pair."""
     encode = ENCODINGS[pair.encoding].encode
     return Data(
         x={name: part.x for name, part in splits.items()},
@@ -177,7 +183,7 @@ def make_data(pair: Pair, splits: dict[str, Any], n_classes: int, unit: tuple[fl
 
 
 def make_structure(settings: CellSettings, pair: Pair, data: Data) -> Structure:
-    """Return the structure of a cell with these validated settings on this data."""
+    """Return the structure of a cell, from its validated settings and its data."""
     optimizer = {key: value for key, value in plain(settings.optimizer).items() if key != "learning_rate"}
     n_train, n_features = data.x["train"].shape
     n_outputs = data.y["train"].shape[1]
@@ -201,21 +207,23 @@ def make_structure(settings: CellSettings, pair: Pair, data: Data) -> Structure:
         scheduled=not is_constant(settings.schedule),
         selects=settings.select == "best",
         patience=early.patience or 0,
+        # The program computes the metric in units of the first output.
         min_delta=float(early.min_delta) / data.unit[0] if settings.select == "best" else 0.0,
         unit=tuple(scale / data.unit[0] for scale in data.unit),
     )
 
 
 def _work(model: str, n_features: int, n_raw: int) -> int:
-    """Return about how many products a sample costs: the number of weights, each used once but in convolutions."""
+    """Estimate the multiplications for one sample: the number of weights times the positions where they are used."""
     shape = json.loads(model).get("shape")
     return _network(model, n_features, n_raw)[1] * (math.prod(shape[:-1]) if shape else 1)
 
 
 @functools.lru_cache(maxsize=64)
 def _network(model: str, n_features: int, n_raw: int) -> tuple[str, int]:
-    """Return the network in Keras's JSON ('' if that cannot be read back), and its number of weights."""
-    # How its weights begin is not part of it.
+    """Return the network in Keras's JSON ('' if Keras cannot rebuild it from that), and its number of weights."""
+    # The scales of the initial weights do not belong to the network. Without them Keras's own initializers are used, so
+    # the JSON names no class of lossbench.
     content = {key: value for key, value in json.loads(model).items() if not key.endswith("_scale")}
     with tracing_lock:
         built = build_model(group_settings("model", content), n_features, n_raw)
@@ -224,13 +232,13 @@ def _network(model: str, n_features: int, n_raw: int) -> tuple[str, int]:
             if content["name"] == CUSTOM:
                 keras.models.model_from_json(written)
         except Exception:
-            # What is of the user's own need not say how it is made again.
+            # A user's own layer may not implement get_config; then the network is not saved as a model.
             written = ""
         return written, built.count_params()
 
 
 def _in_shape(default: Any, given: Any) -> Any:
-    """Return the default of a parameter, or zeros where what is given has another shape: arrays as tuples."""
+    """Return the default of a parameter, as nested tuples; zeros in the shape of the given value if that differs."""
     if np.shape(default) == np.shape(given):
         return default
 
@@ -241,21 +249,21 @@ def _in_shape(default: Any, given: Any) -> Any:
 
 
 def make_hyperparameters(settings: CellSettings) -> Hyperparameters:
-    """Return what a cell with these validated settings tells its program."""
+    """Return the hyperparameters of a cell, from its validated settings."""
     loss = parameter_values(settings.loss)
     return Hyperparameters(settings.optimizer.learning_rate, loss, settings.epochs, settings.schedule)
 
 
 def _shared(pair: Pair) -> Pair:
-    """Return the pair under its kernel's name: losses that are one function share one program."""
+    """Return the pair renamed to the function that computes it: losses with the same function share a program."""
     kernel = pair.function.partition(":")[2] if pair.on_raw and not pair.terms else pair.loss
     return replace(pair, loss=kernel, probability=False, statistic="")
 
 
 def curve_names(structure: Structure) -> list[str]:
-    """Return the names of the curves, in the order of the program's history.
+    """Return the names of the curves, in the order of the columns of the program's history.
 
-    Of each split the loss, its terms if it is a weighted sum, and the main metric.
+    For each split: the loss, the terms of a weighted sum, and the main metric.
     """
     terms = [f"loss_{term.loss}" for term in structure.pair.terms]
     values = ["loss", *terms, MAIN_METRICS[structure.pair.task]]
@@ -263,7 +271,7 @@ def curve_names(structure: Structure) -> list[str]:
 
 
 def main_metric(pair: Pair, raw: np.ndarray, target: np.ndarray, unit: tuple[float, ...] = (1.0,)) -> float:
-    """Return the task's main metric of raw predictions."""
+    """Return the task's main metric for raw predictions."""
     if pair.task in NUMBER_TASKS:
         prediction = HEADS[pair.head].activate(raw)[:, : target.shape[1]]
         return float(np.sqrt(np.mean(np.square((prediction - target) * np.array(unit, np.float32)))))
@@ -274,7 +282,7 @@ def main_metric(pair: Pair, raw: np.ndarray, target: np.ndarray, unit: tuple[flo
 def check_loss(
     structure: Structure, pair: Pair, x: np.ndarray, y: np.ndarray, seed: int, parameters: dict[str, Any]
 ) -> None:
-    """Try a user's own loss on a batch, as the network of a seed sees it at its start; see ``check_function``."""
+    """Check a user's own loss on a batch with the initial network of a seed; see ``check_function``."""
     with tracing_lock:
         model = structure.build()
         model.set_weights(initial_weights(model, seed, structure.rebuild))
@@ -284,14 +292,14 @@ def check_loss(
 
 
 def mean_loss(pair: Pair, y: np.ndarray, n_classes: int, parameters: dict[str, Any]) -> Callable[[np.ndarray], float]:
-    """Return a pair's mean loss over samples with targets ``y``, as a function of one raw prediction for all.
+    """Return the mean loss over samples with targets ``y`` as a function of one constant raw prediction.
 
     Returns
     -------
     callable
         Float array of shape (1, n_outputs) -> float.
     """
-    # In float64: a search for the best constant compares values that are close.
+    # In float64, because the search for the best constant compares values that are close to each other.
     encoded = tf.constant(ENCODINGS[pair.encoding].encode(y, n_classes), tf.float64)
     loss = per_sample_loss(pair, HEADS[pair.head].activation)
     as_tensors = {name: tf.constant(value, tf.float64) for name, value in parameters.items()}

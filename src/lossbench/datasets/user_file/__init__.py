@@ -1,4 +1,6 @@
-"""A CSV or Parquet file of the user's: reading it, what its columns and its target are, which rows are used.
+"""The user's own CSV or Parquet file: checks and reads it, classifies its columns, infers the task, selects rows.
 
-In: the settings of a data set that is a file. Out: arrays, a description, or errors with the line and the way out.
+In: ``FileSettings``. Out: for planning a ``FileDescription``, for jobs arrays; or errors that name the file, the line
+and a remedy. May import ``ground``, ``config``, ``losses`` and the other data set modules that planning may load; no
+TensorFlow, scikit-learn or Hydra.
 """

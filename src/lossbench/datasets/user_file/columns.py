@@ -1,4 +1,4 @@
-"""What the columns of a user's table are, and which of them are features."""
+"""Classifies the columns of a user's table: numeric features, text features, and columns that are left out."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,15 +12,18 @@ from lossbench.datasets.user_file.reading import NAMES_SHOWN, Table
 from lossbench.datasets.user_file.text import open_quote
 from lossbench.ground.errors import Problem, UsageError, unknown
 
-# A text column is one of numbers with a few bad cells if so large a share of its cells are numbers.
+# A text column with at least this share of numeric cells is taken for a numeric column with some bad cells.
 NUMERIC_SHARE = 0.8
-# So many different texts may well mean missing values.
+# Up to this many different texts in a numeric column may stand for missing values ("?", "n.v."): the hint then says how
+# to declare them.
 FEW_TEXTS = 3
+# Features are trained in single precision; a larger number would become infinite.
 LARGEST = float(np.finfo(np.float32).max)
 
 _DAY = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})|\d{1,2}[- ][A-Za-z]{3,9}[- ,]+\d{2,4}"
 DATE = re.compile(rf"({_DAY}|[A-Za-z]{{3,9}} \d{{1,2}},? \d{{4}})([T ].*)?|\d{{1,2}}:\d{{2}}(:\d{{2}})?")
 IDENTIFIER = re.compile(r"(?i:(^|[^a-z])(id|index|idx|row|nr|no)\.?$)|[a-z](Id|ID|Index)$|^Unnamed: \d+$")
+# Names that pandas.api.types.infer_dtype gives to kinds of columns.
 NUMBERS = ("integer", "floating", "decimal", "mixed-integer-float", "boolean")
 DATES = ("date", "datetime", "datetime64", "timedelta", "timedelta64", "time", "period")
 TEXTS = ("string", "categorical")
@@ -28,18 +31,15 @@ TEXTS = ("string", "categorical")
 
 @dataclass
 class Columns:
-    """The features of a table, and the columns that are none with the reason."""
+    """The feature columns of a table, numeric and text, and the columns left out, each with the reason."""
 
     numbers: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-# ---- Names.
-
-
 def check_names(table: Table, settings: FileSettings) -> None:
-    """Raise if settings name columns that the table does not have, or no target."""
+    """Raise UsageError if no target is set, or if the settings name columns that the table does not have."""
     names = list(table.frame.columns)
     if not settings.target:
         shown = ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
@@ -51,7 +51,7 @@ def check_names(table: Table, settings: FileSettings) -> None:
                 said = f"{table.reading.name} has no column {name!r} (dataset.{key})."
                 problems.append(Problem(said, unknown("", name, names[:NAMES_SHOWN], also=names).hint))
     problems += [
-        Problem(f"the column {name!r} is the target and in dataset.leave_out.")
+        Problem(f"the column {name!r} is both the target and in dataset.leave_out.")
         for name in settings.target
         if name in settings.leave_out
     ]
@@ -60,21 +60,18 @@ def check_names(table: Table, settings: FileSettings) -> None:
 
 
 def told(key: str, *names: str) -> str:
-    """Return what to type in a shell to set a list of the data set."""
+    """Return the shell argument, in quotes, that sets a list setting of the data set to these names."""
     quoted = (name if re.fullmatch(r"[A-Za-z_][\w.-]*", name) else f'"{name}"' for name in names)
     return f"'dataset.{key}=[{','.join(quoted)}]'"
 
 
-# ---- Features.
-
-
 def find_columns(table: Table, settings: FileSettings) -> Columns:
-    """Return what each column that is no target is.
+    """Classify all columns except the target and those in ``dataset.leave_out``.
 
     Raises
     ------
     UsageError
-        If there is text in a column of numbers, or a number that is infinite; or no column is left.
+        If a numeric column contains text or an infinite number, or if no feature is left.
     """
     found, problems = Columns(), []
     for name in map(str, table.frame.columns):
@@ -99,7 +96,7 @@ def find_columns(table: Table, settings: FileSettings) -> Columns:
 
 
 def kind_of(column: pd.Series) -> str:
-    """Return what pandas takes the present cells of a column for."""
+    """Return the kind that pandas infers from the cells of a column that are not missing, such as ``integer``."""
     return pd.api.types.infer_dtype(column, skipna=True)
 
 
@@ -108,7 +105,7 @@ def _is_text(column: pd.Series) -> bool:
 
 
 def _says_nothing(name: str, column: pd.Series, settings: FileSettings) -> str:
-    """Return why a column is left out; '' if it is a feature."""
+    """Return the reason to leave a column out, or '' if it is a feature."""
     present = column.dropna()
     if present.empty:
         return "empty"
@@ -121,6 +118,7 @@ def _says_nothing(name: str, column: pd.Series, settings: FileSettings) -> str:
         return "constant"
     as_text = kind in TEXTS or name in settings.categorical
     if not as_text:
+        # A column of different whole numbers may be a measurement: only its name shows that it numbers the rows.
         numbered = kind == "integer" and IDENTIFIER.search(name) and present.nunique() == len(column)
         return "identifiers" if numbered else ""
     n_levels = present.nunique()
@@ -132,12 +130,16 @@ def _says_nothing(name: str, column: pd.Series, settings: FileSettings) -> str:
 
 
 def are_dates(present: pd.Series) -> bool:
-    """Say whether all texts of a column are dates or times."""
+    """Return whether all texts of a column are dates or times."""
     return all(DATE.fullmatch(str(text).strip()) for text in present.unique())
 
 
 def bad_cell(table: Table, name: str, *, as_text: bool) -> Problem | None:
-    """Say which cell of a column of numbers is text, infinite or too large; None if none is."""
+    """Return the problem of the first bad cell of a numeric column, or None.
+
+    Bad cells are texts, infinite numbers, and numbers too large for single precision. A text column with mostly numeric
+    cells counts as numeric, unless ``as_text`` says that its numbers are names.
+    """
     column = table.frame[name]
     kind = kind_of(column)
     if kind in ("floating", "decimal", "mixed-integer-float"):
@@ -152,6 +154,7 @@ def bad_cell(table: Table, name: str, *, as_text: bool) -> Problem | None:
         return table.reading.problem(said, hint, place=table.place(row))
     if kind != "string" or as_text:
         return None
+    # Each different text is examined once: a long column has few.
     counts = column.value_counts()
     texts = counts.index.astype(str)
     plain = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").notna().to_numpy()
@@ -167,6 +170,7 @@ def bad_cell(table: Table, name: str, *, as_text: bool) -> Problem | None:
     if len(texts) > FEW_TEXTS:
         means_missing = f"correct it, or {told('leave_out', name)}; "
     if "\n" in text:
+        # A text that runs over lines comes from a quote that was not closed.
         return open_quote(table.reading, table.place(row))
     return table.reading.problem(
         f"column {name!r} has numbers but for {text!r}{_more(bad)}.",
@@ -176,12 +180,13 @@ def bad_cell(table: Table, name: str, *, as_text: bool) -> Problem | None:
 
 
 def _more(bad: np.ndarray) -> str:
+    """Return how many more bad cells there are than the first, in parentheses; '' if none."""
     n_more = int(bad.sum()) - 1
     return f" (and {n_more} cell{'s' if n_more > 1 else ''} more)" if n_more else ""
 
 
 def _other_decimal(table: Table, name: str, counts: pd.Series) -> Problem | None:
-    """Say that a text column would be one of numbers with the other decimal sign; None if it would not."""
+    """Return the problem of a text column that would be numeric with the other decimal sign, or None."""
     other = "," if table.reading.decimal == "." else "."
     number = rf"[+-]?(\d+|\d*{re.escape(other)}\d+([eE][+-]?\d+)?)"
     fits = np.array([re.fullmatch(number, str(text)) is not None for text in counts.index], bool)
@@ -197,11 +202,14 @@ def _other_decimal(table: Table, name: str, counts: pd.Series) -> Problem | None
 
 
 def as_numbers(column: pd.Series) -> np.ndarray:
-    """Return a column of numbers as float64, NaN where a cell is missing."""
+    """Return a numeric column as float64, with NaN for missing cells."""
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def as_text(value: Any) -> str:
-    """Return a cell as a name; a whole number without its point, as which another file may have it."""
+    """Return a cell as text. Whole floats lose their decimal point, so that 1 and 1.0 are the same class or level.
+
+    pandas reads the integers of a column as floats if a cell is missing.
+    """
     whole = isinstance(value, int | float | np.number) and not isinstance(value, bool) and float(value) % 1 == 0
     return str(int(value)) if whole else str(value)

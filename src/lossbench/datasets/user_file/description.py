@@ -1,4 +1,4 @@
-"""What must be known of a user's file before anything trains."""
+"""Describes a user's file for planning: its task, its facts, and the notes that the user is shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,14 +20,16 @@ from lossbench.losses.heads import TASKS
 
 @dataclass(frozen=True)
 class FileDescription:
-    """What planning finds in a file.
+    """The result of reading a file during planning.
 
     Attributes
     ----------
     task : str
-        One of ``heads.TASKS``.
+        One of ``heads.TASKS``, inferred or as the user set it.
+    facts : FileFacts
+        The part that becomes settings of the cell.
     notes : list of str
-        What is to be told: what was understood first, then what may not be as the user thinks.
+        Lines for the user: first how the file was understood, then warnings.
     """
 
     task: str
@@ -36,14 +38,14 @@ class FileDescription:
 
 
 def normalised(content: Mapping[str, Any]) -> FileSettings:
-    """Return the plain settings of a file as their type, checked without the file.
+    """Return the plain settings of a file as ``FileSettings``, checked as far as possible without the file.
 
-    Names that stand alone become lists.
+    Where a list of names is expected, a single name becomes a list of one.
 
     Raises
     ------
     UsageError
-        With all that is wrong.
+        With every invalid setting.
     """
     problems = []
     if not content["path"]:
@@ -69,18 +71,19 @@ def normalised(content: Mapping[str, Any]) -> FileSettings:
 
 
 def _names(given: Any) -> list[str]:
+    """Return a list of names without repetitions: nothing, one name or a list is given."""
     if given is None:
         return []
     return list(dict.fromkeys(str(name).strip() for name in (given if isinstance(given, list) else [given])))
 
 
 def described_file(settings: FileSettings) -> FileDescription:
-    """Return what a file holds for a plan, for keys and for jobs.
+    """Read a file and return its description.
 
     Raises
     ------
     UsageError
-        With what is wrong with the file or with what the settings say of it.
+        If the file is broken, or does not fit the settings.
     """
     table = read_table(reading_of(settings))
     check_names(table, settings)
@@ -91,7 +94,7 @@ def described_file(settings: FileSettings) -> FileDescription:
     if classes:
         check_classes(table, settings, target, kept)
     if settings.ordered and (not classes or table.frame[settings.target[0]].dtype.kind not in "iuf"):
-        said = "dataset.ordered=true needs classes that are written as numbers, whose order is theirs."
+        said = "dataset.ordered=true needs classes that are written as numbers: they give the order."
         raise table.reading.error(said)
     used = target.values[kept]
     facts = FileFacts(
@@ -108,7 +111,7 @@ def described_file(settings: FileSettings) -> FileDescription:
 
 
 def _notes(table: Table, settings: FileSettings, found: Columns, target: Target, kept: np.ndarray) -> list[str]:
-    """Return what is told of a file: what was understood first, then what may not be as the user thinks."""
+    """Return the lines for the user: first how the file was understood, then warnings."""
     name, n_features = table.reading.name, len(found.numbers) + len(found.categories)
     encoded = f" ({len(found.categories)} encoded from text)" if found.categories else ""
     word = "column" if n_features == 1 else "columns"
@@ -125,6 +128,7 @@ def _notes(table: Table, settings: FileSettings, found: Columns, target: Target,
 
 
 def _target_words(table: Table, settings: FileSettings, target: Target) -> str:
+    """Return the target and its task in words."""
     names = settings.target
     what = f"target {names[0]}" if len(names) == 1 else f"targets {', '.join(names[:5])}" + ", …" * (len(names) > 5)
     labels = ", ".join(target.labels[:5]) + (", …" if len(target.labels) > 5 else "")
@@ -138,6 +142,7 @@ def _target_words(table: Table, settings: FileSettings, target: Target) -> str:
 def _split_warnings(
     table: Table, settings: FileSettings, found: Columns, target: Target, kept: np.ndarray
 ) -> list[str]:
+    """Return warnings about the split: classes that no training row has, test rows that repeat training rows."""
     y, split = target.values[kept], settings.split
     try:
         slices = split_slices(split, len(y))
@@ -145,7 +150,7 @@ def _split_warnings(
         rows = {name: order[part] for name, part in slices.items()}
         train, test = rows["train"], rows["test"]
     except (TypeError, ValueError, KeyError):
-        # A split that cannot be is said elsewhere.
+        # Validation reports an impossible split.
         return []
     warnings = []
     if y.ndim == 1 and (missing := sorted(set(range(len(target.labels))) - set(y[train].tolist()))):

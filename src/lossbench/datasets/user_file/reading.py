@@ -1,4 +1,4 @@
-"""A file of the user's: what it is, and its table, which is read once."""
+"""Reads a user's file: recognises its format, checks it, and returns its table, which is cached."""
 
 import difflib
 import hashlib
@@ -25,7 +25,7 @@ from lossbench.datasets.user_file.text import (
 )
 from lossbench.ground.errors import Problem, UsageError
 
-# How files begin that are no text, whatever their name says.
+# The first bytes of common files that are not text, whatever their names.
 MAGIC = {
     b"PAR1": "a Parquet file (name it .parquet)",
     b"PK\x03\x04": "a zip archive or an Excel workbook (save its sheet as CSV)",
@@ -42,51 +42,55 @@ MAGIC = {
     b"\x89PNG": "a picture",
     **{b"\x80" + bytes([protocol]): "a pickle, which is never loaded: it can run code" for protocol in range(1, 6)},
 }
+# The most names that a message lists.
 NAMES_SHOWN = 12
 
 
 @dataclass(frozen=True)
 class Table:
-    """A file as it was read, and what identifies its bytes."""
+    """The table in a file, how it was read, and the hash of the file's bytes."""
 
     reading: Reading
     frame: pd.DataFrame
     digest: str
 
     def place(self, row: int) -> str:
-        """Return where a row stands in the file, in words: its line, counted from 1 with the header."""
+        """Return where a row stands in the file, for a message: its line, counted from 1 with the header.
+
+        Lines are counted here and not while reading, because only errors need them.
+        """
         if self.reading.is_parquet:
             return f"row {row + 1}"
-        # The header is the first record.
+        # A row of the table is the record after it in the file: the header is record 0.
         found = next(islice(records(self.reading), row + 1, None), None)
         return f"line {found[0]}" if found else f"row {row + 1}"
 
 
 def reading_of(settings: FileSettings) -> Reading:
-    """Return how the file of ``dataset`` settings is to be read."""
+    """Return the part of a file's settings that decides how its text is read."""
     sep = {"tab": "\t", "\\t": "\t"}.get(settings.sep, settings.sep)
     texts = tuple(map(str, settings.missing_values))
     return Reading(settings.path, sep, settings.decimal, settings.encoding, texts)
 
 
 def read_table(reading: Reading) -> Table:
-    """Return the table in a file; the same object as long as the file stays the same.
+    """Return the table in a file; cached while the file stays unchanged.
 
     Raises
     ------
     UsageError
-        If it is no regular file, or not whole.
+        If it is not a regular file, or is broken.
     """
     return _read_table(reading, file_state(reading.path))
 
 
 def file_state(path: str) -> tuple[int, ...]:
-    """Return what changes when a file does: its node, size and times, without opening it.
+    """Return device, inode, size and times of a file, at least one of which changes when the file does.
 
     Raises
     ------
     UsageError
-        If there is no such regular file.
+        If the path is not a regular file.
     """
     try:
         state = os.stat(path)
@@ -103,6 +107,7 @@ def file_state(path: str) -> tuple[int, ...]:
 
 
 def _no_file(path: Path, error: Exception) -> Problem:
+    """Return the problem of a file that cannot be opened, with a similar name if there is one."""
     if not isinstance(error, FileNotFoundError):
         return Problem(f"dataset.path={path} cannot be read: {getattr(error, 'strerror', None) or error}.")
     there = _data_files(path.parent)
@@ -115,6 +120,7 @@ def _no_file(path: Path, error: Exception) -> Problem:
 
 
 def _data_files(folder: Path) -> list[str]:
+    """Return the names in a folder that look like data files."""
     try:
         names = sorted(os.listdir(folder))
     except OSError:
@@ -124,6 +130,7 @@ def _data_files(folder: Path) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _read_table(reading: Reading, state: tuple[int, ...]) -> Table:
+    """Read a table. ``state`` is unused but part of the cache's key: a changed file is read again."""
     try:
         with open(reading.path, "rb") as file:
             start = file.read(16)
@@ -145,6 +152,7 @@ def _digest(reading: Reading) -> str:
 
 
 def _read_parquet(reading: Reading, start: bytes) -> pd.DataFrame:
+    # Only Parquet files need pyarrow.
     import pyarrow
     from pyarrow import parquet
 
@@ -156,7 +164,8 @@ def _read_parquet(reading: Reading, start: bytes) -> pd.DataFrame:
         raise reading.error(f"it cannot be read as Parquet: {' '.join(str(error).split())[:200]}") from None
     names = [name.strip() for name in table.column_names]
     check_header_names(reading, names, "")
-    # What pandas noted of its index is no column; one that it wrote out bears this name.
+    # pandas stores how to restore its index in the metadata. An index is no feature: the metadata is ignored, and index
+    # columns, which pandas names __index_level_0__ and so on, are dropped.
     frame = table.rename_columns(names).to_pandas(ignore_metadata=True)
     return frame.drop(columns=[name for name in names if name.startswith("__index_level_")])
 
@@ -170,14 +179,17 @@ def _read_csv(reading: Reading, header: list[str]) -> pd.DataFrame:
             encoding=reading.encoding,
             na_values=list(reading.missing_values),
             skipinitialspace=True,
+            # Infer each column's type from the whole file, not piece by piece.
             low_memory=False,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UsageError(broken_record(reading, header, error)) from None
+    # With one field more than names in every row, pandas silently takes the first column for an index.
     if not isinstance(frame.index, pd.RangeIndex) or frame.shape[1] != len(header):
         raise UsageError(broken_record(reading, header, None))
     frame.columns = pd.Index(header)
-    # A record that ends early is filled up with missing values.
+    # pandas fills a row that ends early with missing values. Its last cell is then missing, so the slow check of all
+    # rows is only needed in that case.
     if frame.iloc[:, -1].isna().any() and len(header) > 1:
         check_short_records(reading, header)
     return frame

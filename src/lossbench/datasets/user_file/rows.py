@@ -1,4 +1,4 @@
-"""Which rows of a user's table are used, and what of them the network may be given."""
+"""Selects the rows of a user's table that are used, and converts their features to arrays."""
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,14 @@ from lossbench.ground.errors import Problem, UsageError
 
 
 def used_rows(table: Table, settings: FileSettings, columns: Columns, target: Target) -> np.ndarray:
-    """Return which rows are used: all, or those that miss nothing, or those that do not miss the target.
+    """Return a boolean array that is True for the rows to use.
+
+    ``dataset.missing=error`` uses all rows, ``drop`` those without missing values, ``impute`` those with a target.
 
     Raises
     ------
     UsageError
-        If a value is missing and ``dataset.missing=error``, or no row is left.
+        If a value is missing with ``dataset.missing=error``, or if no row is left.
     """
     used = [*settings.target, *columns.numbers, *columns.categories]
     n_missing = {str(name): int(n) for name, n in table.frame[used].isna().sum().items() if n}
@@ -33,6 +35,7 @@ def used_rows(table: Table, settings: FileSettings, columns: Columns, target: Ta
 
 
 def _missing_problem(table: Table, n_missing: dict[str, int]) -> Problem:
+    """Return the problem of missing values: the place of the first, the number in each column, and two remedies."""
     first = next(iter(n_missing))
     row = int(table.frame[first].isna().to_numpy().argmax())
     shown = [f"{name} ({n})" for name, n in list(n_missing.items())[:NAMES_SHOWN]]
@@ -48,14 +51,14 @@ def _missing_problem(table: Table, n_missing: dict[str, int]) -> Problem:
 def feature_arrays(
     frame: pd.DataFrame, numbers: list[str], categories: list[str]
 ) -> tuple[np.ndarray, np.ndarray, list[list[str]]]:
-    """Return the numbers of a table's rows, and the codes of its texts with what they mean.
+    """Return the numeric features, the text features as codes, and the texts that the codes stand for.
 
     Returns
     -------
     float64 array, shape (n_rows, n_numbers)
-        NaN where a value is missing.
+        NaN where missing.
     int32 array, shape (n_rows, n_categories)
-        The number of the text among the column's sorted ones; -1 where it is missing.
+        The position of each text among the sorted texts of its column; -1 where missing.
     list of list of str
         The sorted texts of each column.
     """

@@ -1,4 +1,4 @@
-"""What is to be predicted from a user's table: its task, inferred or held against what the user says, and values."""
+"""Finds the target of a user's table: infers its task, or checks the one that is set, and returns its values."""
 
 from dataclasses import dataclass
 
@@ -10,22 +10,24 @@ from lossbench.datasets.user_file.columns import DATES, NUMBERS, are_dates, as_n
 from lossbench.datasets.user_file.reading import Table
 from lossbench.ground.errors import Problem, UsageError
 
-# Whole numbers are classes if there are at most so many different ones, each in so many rows on average; two always.
+# A target of whole numbers is inferred to be classes if it has at most MOST_CLASSES different values and, on average,
+# at least ROWS_PER_CLASS rows for each. Two different values are always classes.
 MOST_CLASSES, ROWS_PER_CLASS = 10, 10
-# Targets are shares if each row sums to 1 up to rounding.
+# Several targets are shares if each row sums to 1 within this tolerance, which allows for rounding in the file.
 SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted.
+    """The target of a table.
 
     Attributes
     ----------
     labels : list of str
-        Of classes in the order of their numbers; of several labels or shares the columns; else empty.
+        The class names, ordered by class number; the column names for several labels or shares; else empty.
     values : array
-        As in ``loading.Part``, in float64 and with NaN (or -1 for classes) where a cell is missing.
+        Classes: int, shape (n_rows,), -1 where missing. Otherwise float64, shape (n_rows, n_outputs), NaN where
+        missing.
     """
 
     task: str
@@ -34,17 +36,17 @@ class Target:
 
     @property
     def missing(self) -> np.ndarray:
-        """Which rows miss it."""
+        """Boolean array, True for rows without a target."""
         return self.values < 0 if self.values.ndim == 1 else np.isnan(self.values).any(axis=1)
 
 
 def find_target(table: Table, settings: FileSettings) -> Target:
-    """Return the target, its task inferred or held against what the settings say.
+    """Return the target, with its task inferred (``dataset.task=auto``) or checked.
 
     Raises
     ------
     UsageError
-        If the columns cannot be that.
+        If the target columns do not fit the task.
     """
     names, task = settings.target, settings.task
     as_classes = len(names) == 1 and (task in ("binary", "multiclass") or names[0] in settings.categorical)
@@ -67,7 +69,7 @@ def find_target(table: Table, settings: FileSettings) -> Target:
 
 
 def _check_text(table: Table, name: str) -> None:
-    """Raise if a target's texts are nothing that can be predicted: dates, or numbers written otherwise."""
+    """Raise UsageError if the texts of a target are dates, percentages, or numbers with thousands separators."""
     present = table.frame[name].dropna()
     if kind_of(present) not in ("string", *DATES):
         return
@@ -82,12 +84,12 @@ def _check_text(table: Table, name: str) -> None:
         raise table.reading.error(said, f"take the commas out{decimal}.")
     if texts.str.fullmatch(r"[+-]?\d+([.,]\d+)?\s*%").all():
         raise table.reading.error(
-            f"the target {name!r} has percents as text ({first!r}).", "take the percent signs out."
+            f"the target {name!r} has percentages as text ({first!r}).", "take the percent signs out."
         )
 
 
 def _are_classes(column: pd.Series) -> bool:
-    """Say whether a target is taken for classes when nobody says what it is."""
+    """Return whether ``dataset.task=auto`` takes a target for classes: text, true or false, or few whole numbers."""
     kind = kind_of(column)
     if kind not in NUMBERS or kind == "boolean":
         return True
@@ -97,6 +99,7 @@ def _are_classes(column: pd.Series) -> bool:
 
 
 def _numbers(table: Table, names: list[str], task: str) -> Target:
+    """Return numeric target columns; raise UsageError if one is text, or is constant in regression."""
     columns = []
     for name in names:
         column = table.frame[name]
@@ -105,7 +108,9 @@ def _numbers(table: Table, names: list[str], task: str) -> Target:
             place = table.place(int(first.index[0]))
             what = "several targets must be" if len(names) > 1 else "dataset.task=regression needs"
             said = f"{what} numbers; the target {name!r} has {str(first.iloc[0])!r}."
-            raise table.reading.error(said, "a target of text is taken for classes, alone.", place=place)
+            raise table.reading.error(
+                said, "text can be predicted as classes, with a single target column.", place=place
+            )
         columns.append(as_numbers(column))
     values = np.stack(columns, axis=1)
     for name, low, high in zip(names, np.nanmin(values, axis=0), np.nanmax(values, axis=0), strict=True):
@@ -115,6 +120,7 @@ def _numbers(table: Table, names: list[str], task: str) -> Target:
 
 
 def _several_targets(table: Table, names: list[str], task: str) -> Target:
+    """Return several target columns: labels if all values are 0 or 1, shares if rows sum to 1, else numbers."""
     if task in ("binary", "multiclass"):
         hint = "several columns of 0 and 1 are dataset.task=multilabel."
         raise UsageError(Problem(f"dataset.task={task} takes one target; got {', '.join(names)}.", hint))
@@ -132,10 +138,12 @@ def _several_targets(table: Table, names: list[str], task: str) -> Target:
         got = ", ".join(f"{value:g}" for value in values[row])
         what = "0 or 1 in every target" if task == "multilabel" else "shares from 0 that sum to 1"
         raise table.reading.error(f"dataset.task={task} needs {what}; got {got}.", place=table.place(row))
+    # Shares are divided by their sum, which removes the rounding of the file.
     return Target(task, names, values / values.sum(axis=1, keepdims=True) if task == "shares" else values)
 
 
 def _classes(table: Table, name: str, column: pd.Series, task: str) -> Target:
+    """Return a target of classes, numbered in the sorted order of their values."""
     codes, different = pd.factorize(column, sort=True)
     labels = [as_text(value) for value in different]
     shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
@@ -150,7 +158,7 @@ def _classes(table: Table, name: str, column: pd.Series, task: str) -> Target:
 
 
 def check_classes(table: Table, settings: FileSettings, target: Target, kept: np.ndarray) -> None:
-    """Raise if the kept rows have one class only, or one row only of a class."""
+    """Raise UsageError if the used rows have only one class, or a class has fewer than two rows."""
     name, counts = settings.target[0], np.bincount(target.values[kept], minlength=len(target.labels))
     there = [label for label, count in zip(target.labels, counts, strict=True) if count]
     if len(there) < 2:

@@ -1,7 +1,8 @@
-"""A text that should be a table: whether its bytes, its header and its rows are whole.
+"""Checks a text file that should be a table: its encoding, its header, its separator and the width of its rows.
 
-pandas reads broken files without a word. What it would pass over is looked for here and said with its line, counted
-from 1 with the header. Whole files are gone through once and fast; lines are only counted where something is wrong.
+pandas reads many broken files without an error. The checks here find such defects and report their line, counted from 1
+with the header. Intact files are scanned in fast passes; only if something is wrong does the slow csv module go
+through all rows to count lines.
 """
 
 import codecs
@@ -15,16 +16,18 @@ from pathlib import Path
 from lossbench.ground.errors import Problem, UsageError
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
+# Usual separators, each as it is typed on the command line.
 SEPARATORS = {",": ",", ";": "';'", "\t": "tab", "|": "'|'", " ": "' '"}
 BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# Files are scanned in pieces of 4 MiB, so that memory does not grow with them.
 CHUNK = 1 << 22
-# So many rows say how a file is written.
+# The header and the separator are judged by this many records.
 FIRST_ROWS = 100
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file is to be read: its path, and what its text means."""
+    """How to read a file: path, separator, decimal sign, encoding, and the texts that mean a missing value."""
 
     path: str
     sep: str
@@ -34,28 +37,31 @@ class Reading:
 
     @property
     def is_parquet(self) -> bool:
-        """Whether the name says that it is no text."""
+        """Whether the file's suffix is that of Parquet."""
         return Path(self.path).suffix.lower() in PARQUET_SUFFIXES
 
     @property
     def name(self) -> str:
-        """The file's name, as messages call it."""
+        """The file's name without its folder, for messages."""
         return Path(self.path).name
 
     def problem(self, said: str, hint: str = "", place: str = "") -> Problem:
-        """Return a problem that names the file and the place in it, if there is one."""
+        """Return a problem whose message names the file and, if given, the place in it."""
         return Problem(f"{self.name}{', ' if place else ''}{place}: {said}", hint)
 
     def error(self, said: str, hint: str = "", place: str = "") -> UsageError:
-        """Return an error of one such problem."""
+        """Return a UsageError with one such problem."""
         return UsageError(self.problem(said, hint, place))
 
 
-# ---- The bytes of a text.
-
-
 def check_text(reading: Reading, start: bytes) -> str:
-    """Return the digest of a text that its encoding reads and that has no NUL byte."""
+    """Return the digest of a text file.
+
+    Raises
+    ------
+    UsageError
+        If the encoding is unknown or does not decode the file, or if the file contains a NUL byte.
+    """
     try:
         "".encode(reading.encoding)
     except LookupError:
@@ -74,6 +80,7 @@ def check_text(reading: Reading, start: bytes) -> str:
         said = f"these bytes are not written in {reading.encoding}."
         raise reading.error(said, f"{fits} reads the file: dataset.encoding={fits}", place=f"line {bad_line}")
     sha, n_lines = hashlib.sha256(), 1
+    # UTF-16 and UTF-32 encode ordinary characters with NUL bytes.
     wide = reading.encoding.lower().startswith(("utf-16", "utf_16", "utf-32", "utf_32"))
     for chunk in _chunks(reading):
         sha.update(chunk)
@@ -87,9 +94,10 @@ def check_text(reading: Reading, start: bytes) -> str:
 
 
 def _undecodable_line(reading: Reading, encoding: str) -> int:
-    """Return the first line that an encoding cannot read; 0 if there is none."""
+    """Return the number of the first line that an encoding cannot decode, or 0."""
     decoder, n_lines = codecs.getincrementaldecoder(encoding)(), 1
     for chunk in chain(_chunks(reading), [b""]):
+        # Incremental: a character may be divided between two pieces. The empty last piece ends the text.
         try:
             decoder.decode(chunk, final=not chunk)
         except UnicodeError as error:
@@ -104,13 +112,11 @@ def _chunks(reading: Reading) -> Iterator[bytes]:
             yield chunk
 
 
-# ---- Its header and its rows.
-
-
 def records(reading: Reading, sep: str = "") -> Iterator[tuple[int, list[str]]]:
-    """Yield each record that pandas would see: the line it begins on, and its fields."""
+    """Yield the records that pandas sees, each as the line where it begins and its fields; skip blank lines."""
+    # utf-8-sig removes a byte order mark, as pandas does.
     encoding = "utf-8-sig" if codecs.lookup(reading.encoding).name == "utf-8" else reading.encoding
-    # A quote that is never closed makes a field of the rest of the file.
+    # An unclosed quote turns the rest of the file into one field, which may exceed the csv module's limit of 128 KiB.
     csv.field_size_limit(1 << 40)
     with open(reading.path, encoding=encoding, newline="") as file:
         reader = csv.reader(file, delimiter=sep or reading.sep, skipinitialspace=True)
@@ -122,7 +128,13 @@ def records(reading: Reading, sep: str = "") -> Iterator[tuple[int, list[str]]]:
 
 
 def check_header(reading: Reading, rows: list[list[str]]) -> list[str]:
-    """Return the names in the header of a file that begins with these records."""
+    """Return the column names of a file, from its first records.
+
+    Raises
+    ------
+    UsageError
+        If there is no header, no row, a wrong separator, or fewer names than fields.
+    """
     if not rows:
         raise reading.error("the file is empty.", "its first line must name the columns.")
     header, body = [name.strip() for name in rows[0]], rows[1:]
@@ -146,7 +158,7 @@ def check_header(reading: Reading, rows: list[list[str]]) -> list[str]:
 
 
 def check_header_names(reading: Reading, names: list[str], place: str) -> None:
-    """Raise if a name is there twice; a field without a name gets one."""
+    """Raise UsageError if two columns have the same name; empty names may repeat."""
     named = [name for name in names if name]
     double = next((name for name in named if named.count(name) > 1), None)
     if double is not None:
@@ -159,7 +171,7 @@ def check_header_names(reading: Reading, names: list[str], place: str) -> None:
 
 
 def _check_separator(reading: Reading, header: list[str], body: list[list[str]]) -> None:
-    """Raise if another separator divides the first records into more columns, all alike."""
+    """Raise UsageError if another separator divides all of the first records into more columns, equally many."""
     if len(header) > 1 and len({len(row) for row in (header, *body)}) == 1:
         return
     for sep, word in SEPARATORS.items():
@@ -178,13 +190,14 @@ def _check_separator(reading: Reading, header: list[str], body: list[list[str]])
 
 
 def _have_decimal(cells: list[str], decimal: str) -> bool:
-    """Say whether texts are numbers with this decimal sign."""
+    """Return whether all texts with this decimal sign are numbers, and there are some."""
     other = "." if decimal == "," else ","
     signed = [cell for cell in cells if decimal in cell]
     return bool(signed) and all(_reads_as_number(cell, decimal) and other not in cell for cell in signed)
 
 
 def _reads_as_number(text: str, decimal: str = ".") -> bool:
+    """Return whether a text is a finite number; float() alone also accepts 1_000, nan and inf."""
     try:
         float(text.replace(decimal, "."))
     except ValueError:
@@ -193,14 +206,14 @@ def _reads_as_number(text: str, decimal: str = ".") -> bool:
 
 
 def check_short_records(reading: Reading, header: list[str]) -> None:
-    """Raise if a record ends early: pandas would fill it up with missing values."""
+    """Raise UsageError if a record has too few fields: pandas would fill it with missing values."""
     for line, row in records(reading):
         if len(row) < len(header):
             raise UsageError(_wrong_width(reading, header, line, row))
 
 
 def broken_record(reading: Reading, header: list[str], error: Exception | None) -> Problem:
-    """Return what is wrong with a file that pandas could not divide into rows."""
+    """Return the problem of a file that pandas could not divide into rows, found by going through its records."""
     line, row = 1, header
     for line, row in records(reading):
         if len(row) > len(header):
@@ -211,6 +224,7 @@ def broken_record(reading: Reading, header: list[str], error: Exception | None) 
 
 
 def _wrong_width(reading: Reading, header: list[str], line: int, row: list[str]) -> Problem:
+    """Return the problem of a record with too many or too few fields; a field over several lines is an open quote."""
     if any("\n" in cell for cell in row):
         return open_quote(reading, f"line {line}")
     longer = "a field that contains the separator stands in quotes."
@@ -220,6 +234,6 @@ def _wrong_width(reading: Reading, header: list[str], line: int, row: list[str])
 
 
 def open_quote(reading: Reading, place: str) -> Problem:
-    """Return what is wrong where a text swallowed the lines after it."""
+    """Return the problem of a quote that is not closed, so that its field includes the lines after it."""
     said = "a quote is opened here that is not closed in its row."
     return reading.problem(said, 'a quote within a text in quotes is written twice: "5"" disk".', place)
