@@ -740,7 +740,7 @@ def test_names_that_neither_hydra_nor_a_folder_expects(tmp_path):
 def test_a_loss_that_scaling_leaves_out_says_how_it_stays():
     left_out = planned(rows(30), "dataset.target=b", "loss=all").skipped
     reasons = {name.partition("/")[2]: reason for name, reason in left_out}
-    assert reasons["poisson"].endswith("which they are but for scaling: dataset.standardize.y=none")
+    assert reasons["poisson"].endswith("without scaling they are: dataset.standardize.y=none")
 
 
 @pytest.mark.parametrize(

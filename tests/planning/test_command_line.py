@@ -418,7 +418,7 @@ def test_the_command_that_trains_a_mapping_can_be_given():
 def test_a_path_is_a_files():
     read = read_overrides(["dataset.path=house.csv", "dataset.target=price"], multirun=False)
     assert read.choices == {"dataset": ["csv"]}
-    assert read.notes == ["dataset.path is a file's: dataset=csv"]
+    assert read.notes == ["dataset.path names a file: dataset=csv"]
 
 
 def test_some_losses_can_be_advised_among():
