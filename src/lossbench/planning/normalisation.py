@@ -52,7 +52,7 @@ def normalised_report(report: ReportSettings) -> ReportSettings:
 
 
 def normalised_loss(settings: CellSettings) -> tuple[CellSettings, list[Problem]]:
-    """Return a cell's settings with the loss normalised (matrices as rows, digest of custom functions), and problems."""
+    """Return a cell's settings with the loss normalised (matrices as rows, digest of a function), and problems."""
     loss, dataset = settings.loss, settings.dataset
     if isinstance(loss, CustomLossSettings):
         digest = _digest("loss", loss.function)
