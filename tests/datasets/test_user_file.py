@@ -740,7 +740,7 @@ def test_columns_and_files_may_have_any_name(tmp_path):
 def test_the_reason_for_a_loss_left_out_by_scaling_names_the_remedy():
     left_out = planned(rows(30), "dataset.target=b", "loss=all").skipped
     reasons = {name.partition("/")[2]: reason for name, reason in left_out}
-    assert reasons["poisson"].endswith("which they are but for scaling: dataset.standardize.y=none")
+    assert reasons["poisson"].endswith("without scaling they are: dataset.standardize.y=none")
 
 
 @pytest.mark.parametrize(

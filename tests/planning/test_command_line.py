@@ -418,7 +418,7 @@ def test_the_training_command_of_a_composite_loss_gives_the_same_cell():
 def test_a_dataset_path_selects_the_csv_data_set():
     read = read_overrides(["dataset.path=house.csv", "dataset.target=price"], multirun=False)
     assert read.choices == {"dataset": ["csv"]}
-    assert read.notes == ["dataset.path is a file's: dataset=csv"]
+    assert read.notes == ["dataset.path names a file: dataset=csv"]
 
 
 def test_the_advise_experiment_takes_named_losses():

@@ -4,7 +4,7 @@ Default values live in ``conf/``, not here. Planning composes, normalises and
 validates settings, and every step returns new ones, because they are frozen. ``plain`` turns settings into dicts, for
 ``plan.json`` and cell keys; ``cell_settings`` and its like turn dicts back into settings.
 
-The first line of a class's docstring is shown by ``lossbench-list``.
+``lossbench-list`` prints the first line of a choice's docstring, so it has no markup.
 """
 
 from collections.abc import Mapping
@@ -159,7 +159,7 @@ AnyLossSettings = LossSettings | CompositeLossSettings | CustomLossSettings
 
 @dataclass(frozen=True, kw_only=True)
 class MlpSettings:
-    """A multi-layer perceptron; ``hidden_units`` gives the number of units of each hidden layer."""
+    """A multi-layer perceptron: one or more fully connected hidden layers."""
 
     name: str
     hidden_units: list[int]
@@ -196,7 +196,7 @@ class CnnSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RnnSettings:
-    """A recurrent network; ``units`` gives the number of units of each layer."""
+    """A recurrent network: one or more recurrent layers."""
 
     name: str
     shape: list[int] | None
@@ -232,7 +232,7 @@ class OptimizerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleSettings:
-    """A constant learning rate, after a linear warm-up if ``warmup_epochs`` is above 0."""
+    """A constant learning rate, after an optional linear warm-up."""
 
     name: str
     warmup_epochs: int
@@ -240,7 +240,7 @@ class ScheduleSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FallingScheduleSettings(ScheduleSettings):
-    """A learning rate that falls to ``final`` times its highest value, after an optional warm-up."""
+    """A learning rate that falls to a share of its highest value, after an optional linear warm-up."""
 
     final: float
 

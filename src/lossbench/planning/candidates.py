@@ -1,4 +1,4 @@
-"""What was asked for, as cells on their way: each combination of grids and arguments, typed, its data described."""
+"""Drafts of cells: every combination of the grids and the arguments, typed, with its data set described."""
 
 import itertools
 from collections.abc import Iterator
@@ -31,7 +31,21 @@ from lossbench.planning.schema import GROUPS
 
 @dataclass
 class Draft:
-    """A cell on its way: what was asked for, and what came of it."""
+    """A cell before validation.
+
+    Attributes
+    ----------
+    choices : dict
+        The choice of each group.
+    values : dict
+        The values given for dotted keys.
+    swept : list of str
+        The keys with several values in the sweep.
+    settings, sweep : CellSettings, SweepSettings
+        The composed settings, which the planner replaces by normalised ones.
+    notes : list of str
+        Lines for the user about the data set.
+    """
 
     choices: dict[str, str]
     values: dict[str, Any]
@@ -40,52 +54,55 @@ class Draft:
     sweep: SweepSettings
     notes: list[str]
 
-    # Keys in which it differs from a cell of the same name.
+    # Keys added to the name because another cell would otherwise have the same one.
     apart: list[str] = field(default_factory=list)
 
     @property
     def dataset(self) -> str:
-        """What its data set is called."""
+        """The name of the data set."""
         return dataset_name(self.choices["dataset"], self.settings.dataset)
 
     @property
     def name(self) -> str:
-        """The cell's; the head's name in it is the resolved one."""
+        """The name of the cell, with the resolved head in it."""
         parts = [self.dataset, self.choices["loss"], self.settings.head.name]
         return "/".join(parts + [f"{key}={swept_value(key, value)}" for key, value in self.swept_settings.items()])
 
     @property
     def swept_settings(self) -> dict[str, Any]:
-        """What its name says beside data set, loss and head."""
+        """The keys and values in the cell's name after data set, loss and head."""
         both = {
             **self.choices,
             **self.values,
             "corruption": self.settings.corruption.name,
             "tune": self.settings.tune.name,
         }
-        # A cell that is tuned or corrupted says so, alone too: it is another cell than the same without.
+        # Tuning and corruption are always part of the name, even if not swept, to tell the cell from the one without.
         said = ["tune"] if self.settings.is_tuned else []
         if self.settings.is_corrupted and not any(key.startswith("corruption.") for key in self.swept):
             said.append("corruption")
-        # The name of a file is that of its data set.
+        # A file's path is left out: the name begins with the file's name already.
         swept = [*said, *(key for key in self.swept if key not in (*said, "dataset.path")), *self.apart]
-        # Settings of a study are not those of the untuned cells beside it.
+        # A cell without a study does not say tune=none.
         return {key: both[key] for key in swept if key in both and (key, both[key]) != ("tune", "none")}
 
 
 def dataset_name(choice: str, settings: DatasetSettings) -> str:
-    """Return what a data set is called: as it was chosen; a file given on the command line by its own name."""
+    """Return the name of a data set: its choice, or for ``dataset=csv`` the name of the file."""
     return Path(settings.path).name if choice == FILE and isinstance(settings, FileSettings) else choice
 
 
 def axis_values(key: str, value: Any) -> list[Any]:
-    """Return the values of an axis of a grid, losses under their own names."""
+    """Return the values of one axis of a grid as a list, with aliases of losses resolved."""
     values = value if isinstance(value, list) else [value]
     return [ALIASES.get(item, item) if key == "loss" else item for item in values]
 
 
 def assignments_of(grids: list[dict[str, list]], arguments: Arguments) -> Iterator[tuple[dict[str, Any], list[str]]]:
-    """Yield each combination of the grids and the arguments, and which of its keys are swept."""
+    """Yield each combination of the grids' and the arguments' values, with the keys that are swept.
+
+    An argument for a group that a grid lists selects from the grid; any other argument replaces or adds an axis.
+    """
     for grid in grids:
         axes = dict(grid)
         for group, names in arguments.choices.items():
@@ -102,9 +119,9 @@ def assignments_of(grids: list[dict[str, list]], arguments: Arguments) -> Iterat
 
 
 def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tuple[str, str]], list[Problem]]:
-    """Return the cells asked for, what ``loss=all`` leaves out and why, and what is wrong with their types.
+    """Return the drafts of all assignments, the losses that ``loss=all`` leaves out with reasons, and type problems.
 
-    A wrong value is left out.
+    A value of the wrong type becomes a problem and is not set, so that later checks can go on.
     """
     drafts: list[Draft] = []
     left_out: list[tuple[str, str]] = []
@@ -114,7 +131,7 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
         choices = {key: str(value) for key, value in assignment.items() if key in GROUPS}
         values = {key: value for key, value in assignment.items() if key not in GROUPS}
         if some_tuned and choices.get("tune") == "none":
-            # They are for the tuned cells beside this one.
+            # Settings of the study apply to the tuned cells of the sweep only.
             values = {key: value for key, value in values.items() if not key.startswith("tune.")}
         try:
             chosen, reasons = _with_losses(choices, values, experiment)
@@ -130,7 +147,7 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
                 problems += error.problems
                 continue
             problems += wrong
-            # A weighted sum of nothing is among the problems, and no cell.
+            # A weighted sum without valid terms has been reported as a problem and makes no draft.
             settings = cell_settings({**content, "dataset": plain(dataset)})
             if chosen_rows(settings.loss):
                 drafts.append(Draft(draft_choices, values, swept, settings, sweep_settings(content), notes))
@@ -138,10 +155,10 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
 
 
 def _with_facts(content: dict[str, Any]) -> tuple[DatasetSettings, list[str]]:
-    """Return the settings of a data set with what a user's file says, and what is to be told of it."""
+    """Return the settings of a data set, with the facts about a user's file, and notes about them."""
     if not DATASETS[content["name"]].is_file:
         return group_settings("dataset", content), []
-    # 0.4 s: pandas.
+    # Imported only for files: pandas takes 0.4 s.
     from lossbench.planning.file_descriptions import with_facts
 
     return with_facts(content)
@@ -150,10 +167,12 @@ def _with_facts(content: dict[str, Any]) -> tuple[DatasetSettings, list[str]]:
 def _with_losses(
     choices: dict[str, str], values: dict[str, Any], experiment: str | None
 ) -> tuple[list[dict[str, str]], list[tuple[str, str]]]:
-    """Return the choices with ``loss`` and ``dataset`` named, and what is left out.
+    """Return the choices with ``dataset`` and each ``loss`` named, and the losses left out, with reasons.
 
-    ``auto`` is the task's baseline, ``all`` every loss that is made for the task and inside its domain.
+    ``loss=auto`` becomes the task's baseline; ``loss=all`` becomes every loss that is made for the task and whose
+    domain contains the targets.
     """
+    # ``all`` is no file in conf/loss, so Hydra composes with ``auto`` in its place.
     config = composed({**choices, "loss": "auto"}, experiment) if choices.get("loss") == ALL else None
     config = config or composed(choices, experiment)
     choices = {"dataset": config.dataset.name, "loss": config.loss.name, **choices}
@@ -170,12 +189,12 @@ def _with_losses(
 
 
 def _dataset_of(choices: dict[str, str], values: dict[str, Any], experiment: str | None) -> DatasetSettings:
-    """Return the settings of the data set, swept ones too, that decide which losses fit.
+    """Return the settings of the data set as far as they decide which losses fit, with the given values set.
 
     Raises
     ------
     UsageError
-        If it is a file with something wrong.
+        If it is a file with a problem.
     """
     dataset = to_container(composed({**choices, "loss": "auto"}, experiment).dataset)
     info = DATASETS[dataset["name"]]
@@ -194,16 +213,16 @@ def _dataset_of(choices: dict[str, str], values: dict[str, Any], experiment: str
 
 
 def _why_outside(info: DatasetInfo, loss: Loss, target_range: tuple[float, float]) -> str:
-    """Say why targets lie outside a loss's domain, and whether they would as they are; '' if they do not."""
+    """Return why targets lie outside a loss's domain, and whether unscaled they would not; '' if they lie inside."""
     encoding = loss.encodings[info.task][0]
     reason = outside_domain(loss, encoding, target_range, ordered=info.ordered)
     if not reason or outside_domain(loss, encoding, info.target_range, ordered=info.ordered):
         return reason
-    return f"for {loss.domain}, which they are but for scaling: dataset.standardize.y=none"
+    return f"for {loss.domain}; without scaling they are: dataset.standardize.y=none"
 
 
 def why_left_out(info: DatasetInfo, dataset: DatasetSettings, head: str) -> dict[str, str]:
-    """Return for each loss why ``loss=all`` leaves it out on a data set; '' for those that it takes."""
+    """Return the reason for which ``loss=all`` leaves out each loss on a data set; '' for the losses it includes."""
     taken, target_range = losses_for(info.task, head), scaled_target_range(info, dataset)
 
     def reason(name: str, loss: Loss) -> str:

@@ -1,4 +1,4 @@
-"""The command line, read once with Hydra's own parser: aliases resolved, names checked."""
+"""Reads the command line with Hydra's own parser, resolves aliases and checks names; and writes overrides for jobs."""
 
 import argparse
 import re
@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# The parser of Hydra's own flags has no public name.
+# Hydra has no public function that returns the parser of its flags.
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString, Transformer
@@ -19,29 +19,29 @@ from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.losses.pairing import ALIASES
 from lossbench.planning.schema import GROUPS
 
-# What Hydra reads as it stands; and words that it takes for something else.
+# Texts that Hydra's grammar reads as text without quotes, and words among them that it reads as other values.
 PLAIN_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
 OTHER_WORDS = ("null", "true", "false", "nan", "inf")
-# What begins with one of these must be closed.
+# A value that begins with one of these is taken as Hydra's syntax, so its brackets and quotes must be closed.
 CLOSED = "[{(\"'"
-# `loss=all` is every loss that fits the data set's task.
+# `loss=all` means every loss that fits the data set's task. Hydra does not know this choice.
 ALL = "all"
 
 
 @dataclass
 class Arguments:
-    """What the user typed, as data.
+    """The parsed command line.
 
     Attributes
     ----------
     choices : dict
-        Each group named to the choices asked for, in order.
+        The choices of each group, in order.
     values : dict
-        Each other key to the values asked for, in order.
+        The values of each other key, in order.
     hydra : list of str
-        Overrides of Hydra's own config (the launcher), untouched.
+        Overrides of Hydra's own configuration, such as the launcher, passed on unchanged.
     notes : list of str
-        What was understood, where a word was translated.
+        Lines for the user about resolved aliases and implied choices.
     """
 
     multirun: bool = False
@@ -52,19 +52,19 @@ class Arguments:
 
 
 def read_flags(argv: list[str]) -> argparse.Namespace:
-    """Return Hydra's flags, wherever they stand, and the overrides between them."""
+    """Return Hydra's flags and the overrides; flags may stand anywhere among the overrides."""
     return get_args_parser().parse_intermixed_args(argv)
 
 
 def group_folders() -> list[Path]:
-    """Return the folders in which choices lie: the shipped ones first, then the working directory's ``conf/``."""
+    """Return the folders of choices: the shipped ``conf/`` first, then the working directory's ``conf/``, if any."""
     own = Path("conf").absolute()
     shipped = conf_folder()
     return [shipped, own] if own.is_dir() and own.resolve() != shipped.resolve() else [shipped]
 
 
 def choices_of(group: str) -> list[str]:
-    """Return the names that can be chosen in a group."""
+    """Return the choices of a group: the names of its files."""
     names = (file.stem for folder in group_folders() for file in sorted((folder / group).glob("*.yaml")))
     return list(dict.fromkeys(names))
 
@@ -77,30 +77,30 @@ def _parser() -> OverridesParser:
 def encode(key: str, value: Any) -> str:
     """Return an override for Hydra's command line that sets ``key`` to ``value``.
 
-    A mapping brings names of its own, which Hydra must be told to add.
+    A mapping gets ``++``: its keys may not exist in the configuration, and Hydra only adds keys when told to.
     """
     return f"{'++' if isinstance(value, dict) else ''}{key}={_written(value)}"
 
 
 def _written(value: Any) -> str:
-    """Return a value as Hydra's grammar has it: what may be read as something else, or not at all, in quotes."""
+    """Return a value in Hydra's grammar; texts that it could misread or reject are quoted."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{name}:{_written(child)}" for name, child in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_written, value)) + "]"
     if not isinstance(value, str) or (PLAIN_WORD.fullmatch(value) and value.lower() not in OTHER_WORDS):
         return Transformer.str(value)
-    # A dollar and a brace would be looked up in the configuration.
+    # OmegaConf would interpolate ${...} even within quotes, so the dollar is escaped.
     return QuotedString(re.sub(r"(?<!\\)\$\{", r"\\${", value), Quote.double).with_quotes()
 
 
 def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:
-    """Return what overrides ask for.
+    """Return overrides as arguments.
 
     Raises
     ------
     UsageError
-        With all that is wrong with their form and names; their values are checked cell by cell in ``plan``.
+        With every malformed override and unknown choice. Values are checked later, for each cell.
     """
     arguments = Arguments(multirun=multirun)
     problems: list[Problem] = []
@@ -118,12 +118,12 @@ def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:
         raise UsageError(*problems)
     if "dataset.path" in arguments.values and not {"dataset", "experiment"} & set(arguments.choices):
         arguments.choices["dataset"] = ["csv"]
-        arguments.notes.append("dataset.path is a file's: dataset=csv")
+        arguments.notes.append("dataset.path names a file: dataset=csv")
     return arguments
 
 
 def _parsed(text: str) -> Override:
-    """Return what a text says; words that Hydra's grammar has no place for (price €) are taken as they stand."""
+    """Return a parsed override; text that Hydra's grammar rejects (``price €``) is quoted and parsed again."""
     try:
         return _parser().parse_override(text)
     except HydraException:
@@ -132,7 +132,7 @@ def _parsed(text: str) -> Override:
             raise
         is_list = value[0] == "[" and value[-1] == "]"
         inner = value[1:-1] if is_list else value
-        # A comma within quotes or brackets divides nothing.
+        # A comma separates values only outside quotes and brackets, so a value with any of them is not divided.
         parts = [inner] if set(inner) & set("[](){}\"'") else [part.strip() for part in inner.split(",")]
         if not any(parts):
             parts = [inner]
@@ -143,12 +143,13 @@ def _parsed(text: str) -> Override:
 
 
 def _is_closed(text: str) -> bool:
+    """Return whether all brackets and quotes of a text are closed, judged by their numbers."""
     pairs = all(text.count(first) == text.count(last) for first, last in ("[]", "{}", "()"))
     return pairs and text.count('"') % 2 == 0 and text.count("'") % 2 == 0
 
 
 def _word(text: str) -> str:
-    """Return a text as Hydra reads it, in quotes only where it must be."""
+    """Return a text in Hydra's grammar; quoted only if Hydra rejects it as it is, so that numbers stay numbers."""
     try:
         _parser().parse_override(f"key={text}")
     except HydraException:
@@ -157,6 +158,7 @@ def _word(text: str) -> str:
 
 
 def _read(override: Override, text: str, arguments: Arguments) -> Problem | None:
+    """Add an override to the arguments, or return its problem."""
     key = override.key_or_group
     if override.is_hydra_override():
         return _read_hydra(override, text, arguments)
@@ -181,18 +183,20 @@ def _read(override: Override, text: str, arguments: Arguments) -> Problem | None
 
 
 def _values(override: Override) -> list[Any]:
+    """Return the values of an override: one, or those of a sweep without repetitions."""
     if not override.is_sweep_override():
         return [override.value()]
     if override.value_type is not None and override.value_type.name == "GLOB_CHOICE_SWEEP":
         names = choices_of(override.key_or_group)
         glob: Any = override.value()
         return glob.filter([name for name in names if name not in ("auto", ALL)])
-    # Through an override of one value, so that quotes and nested lists are read as they are everywhere else.
+    # Each swept value is parsed as an override of its own: quotes and nested lists are then read as in a single value.
     parse = _parser().parse_override
     return unique(parse(f"key={Transformer.str(value)}").value() for value in override.sweep_iterator())
 
 
 def _read_seed(override: Override, arguments: Arguments) -> Problem | None:
+    """Read ``seed=3`` or a sweep over it as a list for ``seeds``: seeds are runs of one cell, not cells."""
     seeds = _values(override)
     if not all(type(seed) is int and seed >= 0 for seed in seeds):
         return Problem(f"seed must be an integer from 0; got {override.get_value_string()}.")
@@ -236,6 +240,7 @@ def _read_hydra(override: Override, text: str, arguments: Arguments) -> Problem 
 
 
 def _unusual(override: Override, text: str) -> Problem:
+    """Return the problem of an override with a sign or a package, which lossbench does not use."""
     key = override.key_or_group
     if override.is_delete():
         return Problem(f"{text}: a setting cannot be taken away.", "set it to another value.")
@@ -247,7 +252,7 @@ def _unusual(override: Override, text: str) -> Problem:
 
 
 def unique(items: Iterable[Any]) -> list[Any]:
-    """Return the items without repetitions, in order; they need not be hashable."""
+    """Return the items in order without repetitions; unlike keys of a dict, they need not be hashable."""
     result: list[Any] = []
     for item in items:
         if item not in result:

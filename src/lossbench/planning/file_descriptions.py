@@ -1,4 +1,4 @@
-"""What planning found in a user's file: described once, and kept while the file stays the same."""
+"""Cache of file descriptions, in memory and on disk: an unchanged file is not read again by the next command."""
 
 import hashlib
 import json
@@ -12,15 +12,15 @@ from lossbench.datasets.user_file.description import FileDescription, described_
 from lossbench.datasets.user_file.reading import file_state
 from lossbench.ground.files import write_text
 
-# Part of the name of a kept description: raise it when the same file is described in another way than before.
+# Part of a cached description's name. Increase it when the code describes the same file differently than before.
 RULES_VERSION = 2
 _kept: dict[str, FileDescription] = {}
 
 
 def with_facts(content: dict[str, Any]) -> tuple[FileSettings, list[str]]:
-    """Return the settings of a user's file with what the file says, and what is to be told of it.
+    """Return the settings of a user's file completed with its facts, and notes for the user.
 
-    ``auto`` is resolved, and ``file`` holds what plan, key and jobs need.
+    ``auto`` values are resolved; the field ``file`` holds the facts that plan, key and jobs need.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def with_facts(content: dict[str, Any]) -> tuple[FileSettings, list[str]]:
     Raises
     ------
     UsageError
-        With what is wrong with the file or with what the settings say of it.
+        If the file is broken, or does not fit the settings.
     """
     settings = normalised(content)
     description = _description(settings)
@@ -42,7 +42,8 @@ def with_facts(content: dict[str, Any]) -> tuple[FileSettings, list[str]]:
 
 
 def _description(settings: FileSettings) -> FileDescription:
-    """Return what a file is: from memory, from disk, or by reading it."""
+    """Return the description of a file: from memory, from disk, or by reading the file."""
+    # Scaling affects no description.
     asked = {key: value for key, value in plain(settings).items() if key != "standardize"}
     state = [RULES_VERSION, str(Path(settings.path).absolute()), *file_state(settings.path), asked]
     name = hashlib.sha256(json.dumps(state, sort_keys=True, default=str).encode()).hexdigest()[:32]
@@ -58,7 +59,7 @@ def _description(settings: FileSettings) -> FileDescription:
 
 
 def _keep(path: Path, description: FileDescription) -> None:
-    """Write a description where the next start finds it; without a place for it the file is read again then."""
+    """Write a description for later commands. If the folder is not writable, they read the file again."""
     content = {"task": description.task, "file": plain(description.facts), "notes": description.notes}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

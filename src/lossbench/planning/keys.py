@@ -1,4 +1,4 @@
-"""What makes a cell's numbers, and the key that stands for it."""
+"""The key of a cell: a hash of the settings that affect its results."""
 
 import hashlib
 import json
@@ -8,12 +8,14 @@ from typing import Any
 
 from lossbench.config.settings import CellSettings, NoTuneSettings, plain
 
-# Part of every cell's key: raise it when the same settings give other numbers than before.
+# Part of every cell's key. Increase it when the same settings give other results than before: all cells are then
+# trained again.
 RESULTS_VERSION = 1
-# What makes a cell's numbers: a positive list. Seeds, tracking, names and the launcher are not in it.
+# The settings that affect results. Seeds, tracking, names and the launcher do not.
 KEY_SETTINGS = tuple(each.name for each in fields(CellSettings))
 
-# Settings of models, and of ``KEY_SETTINGS``, that change nothing.
+# Settings at values that have no effect. They are omitted from the hash, so that cells from before these settings
+# existed keep their keys.
 NEUTRAL_OF_MODELS = (("initializer_scale", 1.0), ("output_scale", 1.0))
 NEUTRAL: dict[str, Any] = {
     "schedule": {"name": "constant", "warmup_epochs": 0},
@@ -25,9 +27,9 @@ NEUTRAL: dict[str, Any] = {
 
 
 def key_settings(settings: CellSettings | Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that make a cell's numbers, in their plain form.
+    """Return the settings that affect a cell's results, in plain form.
 
-    Neutral settings are omitted, so that results keep their keys when there is more to choose.
+    Neutral settings are omitted, so that existing results keep their keys when a new setting is added.
     """
     content = plain(settings)
     there = {name: content[name] for name in KEY_SETTINGS if name in content}
@@ -38,18 +40,22 @@ def key_settings(settings: CellSettings | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cell_key(settings: CellSettings) -> str:
-    """Return the key of a cell: a hash of the resolved settings that make its numbers."""
+    """Return the key of a cell: the SHA-256 hash of ``key_settings`` and ``RESULTS_VERSION``."""
     content = {"version": RESULTS_VERSION, **key_settings(settings)}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def untuned(settings: CellSettings) -> CellSettings:
-    """Return the settings of the cell that is the same but for its study."""
+    """Return the settings of the same cell without a study."""
     return replace(settings, tune=NoTuneSettings(name="none"))
 
 
 def _dataset_content(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a data set's settings makes numbers: of a file its digest, wherever it lies."""
+    """Return the settings of a data set that affect results.
+
+    A file's path is omitted: its digest, in ``file``, identifies it. ``standardize.metrics`` is omitted if targets
+    are not scaled, because it has no effect then, and if it is ``scaled``, the only unit before the setting existed.
+    """
     standardize = dict(dataset["standardize"])
     if standardize["y"] == "none" or standardize["metrics"] == "scaled":
         del standardize["metrics"]

@@ -1,4 +1,4 @@
-"""The sweeps that lie in ``multirun/``, by their names."""
+"""Finds the sweeps in ``multirun/`` by name."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ from lossbench.ground.errors import Problem, UsageError, unknown
 
 
 def known_sweeps() -> dict[str, Path]:
-    """Return the folder of each sweep that has a plan, by its name.
+    """Return the folders of all sweeps that have a plan, by name.
 
     Raises
     ------
     UsageError
-        If there is none.
+        If there is no sweep.
     """
     known = {path.parent.name: path.parent for path in sorted((home() / "multirun").glob("*/plan.json"))}
     if not known:
@@ -21,12 +21,12 @@ def known_sweeps() -> dict[str, Path]:
 
 
 def folders_of(names: list[str]) -> list[Path]:
-    """Return the folders of sweeps by their names.
+    """Return the folders of the named sweeps.
 
     Raises
     ------
     UsageError
-        With all names that are unknown.
+        With every unknown name.
     """
     known = known_sweeps()
     problems = [unknown("sweep", name, known) for name in names if name not in known]
@@ -36,5 +36,5 @@ def folders_of(names: list[str]) -> list[Path]:
 
 
 def newest_sweep() -> Path:
-    """Return the folder of the sweep that was planned last."""
+    """Return the folder of the most recently planned sweep."""
     return max(known_sweeps().values(), key=lambda folder: (folder / "plan.json").stat().st_mtime)

@@ -1,7 +1,8 @@
-"""Brings typed settings into one form: what may be written in several ways, and what follows from other settings.
+"""Normalises typed settings: values that can be written in several ways, and values that follow from other settings.
 
-``validation`` says what is wrong with values and changes nothing; here settings change, and nothing is judged but
-whether a value can be read at all. Settings are frozen: each function returns new ones.
+Examples: ``seeds=30`` becomes a list; early stopping sets ``select=best``. Normalisation reports only values that it
+cannot read. ``validation`` judges the normalised values and changes nothing. Settings are frozen, so each function
+returns new ones.
 """
 
 import math
@@ -33,25 +34,25 @@ from lossbench.losses.pairing import ALIASES, LOSSES
 
 @dataclass(frozen=True)
 class _Read:
-    """A value in its one form, and what is wrong with the way in which it was written."""
+    """A normalised value, and the problems if it could not be read."""
 
     value: Any
     problems: tuple[Problem, ...] = ()
 
 
 def normalised_sweep(sweep: SweepSettings) -> tuple[SweepSettings, list[Problem]]:
-    """Return the settings of a sweep with its seeds as a list and losses under the names in use."""
+    """Return the settings of a sweep with its seeds as a list and loss aliases resolved, and problems."""
     seeds = _seeds(sweep.seeds, "", "seeds=30 means the seeds 0 to 29, 'seeds=[3,5]' these two, seed=3 this one.")
     return replace(sweep, seeds=seeds.value, report=normalised_report(sweep.report)), list(seeds.problems)
 
 
 def normalised_report(report: ReportSettings) -> ReportSettings:
-    """Return the settings of a report with its baseline under the name in use."""
+    """Return the settings of a report with the alias of its baseline resolved."""
     return replace(report, baseline=ALIASES.get(report.baseline, report.baseline) if report.baseline else None)
 
 
 def normalised_loss(settings: CellSettings) -> tuple[CellSettings, list[Problem]]:
-    """Return a cell's settings with the loss's matrices written out and the digest of the user's own function."""
+    """Return a cell's settings with the loss normalised (matrices as rows, digest of a function), and problems."""
     loss, dataset = settings.loss, settings.dataset
     if isinstance(loss, CustomLossSettings):
         digest = _digest("loss", loss.function)
@@ -68,7 +69,7 @@ def normalised_loss(settings: CellSettings) -> tuple[CellSettings, list[Problem]
 
 
 def normalised(settings: CellSettings) -> tuple[CellSettings, list[Problem]]:
-    """Return a cell's settings, all but the loss, in one form; a value that cannot be read is emptied and said."""
+    """Return a cell's settings with all but the loss normalised, and problems; an unreadable value becomes empty."""
     model = _model(settings)
     tune, seeds = settings.tune, _Read([])
     if isinstance(tune, TuneSettings):
@@ -88,20 +89,20 @@ def _seeds(given: Any, prefix: str, hint: str) -> _Read:
 
 
 def _digest(group: str, function: str) -> _Read:
-    """Return the digest of the file of the user's own function: another file gives other numbers."""
+    """Return the digest of a user's own function; it is part of the cell's key, as other code gives other results."""
     found = find_function(f"{group}.function", function)
     return _Read("", (found,)) if isinstance(found, Problem) else _Read(found)
 
 
 def _matrices(prefix: str, loss: Loss, parameters: Mapping[str, Any], n_classes: int) -> _Read:
-    """Return a loss's parameters with its matrices as rows of numbers."""
+    """Return a loss's parameters with its matrices as lists of rows."""
     read = {p.name: _matrix(f"{prefix}.{p.name}", parameters[p.name], n_classes) for p in loss.parameters if p.matrix}
     problems = tuple(problem for one in read.values() for problem in one.problems)
     return _Read({**parameters, **{name: one.value for name, one in read.items()}}, problems)
 
 
 def _matrix(key: str, given: Any, n_classes: int) -> _Read:
-    """Return a matrix with its numbers as floats; null is 1 for every confusion."""
+    """Return a matrix of floats; null means cost 1 for every confusion."""
     if given is None:
         return _Read([[float(i != j) for j in range(n_classes)] for i in range(n_classes)])
     rows = given if isinstance(given, list) else []
@@ -114,12 +115,12 @@ def _matrix(key: str, given: Any, n_classes: int) -> _Read:
 
 
 def is_number(value: Any) -> bool:
-    """Say whether a value is a finite number, and not true or false."""
+    """Return whether a value is a finite number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _model(settings: CellSettings) -> _Read:
-    """Return the model with a list for its layers, the shape in which it sees a sample, and its file's digest."""
+    """Return the model with its layer sizes as lists, its input shape filled in, and a custom function's digest."""
     model: ModelSettings = settings.model
     shape = _shape(settings)
     if isinstance(model, MlpSettings):
@@ -140,7 +141,7 @@ def _model(settings: CellSettings) -> _Read:
 
 
 def _layer_sizes(key: str, given: Any, *, at_least: int) -> _Read:
-    """Return a number for each layer as a list; one number is one layer."""
+    """Return layer sizes as a list; a single number means one layer."""
     sizes = [given] if type(given) is int else given
     if isinstance(sizes, list) and len(sizes) >= at_least and all(type(n) is int and 1 <= n <= 10**6 for n in sizes):
         return _Read(sizes)
@@ -149,7 +150,7 @@ def _layer_sizes(key: str, given: Any, *, at_least: int) -> _Read:
 
 
 def _shape(settings: CellSettings) -> _Read:
-    """Return the shape that a model sees samples in: the data set's own, where the model needs one."""
+    """Return the shape into which a model reshapes samples: as set, or that of the data set's images."""
     model = settings.model
     if not isinstance(model, CnnSettings | RnnSettings | CustomModelSettings):
         return _Read(None)

@@ -1,4 +1,4 @@
-"""A sweep before it runs, as plain data: its cells and what is to be known of each."""
+"""The plan of a sweep: its cells, seeds and report settings, and how ``plan.json`` stores them."""
 
 import json
 import re
@@ -23,9 +23,10 @@ from lossbench.losses.choice import chosen_pair
 from lossbench.losses.pairing import Pair
 from lossbench.planning.keys import key_settings
 
-# Of ``plan.json``: raise it when an earlier one can no longer be read as it is. Plans without it are of format 1.
+# The format of ``plan.json``. Increase it when plans in the earlier format need a conversion. Plans without a format
+# have format 1.
 FORMAT = 2
-# Swept settings that make other data, and so another comparison.
+# Swept settings with these prefixes change the data, and losses are only compared on the same data.
 OF_THE_DATA = ("dataset.", "corruption")
 
 
@@ -36,22 +37,21 @@ class Cell:
     Attributes
     ----------
     name : str
-        ``circles/hinge/tanh``, then ``/key=value`` for each swept key, and for ``corruption`` and ``tune`` where there
-        is one.
+        ``circles/hinge/tanh``, then ``/key=value`` for each swept key; also for ``corruption`` and ``tune`` if used.
     dataset : str
-        What its data set is called: as it was chosen; a file given on the command line by its own name.
+        The name of the data set: its choice, or the file's name.
     loss : str
         The name of the loss, as chosen.
     key : str
-        Hash of the settings that make its numbers.
+        Hash of the settings that affect the results.
     settings : CellSettings
-        All of them, validated.
+        All settings, validated.
     swept : dict
         The swept keys with their values.
     overrides : list of str
-        What its job is told.
+        The Hydra overrides of its job.
     outside_domain : bool
-        Whether its targets lie outside the loss's domain (marked with a dagger).
+        Whether the targets lie outside the loss's domain (marked with a dagger).
     """
 
     name: str
@@ -65,23 +65,24 @@ class Cell:
 
     @property
     def head(self) -> str:
-        """The head's name."""
+        """The name of the head."""
         return self.settings.head.name
 
     @property
     def task(self) -> str:
-        """The task of its data set."""
+        """The task of the data set."""
         return described(self.settings.dataset).task
 
     @property
     def folder(self) -> str:
-        """The name of its folder: its own and 8 digits of its key."""
+        """The name of its folder: the cell's name and 8 digits of its key."""
+        # The key tells cells apart; the name, cut to 120 characters, is for people.
         slug = re.sub(r"[^A-Za-z0-9._=+,-]+", "-", self.name)
         return f"{slug[:120]}-{self.key[:8]}"
 
     @property
     def label(self) -> str:
-        """The loss and its swept settings by their last names, with a dagger outside the loss's domain."""
+        """The name in tables: loss, dagger if outside its domain, and swept settings without their groups."""
         words = [
             "tuned" if (key, value) == ("tune", "learning_rate") else f"{key.split('.')[-1]}={swept_value(key, value)}"
             for key, value in self.swept.items()
@@ -91,30 +92,30 @@ class Cell:
 
     @property
     def data(self) -> str:
-        """The data set with its own swept settings and its corruption: what cells must share to be compared."""
+        """The data set with its swept settings and corruption; only cells with equal ``data`` are compared."""
         own = [f"{k}={swept_value(k, value)}" for k, value in self.swept.items() if k.startswith(OF_THE_DATA)]
         return "/".join([self.dataset, *own])
 
     @property
     def is_tuned(self) -> bool:
-        """Whether a study chooses its learning rate."""
+        """Whether a study chooses the cell's learning rate."""
         return self.settings.is_tuned
 
     @property
     def pair(self) -> Pair:
-        """How its loss goes with its head."""
+        """The pair of its loss and head."""
         return chosen_pair(self.settings.loss, self.settings.head, self.task, self.n_outputs)
 
     @property
     def n_outputs(self) -> int:
-        """How many classes, labels or numbers a target of its data set has."""
+        """The number of classes, of labels, or of target columns of its data set."""
         return n_outputs(described(self.settings.dataset), self.settings.dataset)
 
 
 def swept_value(key: str, value: Any) -> str:
-    """Return a swept value as the name of a cell has it: without blanks, quotes and, in a path, slashes."""
+    """Return a swept value as text for a cell's name, without blanks, quotes and, in a path, slashes."""
     if key == "dataset.path":
-        # The parts of a cell's name are divided by slashes.
+        # Slashes separate the parts of a cell's name.
         return "-".join(part for part in Path(str(value)).parts if part != "/")
     return re.sub(r"[\s'\"]", "", str(value)) if isinstance(value, list | dict) else str(value)
 
@@ -126,15 +127,15 @@ class Plan:
     Attributes
     ----------
     skipped : list of (name, reason)
-        Combinations that cannot be.
+        Invalid combinations.
     published : list of dict
-        What others printed for some cells: dataset, loss, metric, train, test.
+        Published values of some cells: dataset, loss, metric, train, test.
     claims : list of dict
-        What others said in words of these cells: ``says``, and the name of a ``check``.
+        Published statements about these cells: ``says``, and the name of the ``check`` that tests it.
     hydra : list of str
-        Overrides of Hydra's own config.
+        Overrides of Hydra's own configuration.
     report : ReportSettings
-        What losses are compared with, margins, and ``metrics`` shown beside the main one.
+        Baseline, margins, and the ``metrics`` shown beside the main one.
     """
 
     name: str
@@ -154,17 +155,17 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """Where its results lie."""
+        """The folder of its results."""
         return home() / "multirun" / self.name
 
     @property
     def n_runs(self) -> int:
-        """How many runs it has."""
+        """The number of runs."""
         return len(self.cells) * len(self.seeds)
 
     @property
     def left_out(self) -> list[tuple[str, list[str], str]]:
-        """What cannot be: data set, the rest of the cells' names, and the reason that they share."""
+        """The skipped combinations, grouped: data set, the rest of their names, and their common reason."""
         together: dict[tuple[str, str], list[str]] = {}
         for name, reason in self.skipped:
             dataset, _, rest = name.partition("/")
@@ -172,12 +173,12 @@ class Plan:
         return [(dataset, names, reason) for (dataset, reason), names in together.items()]
 
     def to_json(self) -> str:
-        """Return the plan as it is written to ``plan.json``."""
+        """Return the content of ``plan.json``."""
         return json.dumps({"format": FORMAT, **plain(self)}, indent=1) + "\n"
 
 
 def read_plan(folder: Path) -> Plan:
-    """Return the plan of the sweep whose results lie in a folder.
+    """Return the plan of the sweep in a folder.
 
     Raises
     ------
@@ -198,17 +199,17 @@ def read_plan(folder: Path) -> Plan:
 
 def _read_cell(content: dict[str, Any], found: int) -> Cell:
     if found == 1:
-        # There, the two stood in the name only.
+        # Format 1 has no fields for data set and loss: read them from the name.
         content["dataset"], content["loss"] = content["name"].split("/")[:2]
     return Cell(**content | {"settings": cell_settings(content["settings"])})
 
 
 def changes(first: Any, second: Any) -> list[str]:
-    """Return what differs between the settings of two cells, of what makes their numbers: ``key old -> new``."""
+    """Return the differences between two cells in the settings that affect results, as ``key old -> new``."""
     made = _flat(key_settings(first)) | _flat(key_settings(second))
-    # Of two files it is enough that they differ.
+    # For files only the digests are compared; the other facts follow from the content.
     made = {key: value for key, value in made.items() if not key.startswith("dataset.file.") or key.endswith("digest")}
-    # Neutral settings are omitted above; the values are read from the full settings.
+    # Neutral settings are omitted above; read old and new values from the full settings.
     old, new = _flat(plain(first)), _flat(plain(second))
     return [f"{key} {old.get(key)} -> {new.get(key)}" for key in made if old.get(key) != new.get(key)]
 

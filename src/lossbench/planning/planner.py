@@ -1,4 +1,4 @@
-"""From what was asked for to a plan: grids and arguments to cells, each validated before anything trains."""
+"""Makes the plan: turns grids and arguments into cells and validates every cell before anything trains."""
 
 import hashlib
 import itertools
@@ -20,17 +20,17 @@ from lossbench.planning.presets import preset_values, read_preset
 from lossbench.planning.schema import GROUPS
 from lossbench.planning.validation import report_problems, validate, validate_loss
 
-# Settings of the whole sweep: they make no cells and give it no other name.
+# Settings of the whole sweep. They create no cells and do not change the sweep's name.
 SWEEP_SETTINGS = keys_of(SweepSettings)
 
 
 def make_plan(arguments: Arguments, command: str) -> Plan:
-    """Return the plan of a sweep, every cell validated.
+    """Return the plan of a sweep with every cell validated.
 
     Raises
     ------
     UsageError
-        With all that is wrong.
+        With all problems found.
     """
     experiment = arguments.choices.get("experiment", [None])[0]
     with hydra_started():
@@ -68,12 +68,13 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
 
 
 def _as_published(grids: list[dict[str, list]], arguments: Arguments) -> bool:
-    """Say whether the cells are the experiment's own, so that published values are comparable."""
+    """Return whether the cells are the experiment's own, or some of them, so that published values are comparable."""
     chosen = set(arguments.choices) - {"experiment"}
     return set(arguments.values) <= set(SWEEP_SETTINGS) and all(chosen <= set(grid) for grid in grids)
 
 
 def _nothing_matches(grids: list[dict[str, list]], arguments: Arguments, experiment: str | None) -> Problem:
+    """Return the problem of arguments that select no cell of an experiment."""
     asked = " ".join(f"{g}={','.join(n)}" for g, n in arguments.choices.items() if g != "experiment")
     there = unique(f"{d} ({', '.join(grid.get('loss', ['auto']))})" for grid in grids for d in grid.get("dataset", []))
     has = f"it has {'; '.join(there)}. " if there else ""
@@ -81,12 +82,12 @@ def _nothing_matches(grids: list[dict[str, list]], arguments: Arguments, experim
 
 
 def _resolve(drafts: list[Draft], problems: list[Problem]) -> tuple[list[Cell], list[tuple[str, str]], SweepSettings]:
-    """Return the cells that can be, the skipped ones with their reasons, and the settings of the sweep.
+    """Return the valid cells, the skipped combinations with reasons, and the settings of the sweep.
 
     Raises
     ------
     UsageError
-        With all that is wrong, or if no cell can be.
+        With all problems found, or if every combination is skipped.
     """
     possible: list[tuple[Draft, bool]] = []
     skipped: list[tuple[str, str]] = []
@@ -110,18 +111,21 @@ def _resolve(drafts: list[Draft], problems: list[Problem]) -> tuple[list[Cell], 
     cells: dict[str, Cell] = {}
     for draft, outside in possible:
         key = cell_key(draft.settings)
+        # Different words can mean the same settings: one cell then, trained once.
         cells.setdefault(key, _cell(draft, key, outside))
     return list(cells.values()), skipped, possible[0][0].sweep
 
 
 def _resolve_draft(draft: Draft, problems: list[Problem]) -> str | None:
-    """Normalise and validate a draft, its head resolved; problems are added to the list.
+    """Normalise and validate a draft and resolve its head; add its problems to the list.
 
     Returns
     -------
     str or None
-        Why its loss and head do not go together, '' if they do; None if its loss is wrong, which is a problem.
+        '' if loss and head are compatible, else the reason why not: the combination is skipped. None if the loss itself
+        is invalid, which has been added to the problems.
     """
+    # The loss comes first: head and pair can only be resolved with a valid loss.
     draft.sweep, unread_sweep = normalised_sweep(draft.sweep)
     draft.settings, unread_loss = normalised_loss(draft.settings)
     wrong = [*unread_loss, *validate_loss(draft.settings)]
@@ -154,7 +158,7 @@ def _is_outside_domain(settings: CellSettings) -> bool:
 
 
 def _apply_preset(draft: Draft, name: str) -> list[Problem]:
-    """Give a cell the learning rate, and what else was tuned, that a preset has for it; return what is wrong."""
+    """Set the tuned values that a preset has for a cell; return problems."""
     try:
         found = preset_values(read_preset(name), [draft.dataset, draft.choices["dataset"]], draft.settings)
     except ValueError as error:
@@ -162,15 +166,15 @@ def _apply_preset(draft: Draft, name: str) -> list[Problem]:
     twice = [key for key in found if key in draft.values]
     twice += ["tune=learning_rate"] if draft.settings.is_tuned else []
     if twice:
-        return [Problem(f"tuned={name} gives what {' and '.join(twice)} would; leave one of them out.")]
-    # A new one: drafts of one assignment share theirs.
+        return [Problem(f"tuned={name} sets the same as {' and '.join(twice)}; leave one of them out.")]
+    # A new dict, because drafts of one assignment share theirs.
     draft.values = draft.values | found
     draft.settings = with_values(draft.settings, found)
     return []
 
 
 def _unfair(drafts: list[Draft]) -> list[Problem]:
-    """Return what makes the studies of a sweep unequal, or part of their space void."""
+    """Return problems across cells: studies with unequal settings, and searched parameters that no loss has."""
     tuned = [draft for draft in drafts if draft.settings.is_tuned]
     spaces = [key for draft in tuned for key in draft.settings.study.space if key.startswith("loss.")]
     there = {f"loss.{name}" for draft in tuned for name in plain(draft.settings.loss)}
@@ -191,7 +195,7 @@ def _unfair(drafts: list[Draft]) -> list[Problem]:
 
 
 def _name_apart(drafts: list[Draft]) -> None:
-    """Add to the names of cells that would bear the same one the settings in which they differ."""
+    """Make cell names unique: add to equal names the settings in which their cells differ."""
     drafts = sorted(drafts, key=lambda draft: draft.name)
     for _, same in itertools.groupby(drafts, key=lambda draft: draft.name):
         group = list(same)
@@ -202,9 +206,10 @@ def _name_apart(drafts: list[Draft]) -> None:
 
 
 def _cell(draft: Draft, key: str, outside: bool) -> Cell:
+    """Return a draft as a cell, with the overrides from which its job composes the same settings."""
     seeds = draft.sweep.seeds
     choices = {**draft.choices, "head": draft.settings.head.name}
-    # What a preset says has become a value.
+    # The preset's values are among draft.values by now.
     choices.pop("tuned", None)
     values = {k: v for k, v in draft.values.items() if k not in ("plan", "rerun")}
     values["seeds"] = len(seeds) if seeds == list(range(len(seeds))) else seeds
@@ -222,6 +227,7 @@ def _cell(draft: Draft, key: str, outside: bool) -> Cell:
 
 
 def _sweep_name(arguments: Arguments, experiment: str | None) -> str:
+    """Return the name of a sweep without ``name=``: the same arguments give the same name, and so the same folder."""
     choices = {group: names for group, names in arguments.choices.items() if group != "experiment"}
     values = {key: values for key, values in arguments.values.items() if key not in SWEEP_SETTINGS}
     if experiment and not choices and not values:

@@ -1,4 +1,4 @@
-"""Learning rates that studies found, as a choice for later sweeps: ``conf/tuned/<sweep>.yaml``, written and read."""
+"""Reads presets: learning rates that an earlier sweep's studies found, in ``conf/tuned/<sweep>.yaml``."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from lossbench.planning.command_line import group_folders
 
 
 def read_preset(name: str) -> list[dict[str, Any]]:
-    """Return the cells of a preset, which is there.
+    """Return the cells of an existing preset.
 
     Raises
     ------
     ValueError
-        If the file does not say what each cell's values are.
+        If the file cannot be read or lacks a field of a cell.
     """
     path = next(path for folder in group_folders() if (path := folder / "tuned" / f"{name}.yaml").exists())
     try:
@@ -32,16 +32,16 @@ def preset_values(cells: list[dict[str, Any]], datasets: list[str], settings: Ce
     Parameters
     ----------
     cells : list of dict
-        The preset's.
+        The cells of the preset.
     datasets : list of str
-        What the data set may be called: by its file's name, and as it was chosen.
+        The names under which the preset may list the data set: the file's name, and the choice.
     settings : CellSettings
         The cell's, with its head resolved.
 
     Raises
     ------
     ValueError
-        If it has none, or several that differ.
+        If the preset has no values for the cell, or several that differ.
     """
     asked = (datasets[0], settings.head.name, settings.loss.name)
     of_loss = [cell for cell in cells if cell["dataset"] in datasets and (cell["head"], cell["loss"]) == asked[1:]]
@@ -57,6 +57,7 @@ def preset_values(cells: list[dict[str, Any]], datasets: list[str], settings: Ce
 
 
 def _fits(where: dict[str, Any], settings: CellSettings) -> bool:
+    """Return whether a cell has the settings under which a preset's values were found."""
     content = plain(settings)
 
     def value(key: str) -> Any:

@@ -1,4 +1,7 @@
-"""What a user may set, and of which type: Hydra's structured configs, made from the types of the settings."""
+"""Generates Hydra's structured configs from the types of the settings and the rows of the catalogues.
+
+They decide which keys a user may set, and the types of the values.
+"""
 
 import typing
 from dataclasses import Field, field, fields, is_dataclass, make_dataclass
@@ -14,14 +17,14 @@ from lossbench.losses.pairing import LOSSES
 
 # All groups that can be chosen.
 GROUPS = (*GROUPS_OF_A_CELL, "tuned", "experiment")
-# What an experiment's file says of its sweep as a whole; no cell is told it.
+# Keys that experiment files use for the sweep as a whole; they are not settings of a cell.
 OF_EXPERIMENTS = ("grids", "published", "claims")
-# Types that a value on the command line is held against as it is given; others are read by ``normalisation``.
+# Types that OmegaConf checks. Values of other types can be written in several forms, which ``normalisation`` reads.
 _SIMPLE = (int, float, bool, str, int | None, float | None, str | None)
 
 
 def schema(group: str, name: str) -> type:
-    """Return the structured config of a group's settings when ``name`` is chosen.
+    """Return the structured config of a choice of a group.
 
     Raises
     ------
@@ -33,7 +36,7 @@ def schema(group: str, name: str) -> type:
 
 @cache
 def whole_schema() -> type:
-    """Return the structured config of everything that is not in a group: of cells, sweeps and experiments."""
+    """Return the structured config of the whole configuration: typed keys outside the groups, untyped groups."""
     own = [each for kind in (CellSettings, SweepSettings) for each in fields(kind) if each.name not in GROUPS_OF_A_CELL]
     hints = typing.get_type_hints(CellSettings) | typing.get_type_hints(SweepSettings)
     groups = [(group, Any, field(default=MISSING)) for group in GROUPS_OF_A_CELL]
@@ -42,7 +45,7 @@ def whole_schema() -> type:
 
 
 def _parameters(group: str, name: str) -> dict[str, Any]:
-    """Return the types of the settings that a row of a catalogue gives a choice."""
+    """Return the types of the parameters that a catalogue's row defines for a choice, by name."""
     if group == "dataset":
         return {key: list[float] if kind is list else kind for key, kind in parameter_types(DATASETS[name]).items()}
     if group == "optimizer":
@@ -54,14 +57,14 @@ def _parameters(group: str, name: str) -> dict[str, Any]:
 
 @cache
 def structured(kind: type, parameters: tuple[tuple[str, Any], ...] = ()) -> type:
-    """Return the structured config of a type of settings, with the parameters of a row beside its own fields."""
+    """Return the structured config of a settings type, with a row's parameters in place of its FLAT mapping."""
     hints = typing.get_type_hints(kind)
     own = [_entry(each, hints) for each in fields(kind) if not {"flat", "found"} & set(each.metadata)]
     return make_dataclass(kind.__name__, [*own, *((name, hint, field(default=MISSING)) for name, hint in parameters)])
 
 
 def _entry(each: Field, hints: dict[str, Any]) -> tuple[str, Any, Any]:
-    """Return a field of a structured config: nested, of a simple type, or of any where more than one will do."""
+    """Return a field of a structured config: nested, of a simple type, or ``Any`` if values have several forms."""
     hint = hints[each.name] | None if each.metadata.get("open") else hints[each.name]
     if is_dataclass(hint):
         nested = structured(typing.cast(type, hint))
@@ -71,7 +74,7 @@ def _entry(each: Field, hints: dict[str, Any]) -> tuple[str, Any, Any]:
 
 
 def meaning(group: str, name: str) -> str:
-    """Return in a sentence what a choice is."""
+    """Return a one-line description of a choice, for ``lossbench-list``."""
     if group == "optimizer":
         return OPTIMIZERS[name].description
     return (settings_type(group, name).__doc__ or "").splitlines()[0]

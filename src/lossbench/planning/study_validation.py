@@ -1,4 +1,4 @@
-"""What is wrong with what a cell's study is told."""
+"""Validates the ``tune`` settings of a cell: budget, seeds, validation share, metric and search space."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,22 +20,23 @@ from lossbench.losses.pairing import LOSSES
 from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, PROBABILITY_METRICS
 
 SAMPLERS = ("tpe", "random", "grid", "quasi_random")
-# Whose settings a study may search, and which settings besides.
+# The prefixes and keys of settings that a study may search.
 SEARCHED = ("loss.", "optimizer.", "model.", "batch_size", "epochs")
 ProblemsOf = Callable[[CellSettings], list[Problem]]
 
 
 def study_problems(settings: CellSettings, seeds: list[int], problems_of: ProblemsOf) -> list[Problem]:
-    """Return all that is wrong with what a cell's study is told.
+    """Return all problems of a cell's study settings.
 
     Parameters
     ----------
     settings : CellSettings
-        Of the cell, normalised.
+        Normalised settings of the cell.
     seeds : list of int
-        Of the sweep, with which its runs are evaluated.
+        The evaluation seeds of the sweep.
     problems_of : callable
-        Says what is wrong with the values of such settings without their study.
+        Returns the problems of a cell's settings apart from its study. It is passed in because ``validation`` imports
+        this module.
     """
     if not settings.is_tuned:
         return []
@@ -84,7 +85,7 @@ def _validation_problems(settings: CellSettings) -> list[Problem]:
     try:
         counts = dict(zip(SPLITS, split_counts(data.split, n_samples(data)), strict=True))
     except TypeError:
-        # The split itself is wrong, and is said to be.
+        # The split itself is invalid; ``validation`` reports it.
         return []
     if not counts["validation"] and not 1 <= round(share * counts["train"]) < counts["train"]:
         message = f"tune.validation must leave samples on both sides; got {share:g} of {counts['train']}."
@@ -97,7 +98,7 @@ def _metric_problems(settings: CellSettings) -> list[Problem]:
     loss, head = settings.loss.name, settings.head.name
     if metric is None:
         return []
-    # The rounded one is the published, wrong one.
+    # rounded_accuracy exists to reproduce published numbers; a study must not optimise it.
     allowed = [name for name, row in METRICS.items() if info.task in row.tasks and name != "rounded_accuracy"]
     if metric not in allowed:
         message = f"tune.metric must be one of {', '.join(allowed)} for {TASKS[info.task]}; got {metric!r}."
@@ -134,18 +135,19 @@ def _space_problems(settings: CellSettings, problems_of: ProblemsOf) -> list[Pro
 
 
 def _value_problems(settings: CellSettings, dimension: Dimension, problems_of: ProblemsOf) -> list[Problem]:
-    """Return what is wrong with the values at the ends of a dimension that the cell has."""
+    """Return the problems of the end values of a dimension, set in the cell one at a time."""
     kind, words = _kind(read_setting(settings, dimension.key))
     wrong = [end for end in dimension.ends if not isinstance(end, kind) or (isinstance(end, bool) and kind is not bool)]
     if wrong:
         return [Problem(f"tune.space: {dimension.key} must be {words}; got {wrong[0]!r}.")]
+    # Problems that the cell has anyway are reported elsewhere.
     before = set(problems_of(settings))
     found = [p for end in dimension.ends for p in problems_of(with_values(settings, {dimension.key: end}))]
     return [Problem(f"tune.space: {p.message}", p.hint) for p in found if p not in before]
 
 
 def _kind(value: Any) -> tuple[Any, str]:
-    """Return the type that a setting with this value takes, and what to call it."""
+    """Return the type of a setting, from its present value, and the type's name for messages."""
     if isinstance(value, bool):
         return bool, "true or false"
     if isinstance(value, float):

@@ -1,6 +1,6 @@
-"""What the values of normalised settings must be: ranges and combinations, all that is wrong at once.
+"""Validates normalised settings: ranges of values and their combinations.
 
-Nothing here changes what it is given.
+All problems are collected and reported at once. Validation never changes settings.
 """
 
 import math
@@ -39,7 +39,7 @@ INITIALIZERS = ("he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "l
 TRAINERS = ("compiled", "fit")
 RERUNS = ("none", "failed", "all")
 SAVED_MODELS = ("none", "best", "all")
-# What can be corrupted: targets of these tasks.
+# The tasks for which each corruption is defined.
 CORRUPTED_TASKS = {
     "label_noise": ("binary", "multiclass"),
     "outliers": ("regression",),
@@ -48,28 +48,28 @@ CORRUPTED_TASKS = {
 
 
 def validate(settings: CellSettings, sweep: SweepSettings) -> list[Problem]:
-    """Return all that is wrong with the values of a cell and its sweep: ranges and combinations.
+    """Return all problems of the values of a cell and its sweep.
 
     Parameters
     ----------
     settings : CellSettings
-        Normalised; ``head`` and ``loss`` resolved, and the loss validated (``validate_loss``).
+        Normalised settings with ``head`` and ``loss`` resolved; ``validate_loss`` has found no problem.
     sweep : SweepSettings
-        Normalised.
+        Normalised settings.
     """
     problems = [*_value_problems(settings), *_sweep_problems(sweep)]
     return problems + study_problems(settings, sweep.seeds, _problems_with_values)
 
 
 def _problems_with_values(settings: CellSettings) -> list[Problem]:
-    """Return what is wrong with settings into which the values of a trial were put."""
+    """Return the problems of a cell's settings in which a study has replaced values, apart from its study."""
     with_loss, unread_loss = normalised_loss(settings)
     found, unread = normalised(with_loss)
     return [*unread_loss, *validate_loss(found), *unread, *_value_problems(found)]
 
 
 def _value_problems(settings: CellSettings) -> list[Problem]:
-    """Return what is wrong with all of a cell but its study."""
+    """Return the problems of a cell apart from loss and study."""
     check = _Checker(plain(settings))
     for name in ("epochs", "batch_size", "evaluate_every"):
         check.within(name, 1, 10**9)
@@ -93,7 +93,7 @@ def _sweep_problems(sweep: SweepSettings) -> list[Problem]:
 
 
 def validate_loss(settings: CellSettings) -> list[Problem]:
-    """Return what is wrong with a cell's normalised ``loss`` and ``head`` settings."""
+    """Return the problems of a cell's normalised ``loss`` and ``head`` settings."""
     check = _Checker(plain(settings))
     check.one_of("head.encoding", ("auto", *ENCODINGS))
     loss = settings.loss
@@ -111,7 +111,7 @@ def validate_loss(settings: CellSettings) -> list[Problem]:
 
 
 class _Checker:
-    """Looks values up by their dotted keys and collects what is wrong."""
+    """Looks up values by dotted key, checks them and collects the problems."""
 
     def __init__(self, content: dict[str, Any]):
         self.content = content
@@ -127,7 +127,7 @@ class _Checker:
         self.problems.append(Problem(message, hint))
 
     def within(self, key: str, low: float, high: float) -> None:
-        """Both ends are allowed; NaN never is."""
+        """Add a problem unless the value lies in the closed range; NaN never does."""
         value = self.value(key)
         if not low <= value <= high:
             limit = f"at least {low:g}" if value < low else f"at most {high:g}"
@@ -143,7 +143,7 @@ def _check_dataset(check: _Checker, dataset: DatasetSettings) -> None:
     for name, (low, high) in info.ranges.items():
         check.within(f"dataset.{name}", low, high)
     _check_split(check, dataset)
-    # Two of the other features of imbalanced data are mixtures of the informative ones.
+    # make_classification also makes two redundant features, linear combinations of the informative ones.
     others = 2 if info.name == "imbalanced" else 0
     if "n_informative" in parameters and parameters["n_informative"] + others > parameters["n_features"]:
         check.add(
@@ -190,7 +190,7 @@ def _check_split(check: _Checker, dataset: DatasetSettings) -> None:
 
 
 def _fitting(split: SplitSettings) -> str:
-    """Return shares that leave the other splits what they have, and the training what remains."""
+    """Return a valid setting of the shares: the training split gets what the others leave, if anything."""
     rest = 1.0 - split.validation - split.test
     if rest > 0.0:
         return f"dataset.split.train={rest:g}"
@@ -271,7 +271,7 @@ def _check_schedule(check: _Checker, settings: CellSettings) -> None:
 
 
 def _check_selection(check: _Checker, settings: CellSettings) -> None:
-    """Check how weights are selected; early stopping keeps the best ones."""
+    """Check ``select`` and early stopping, which selects the best weights too."""
     patience = settings.early_stopping.patience
     check.one_of("select", ("last", "best"))
     check.within("early_stopping.min_delta", 0.0, 1e30)
@@ -309,7 +309,7 @@ def _check_corruption(check: _Checker, settings: CellSettings) -> None:
 
 
 def report_problems(report: ReportSettings, losses: list[str]) -> list[Problem]:
-    """Return what is wrong with the normalised settings of a report on these losses."""
+    """Return the problems of the normalised settings of a report on these losses."""
     check = _Checker({"report": plain(report)})
     if report.baseline is not None and report.baseline not in losses:
         known = unknown("loss", report.baseline, dict.fromkeys(losses))

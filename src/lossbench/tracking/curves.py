@@ -9,7 +9,7 @@ from lossbench.results.part_files import Run
 
 
 def run_curves(run: Run, moment: int) -> list[Metric]:
-    """Return the curves of a run as metrics, the last epoch first.
+    """Return the curves of a run as metrics, the last epoch first; none of a failed run.
 
     Parameters
     ----------
@@ -17,11 +17,10 @@ def run_curves(run: Run, moment: int) -> list[Metric]:
         The time of every point, in milliseconds since 1970.
     """
     # Last epoch first: MLflow's store keeps the latest value of a metric, and so updates it once, not at every point.
-    epochs = run.arrays["epochs"][::-1].tolist()
     return [
         Metric(name, value, moment, epoch)
         for name, curve in run.curves.items()
-        for epoch, value in zip(epochs, curve[::-1].tolist(), strict=True)
+        for epoch, value in zip(run.arrays["epochs"][::-1].tolist(), curve[::-1].tolist(), strict=True)
     ]
 
 
