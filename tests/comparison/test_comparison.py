@@ -5,9 +5,10 @@ import pytest
 from scipy import stats
 from support.simulation import most_allowed, share_of_false_tables
 
-from lossbench.comparison import Sample, best_group, compare, mean_interval, mean_intervals, paired, share_interval
+from lossbench.comparison import Sample, best_group, compare, mean_interval, mean_intervals, share_interval
 from lossbench.comparison.diagnosis import diagnose
-from lossbench.comparison.paired import detectable_difference, failures_p, holm, seeds_needed, sign_flip_p
+from lossbench.comparison.mean_tests import of_folds, of_new_rows, of_runs
+from lossbench.comparison.paired import Needed, detectable_difference, failures_p, holm, needed
 from lossbench.comparison.ranks import rank_losses
 from lossbench.comparison.swept import crossings
 from lossbench.console.text_tables import mean_and_interval
@@ -53,33 +54,88 @@ def test_the_interval_of_equal_runs_is_zero_and_not_the_rounding_of_their_mean()
     assert mean_and_interval(Results(), "test/accuracy") == "0.973 ± 0.000"
 
 
-# ---- Paired differences.
+# ---- Mean differences.
 
 
-@pytest.mark.parametrize("n", [2, 5, 12, 17])
-def test_the_sign_flip_test_equals_scipys_permutation_test(n):
-    differences = np.random.default_rng(n).normal(0.3, 1.0, size=n).round(1)
-    expected = stats.permutation_test(
-        (differences,), np.sum, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
-    ).pvalue
-    assert sign_flip_p(differences) == pytest.approx(expected)
+@pytest.mark.parametrize("n", [2, 6, 30])
+def test_without_skewness_the_test_of_runs_is_students(n):
+    half = np.abs(np.random.default_rng(n).normal(size=n // 2)) + 0.1
+    values = np.concatenate([half, -half]) + 0.3
+    found = of_runs(values)
+    expected = stats.ttest_1samp(values, 0.0)
+    low, high = expected.confidence_interval(0.95)
+    assert (found.p, found.interval.low, found.interval.high) == pytest.approx((expected.pvalue, low, high))
 
 
-def test_random_sign_flips_agree_with_all_sign_flips(monkeypatch):
-    differences = np.random.default_rng(3).normal(0.4, 1.0, size=24)
-    exact = sign_flip_p(differences)
-    monkeypatch.setattr(paired, "EXACT_UP_TO", 10)
-    drawn = sign_flip_p(differences)
-    assert drawn == sign_flip_p(differences)
-    assert abs(drawn - exact) < 4 * (exact / paired.N_DRAWN) ** 0.5
-    # An effect that no drawn sign reaches has the smallest p value that can be said, not 0.
-    assert sign_flip_p(np.ones(100)) == 1 / (paired.N_DRAWN + 1)
+@pytest.mark.parametrize("seed", range(20))
+def test_an_interval_leaves_0_out_where_p_is_below_5_percent(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 30))
+    values = rng.exponential(size=n) - 1 + rng.normal(0, 0.2) + 0.5 * rng.integers(-1, 2)
+    tests = [of_runs(values), of_folds(values, 0.25), of_new_rows(values, rng.normal(size=50), 50)]
+    for found in tests:
+        assert (found.p < 0.05) == (found.interval.low > 0 or found.interval.high < 0)
+        # Shifted so that an end is 0, p is 5 %.
+        if found is tests[0] and n > 2:
+            assert of_runs(values - found.interval.high).p == pytest.approx(0.05, rel=1e-6)
 
 
-def test_the_sign_flip_p_value_without_a_difference_is_1():
-    assert sign_flip_p(np.zeros(30)) == sign_flip_p(np.array([])) == 1.0
-    # Zeros carry no evidence: one difference among thirty seeds proves nothing.
-    assert sign_flip_p(np.eye(30)[0]) == 1.0
+def false_findings(draw, n_runs, n_tables=2000):
+    rng = np.random.default_rng(n_runs)
+    return np.mean([of_runs(draw(rng, n_runs)).p < 0.05 for _ in range(n_tables)])
+
+
+@pytest.mark.parametrize("n_runs", [10, 30])
+@pytest.mark.parametrize(
+    ("draw", "most"),
+    [
+        pytest.param(lambda rng, n: rng.normal(size=n), 0.05, id="normal"),
+        pytest.param(lambda rng, n: rng.standard_t(3, size=n), 0.05, id="long tails"),
+        pytest.param(lambda rng, n: rng.exponential(size=n) - 1, 0.06, id="skewed"),
+        pytest.param(
+            lambda rng, n: rng.exponential(size=n) - rng.normal(1, 0.3, size=n), 0.065, id="one of two skewed"
+        ),
+        pytest.param(lambda rng, n: np.round(1.5 * rng.normal(size=n)), 0.05, id="with ties"),
+    ],
+)
+def test_equal_means_are_found_different_in_one_case_of_twenty(draw, most, n_runs):
+    # Three standard errors of the simulation.
+    assert false_findings(draw, n_runs) < most + 3 * (0.05 * 0.95 / 2000) ** 0.5
+
+
+def test_equal_differences_leave_no_doubt():
+    assert of_runs(np.zeros(30)).p == of_runs(np.array([])).p == of_runs(np.array([1.0])).p == 1.0
+    found = of_runs(np.full(7, 0.1))
+    assert (found.p, found.interval.low, found.interval.high) == (0.0, found.interval.mean, found.interval.mean)
+
+
+def test_folds_count_for_less_than_independent_runs():
+    differences = np.random.default_rng(0).normal(1, 1, size=10)
+    found, independent = of_folds(differences, 0.25), stats.sem(differences)
+    assert found.interval.half_width == pytest.approx(stats.t.ppf(0.975, 9) * independent * (1 + 10 * 0.25) ** 0.5)
+    assert found.p == pytest.approx(2 * stats.t.sf(differences.mean() / independent / 3.5**0.5, 9))
+
+
+def test_new_rows_vary_as_runs_and_as_rows_do():
+    rng = np.random.default_rng(0)
+    differences, rows = rng.normal(1, 0.1, size=20), rng.normal(1, 2, size=400)
+    found = of_new_rows(differences, rows, 400)
+    assert found.error**2 == pytest.approx(stats.sem(differences) ** 2 + stats.sem(rows) ** 2)
+    assert found.of_rows > 10 * found.of_seeds
+    # As many runs as one likes: the rows stay.
+    assert of_new_rows(np.tile(differences, 50), rows, 400).error > 0.98 * found.error
+
+
+def test_the_interval_for_new_rows_holds_the_true_difference():
+    rng = np.random.default_rng(0)
+    n_seeds, n_rows, truth = 10, 60, 0.3
+    held = []
+    for _ in range(2000):
+        of_row, of_seed = rng.normal(size=n_rows), rng.normal(0, 0.1, size=n_seeds)
+        parts = truth + of_row + of_seed[:, None] + rng.normal(0, 0.5, size=(n_seeds, n_rows))
+        found = of_new_rows(parts.mean(axis=1), parts.mean(axis=0), n_rows).interval
+        held.append(found.low <= truth <= found.high)
+    assert 0.935 < np.mean(held) < 0.97
 
 
 @pytest.mark.parametrize(("a", "b"), [(0, 0), (5, 1), (3, 3), (12, 2)])
@@ -147,7 +203,7 @@ def test_a_verdict_is_reversed_if_lower_is_better():
 
 def test_few_seeds_give_no_verdict_and_say_how_many_would():
     (found,) = compare(sample(BASE.values[:5]), [sample(BASE.values[:5] - 0.1)], margin=0.005, lower_is_better=False)
-    assert (found.verdict, found.seeds_needed) == ("too few seeds", 6)
+    assert (found.verdict, found.needed) == ("too few seeds", Needed(seeds=6))
     (found,) = compare(sample(BASE.values[:9]), [sample(BASE.values[:9] - 0.1)], margin=0.005, lower_is_better=False)
     assert (found.verdict, found.few_seeds) == ("worse", True)
 
@@ -180,19 +236,28 @@ def test_the_seeds_needed_suffice_for_a_verdict():
     rng = np.random.default_rng(0)
     differences = rng.normal(0.008, 0.01, size=20)
     differences += 0.008 - differences.mean()
-    n = seeds_needed(differences, margin=0.0)
+    n = needed(of_runs(differences), margin=0.0).seeds
     deviation = differences.std(ddof=1)
-    found = np.mean([sign_flip_p(rng.normal(0.008, deviation, size=n)) < 0.05 for _ in range(400)])
+    found = np.mean([of_runs(rng.normal(0.008, deviation, size=n)).p < 0.05 for _ in range(400)])
     assert 0.7 < found < 0.9
-    assert seeds_needed(np.zeros(10), margin=0.0) == 6
+    assert needed(of_runs(np.zeros(10)), margin=0.0) == Needed(seeds=6)
+
+
+def test_where_the_rows_vary_most_more_rows_are_needed():
+    rng = np.random.default_rng(0)
+    differences, rows = rng.normal(0.01, 0.002, size=30), rng.normal(0.01, 0.3, size=500)
+    found = needed(of_new_rows(differences, rows, 500), margin=0.0, n_rows=500)
+    assert found.seeds is None
+    # (2.8 * 0.3 / 0.01)^2: the usual formula for a power of 80 %.
+    assert found.rows == pytest.approx(7056, rel=0.2)
 
 
 def test_the_detectable_difference_is_found_with_a_power_of_four_fifths():
     rng = np.random.default_rng(1)
     differences = rng.normal(0, 1, size=15)
-    size = detectable_difference(differences)
+    size = detectable_difference(of_runs(differences))
     deviation = differences.std(ddof=1)
-    found = np.mean([sign_flip_p(rng.normal(size, deviation, size=15)) < 0.05 for _ in range(600)])
+    found = np.mean([of_runs(rng.normal(size, deviation, size=15)).p < 0.05 for _ in range(600)])
     assert 0.72 < found < 0.88
 
 
@@ -289,11 +354,49 @@ def test_missing_runs_are_not_failures():
     assert best_group([BASE, gone], lower_is_better=False)[1] in ([0, 1], [1, 0])
 
 
-def test_few_seeds_for_many_losses_are_compared_with_the_best_alone():
+def test_an_equal_loss_is_in_the_group_of_the_best_with_few_seeds_too():
     rng = np.random.default_rng(4)
-    means = [0.85] * 11 + [0.7]
-    samples = [sample(mean + rng.normal(0, 0.01, 10)) for mean in means]
-    # Of 66 pairs none could be significant with 10 seeds: the least p value is 2 / 1024.
-    _, group = best_group(samples, lower_is_better=False)
-    assert 11 not in group
-    assert len(group) >= 9
+
+    def group_of(n_seeds):
+        common = rng.normal(0, 0.01, n_seeds)
+        samples = [sample(0.85 + common + rng.normal(0, 0.01, n_seeds)) for _ in range(8)]
+        return best_group(samples, lower_is_better=False)[1]
+
+    left_out = np.mean([len(group_of(10)) < 8 for _ in range(300)])
+    assert left_out <= most_allowed(300)
+
+
+# ---- The population of a statement.
+
+
+def with_rows(values, n_rows=200, *, of_rows=0.05, seed=0) -> Sample:
+    """Return a sample whose rows vary as much as asked for."""
+    values = np.asarray(values)
+    rows = np.random.default_rng(seed).normal(0, of_rows, n_rows)
+    return Sample(values, np.ones(len(values), bool), rows=values[:, None] + (rows - rows.mean()), n_rows=n_rows)
+
+
+def test_a_difference_on_these_rows_need_not_be_one_on_new_rows():
+    base, candidate = with_rows(0.85 + NOISE), with_rows(0.86 + NOISE[::-1] / 5, of_rows=0.5, seed=1)
+    (found,) = compare(base, [candidate], margin=0.0, lower_is_better=False)
+    assert (found.on_these_rows.verdict, found.verdict) == ("better", "inconclusive")
+    assert found.difference.half_width > 5 * found.on_these_rows.difference.half_width
+    assert found.difference.mean == found.on_these_rows.difference.mean
+    assert found.needed.rows > 200
+    assert found.needed.seeds is None
+
+
+def test_folds_are_compared_by_their_means_over_seeds():
+    rng = np.random.default_rng(0)
+    folds = np.repeat(np.arange(10), 3)
+    base = rng.normal(size=10)[folds] + rng.normal(0, 0.1, 30)
+    candidate = base + 0.5 + rng.normal(0, 0.1, size=10)[folds] + rng.normal(0, 0.1, 30)
+    works = np.ones(30, bool)
+    # A fold of which no run works is left out.
+    works[6:9] = False
+    samples = [Sample(values, works, folds=folds, test_per_train=0.25) for values in (base, candidate)]
+    (found,) = compare(samples[0], samples[1:], margin=0.0, lower_is_better=False)
+    expected = of_folds((candidate - base).reshape(10, 3).mean(axis=1)[np.arange(10) != 2], 0.25)
+    assert (found.difference.n, found.on_these_rows) == (9, None)
+    assert (found.p, found.difference.mean) == pytest.approx((expected.p, expected.interval.mean))
+    assert found.verdict == "better"

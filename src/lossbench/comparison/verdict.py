@@ -5,31 +5,45 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lossbench.comparison.intervals import Interval, mean_interval
-from lossbench.comparison.paired import detectable_difference, failures_p, holm, least_seeds, seeds_needed, sign_flip_p
+from lossbench.comparison.mean_tests import Tested, of_folds, of_new_rows, of_runs
+from lossbench.comparison.paired import LEAST_SEEDS, Needed, detectable_difference, failures_p, holm, needed
 
 BETTER, WORSE, EQUIVALENT, INCONCLUSIVE, NO_VERDICT = "better", "worse", "equivalent", "inconclusive", "too few seeds"
 LEVEL = 0.05
-# Fewer seeds cannot give a p value below 0.05; below ten, an interval rests on little.
-LEAST_SEEDS, FEW_SEEDS = 6, 10
+# Below ten seeds or folds, an interval rests on little; below five folds there is no verdict.
+FEW_SEEDS, LEAST_FOLDS = 10, 5
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A metric of one loss over seeds.
+    """A metric of one loss over its runs.
 
     Attributes
     ----------
-    values : float array, shape (n_seeds,)
+    values : float array, shape (n_runs,)
         NaN where a run has none.
-    works : bool array, shape (n_seeds,)
+    works : bool array, shape (n_runs,)
         Whether the run is neither diverged nor stuck.
-    missing : bool array, shape (n_seeds,), optional
+    missing : bool array, shape (n_runs,), optional
         Whether there is no run of which that could be said; by default there are all.
+    rows : float array, shape (n_runs, n_shown), optional
+        What each test row contributes to a run's value: their mean is the value. The rows are the same for all runs.
+        Of very many rows, some.
+    n_rows : int
+        All test rows.
+    folds : int array, shape (n_runs,), optional
+        The fold of each run, where runs are those of a cross-validation.
+    test_per_train : float
+        Test rows of a fold for each of its training rows.
     """
 
     values: np.ndarray
     works: np.ndarray
     missing: np.ndarray | None = None
+    rows: np.ndarray | None = None
+    n_rows: int = 0
+    folds: np.ndarray | None = None
+    test_per_train: float = 0.0
 
     @property
     def there(self) -> np.ndarray:
@@ -48,52 +62,102 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Statement:
+    """A mean difference, and what is said of it, about one population.
+
+    Attributes
+    ----------
+    tested : Tested
+        The difference with its interval and its p value.
+    p_corrected : float
+        By Holm over the table.
+    by_value : str
+        The verdict on the runs that work.
+    verdict : str
+        The same with how often the losses fail.
+    """
+
+    tested: Tested
+    p_corrected: float = float("nan")
+    by_value: str = NO_VERDICT
+    verdict: str = NO_VERDICT
+
+    @property
+    def difference(self) -> Interval:
+        """The mean difference with its interval."""
+        return self.tested.interval
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A candidate beside the baseline: differences are candidate less baseline, in the metric's unit.
 
     Attributes
     ----------
-    difference : Interval
-        Over the seeds with which both work.
+    statement : Statement
+        What the verdict rests on: about new data where the runs allow it (new rows to predict, another sample), else
+        about these test rows.
+    on_these_rows : Statement or None
+        About more seeds on the same training and test rows; None where runs have different ones.
     difference_of_all : float
-        The mean over all seeds with which both have a value, stuck runs included.
-    p, p_corrected : float
-        Of the difference; corrected by Holm over the table.
+        The mean over all runs with which both have a value, stuck runs included.
     won : float
         The share of seeds with which the candidate is the better one; equal ones count half.
     detectable : float
-        The difference that these seeds would have found in four tables of five.
+        The difference that such runs would find in four tables of five.
     n_failing, n_baseline_failing : int
-        Runs that do not work, of the seeds that both have.
+        Runs that do not work, of those that both have.
     failures_p, failures_p_corrected : float
         Of the hypothesis that both fail equally often.
     margin : float
         A difference up to this does not matter.
-    verdict : str
-        Of all of it; ``by_value`` is that of the runs that work, ``by_failures`` of how often they do (or empty).
-    seeds_needed : int or None
-        For a verdict, if the difference is what it seems to be; None where very many would not do.
+    by_failures : str
+        The verdict on how often they work; empty where nothing is to be said of it.
+    needed : Needed
+        The seeds, or the test rows, that would do for a verdict if the difference is what it seems to be.
     """
 
-    difference: Interval
+    statement: Statement
+    on_these_rows: Statement | None
     difference_of_all: float
-    p: float
     won: float
     detectable: float
     n_failing: int
     n_baseline_failing: int
     failures_p: float
     margin: float
-    seeds_needed: int | None
-    p_corrected: float = float("nan")
+    needed: Needed
     failures_p_corrected: float = float("nan")
-    by_value: str = NO_VERDICT
     by_failures: str = ""
-    verdict: str = NO_VERDICT
+
+    @property
+    def difference(self) -> Interval:
+        """The mean difference, with the interval that the verdict rests on."""
+        return self.statement.difference
+
+    @property
+    def p(self) -> float:
+        """The p value that the verdict rests on."""
+        return self.statement.tested.p
+
+    @property
+    def p_corrected(self) -> float:
+        """The same, corrected by Holm over the table."""
+        return self.statement.p_corrected
+
+    @property
+    def by_value(self) -> str:
+        """The verdict on the runs that work."""
+        return self.statement.by_value
+
+    @property
+    def verdict(self) -> str:
+        """The verdict."""
+        return self.statement.verdict
 
     @property
     def few_seeds(self) -> bool:
-        """Whether the verdict rests on fewer seeds than it should."""
+        """Whether the verdict rests on fewer seeds or folds than it should."""
         return self.difference.n < FEW_SEEDS
 
     @property
@@ -107,18 +171,20 @@ def compare(
 ) -> list[Comparison]:
     """Compare each candidate with the baseline, paired by seed.
 
-    A verdict is ``equivalent`` if the 95 % t interval of the difference lies inside the margin; else ``better`` or
-    ``worse`` if the sign-flip test, corrected by Holm over the table, gives p < 0.05; else ``inconclusive``. It is
+    A verdict is ``equivalent`` if the 95 % interval of the difference lies inside the margin; else ``better`` or
+    ``worse`` if the test of the mean, corrected by Holm over the table, gives p < 0.05; else ``inconclusive``. It is
     about the runs that work. Where the losses do not fail equally often, that is a second test of the same table.
+    Samples with test rows give a verdict about new rows and one about these, samples with folds one about another
+    sample; see ``mean_tests``.
 
     Parameters
     ----------
     baseline, candidates : Sample
-        Over the same seeds.
+        Over the same runs.
     margin : float
         In the metric's unit; 0 leaves ``equivalent`` to runs that are equal.
     n_tests : int, optional
-        How many comparisons to plan for in ``detectable`` and ``seeds_needed``; by default those made.
+        How many comparisons to plan for in ``detectable`` and ``needed``; by default those made.
     """
     return compare_pairs(
         [(baseline, candidate) for candidate in candidates],
@@ -138,10 +204,11 @@ def compare_pairs(
     # A test that could not be significant whatever its outcome need not be corrected for (Tarone 1990).
     tested = [i for i, n in enumerate(discordant) if n >= LEAST_SEEDS]
     corrected = holm(np.array([draft.p for draft in drafts] + [drafts[i].failures_p for i in tested]))
+    here = holm(np.array([draft.on_these_rows.tested.p if draft.on_these_rows else 1.0 for draft in drafts]))
     failures = dict(zip(tested, corrected[len(drafts) :], strict=True))
     return [
-        _judged(replace(draft, p_corrected=float(p), failures_p_corrected=float(failures.get(i, 1.0))), lower_is_better)
-        for i, (draft, p) in enumerate(zip(drafts, corrected[: len(drafts)], strict=True))
+        _judged(draft, float(corrected[i]), float(here[i]), float(failures.get(i, 1.0)), lower_is_better)
+        for i, draft in enumerate(drafts)
     ]
 
 
@@ -152,48 +219,77 @@ def _only_one_fails(a: Sample, b: Sample) -> tuple[int, int]:
 
 def _draft(baseline: Sample, candidate: Sample, margin: float, lower_is_better: bool, n_tests: int) -> Comparison:
     all_differences = candidate.values - baseline.values
-    differences = candidate.working - baseline.working
-    differences = differences[np.isfinite(differences)]
+    both = np.isfinite(candidate.working) & np.isfinite(baseline.working)
+    differences = all_differences[both]
     finite = all_differences[np.isfinite(all_differences)]
     better = differences < 0 if lower_is_better else differences > 0
+    here, elsewhere = _tested(baseline, candidate, both)
+    tested = elsewhere or here
+    assert tested is not None
     return Comparison(
-        difference=mean_interval(differences),
+        statement=Statement(tested),
+        on_these_rows=Statement(here) if here else None,
         difference_of_all=float(finite.mean()) if len(finite) else float("nan"),
-        p=sign_flip_p(differences),
         won=float((better + 0.5 * (differences == 0)).mean()) if len(differences) else float("nan"),
-        detectable=detectable_difference(differences, n_tests),
+        detectable=detectable_difference(tested, n_tests),
         n_failing=int((candidate.fails & baseline.there).sum()),
         n_baseline_failing=int((baseline.fails & candidate.there).sum()),
         failures_p=failures_p(*_only_one_fails(baseline, candidate)),
         margin=margin,
-        seeds_needed=_needed(differences, margin, n_tests),
+        needed=needed(tested, margin, n_tests, n_rows=baseline.n_rows),
     )
 
 
-def _needed(differences: np.ndarray, margin: float, n_tests: int) -> int | None:
-    if len(differences) < LEAST_SEEDS:
-        return least_seeds(n_tests)
-    return seeds_needed(differences, margin, n_tests)
+def _tested(baseline: Sample, candidate: Sample, both: np.ndarray) -> tuple[Tested | None, Tested | None]:
+    """Return the difference tested for these test rows, and for new data; None where the runs do not allow it.
+
+    Parameters
+    ----------
+    both : bool array, shape (n_runs,)
+        The runs in which both work.
+    """
+    differences = (candidate.values - baseline.values)[both]
+    if baseline.folds is not None:
+        folds = baseline.folds[both]
+        by_fold = np.array([differences[folds == fold].mean() for fold in np.unique(folds)])
+        return None, of_folds(by_fold, baseline.test_per_train)
+    here = of_runs(differences)
+    if baseline.rows is None or candidate.rows is None:
+        return here, None
+    rows = (candidate.rows[both] - baseline.rows[both]).mean(axis=0) if both.any() else np.zeros(0)
+    return here, of_new_rows(differences, rows, baseline.n_rows)
 
 
-def _judged(draft: Comparison, lower_is_better: bool) -> Comparison:
-    by_value = _by_value(draft, lower_is_better)
+def _judged(draft: Comparison, p: float, p_here: float, p_failures: float, lower_is_better: bool) -> Comparison:
     by_failures = ""
-    if draft.failures_p_corrected < LEVEL:
+    if p_failures < LEVEL:
         by_failures = WORSE if draft.n_failing > draft.n_baseline_failing else BETTER
-    verdict = by_failures or by_value
-    if {by_value, by_failures} == {BETTER, WORSE}:
-        verdict = INCONCLUSIVE
-    return replace(draft, by_value=by_value, by_failures=by_failures, verdict=verdict)
+
+    def said(statement: Statement, p: float) -> Statement:
+        least = LEAST_FOLDS if draft.on_these_rows is None else LEAST_SEEDS
+        by_value = _by_value(replace(statement, p_corrected=p), draft.margin, least, lower_is_better)
+        verdict = by_failures or by_value
+        if {by_value, by_failures} == {BETTER, WORSE}:
+            verdict = INCONCLUSIVE
+        return replace(statement, p_corrected=p, by_value=by_value, verdict=verdict)
+
+    here = draft.on_these_rows
+    return replace(
+        draft,
+        statement=said(draft.statement, p),
+        on_these_rows=said(here, p_here) if here else None,
+        by_failures=by_failures,
+        failures_p_corrected=p_failures,
+    )
 
 
-def _by_value(draft: Comparison, lower_is_better: bool) -> str:
-    difference = draft.difference
-    if difference.n < LEAST_SEEDS:
+def _by_value(statement: Statement, margin: float, least: int, lower_is_better: bool) -> str:
+    difference = statement.difference
+    if difference.n < least:
         return NO_VERDICT
-    if -draft.margin <= difference.low and difference.high <= draft.margin:
+    if -margin <= difference.low and difference.high <= margin:
         return EQUIVALENT
-    if draft.p_corrected < LEVEL:
+    if statement.p_corrected < LEVEL:
         return BETTER if (difference.mean < 0) == lower_is_better else WORSE
     return INCONCLUSIVE
 
@@ -202,8 +298,7 @@ def best_group(samples: list[Sample], *, lower_is_better: bool) -> tuple[int | N
     """Return the loss that is best by its mean, and all that these runs cannot tell from it.
 
     All pairs are tested and corrected together, so that the choice of the best by the same runs does no harm: the
-    best of several equal ones always looks better than it is. Where there are too few seeds for that, so that no
-    pair could be told apart whatever its runs, only the pairs with the best are.
+    best of several equal ones always looks better than it is.
 
     Returns
     -------
@@ -218,18 +313,10 @@ def best_group(samples: list[Sample], *, lower_is_better: bool) -> tuple[int | N
     if not order:
         return None, []
 
-    def compared(pairs: list[tuple[int, int]]) -> list[Comparison]:
-        both = [(samples[i], samples[j]) for i, j in pairs]
-        return compare_pairs(both, margins=[0.0] * len(pairs), lower_is_better=lower_is_better)
-
     pairs = [(i, j) for place, i in enumerate(order) for j in order[place + 1 :]]
-    enough = len(samples[0].values) >= least_seeds(max(1, len(pairs)))
-    pairs = pairs if enough else [(order[0], j) for j in order[1:]]
-    found = compared(pairs)
+    both = [(samples[i], samples[j]) for i, j in pairs]
+    found = compare_pairs(both, margins=[0.0] * len(pairs), lower_is_better=lower_is_better)
     best = _most_reliable(order, pairs, found)
-    if not enough and best != order[0]:
-        pairs = [(best, j) for j in order if j != best]
-        found = compared(pairs)
     against = {}
     for (i, j), comparison in zip(pairs, found, strict=True):
         if i == best:

@@ -4,7 +4,7 @@ The statistics are in ``lossbench.comparison``; this module chooses what is comp
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from lossbench.comparison import Comparison, Sample, best_group, compare_pairs, 
 from lossbench.config.settings import ReportSettings
 from lossbench.losses.pairing import BASELINES
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.rows import has_contributions
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED, FINISHED
@@ -33,6 +34,24 @@ def sample(results: CellResults, name: str, seeds: list[int]) -> Sample:
     missing = [seed not in infos for seed in seeds]
     values = np.where(finished, np.array(scores, np.float64), np.nan)
     return Sample(values, np.array(works, bool), np.array(missing, bool))
+
+
+def sample_with_rows(results: CellResults, metric: str, seeds: list[int]) -> Sample:
+    """Return a metric of the test split over the plan's seeds, with what each test row contributes where it is known.
+
+    With it, a difference can be told for new rows too.
+    """
+    found = sample(results, f"test/{metric}", seeds)
+    by_seed = results.contributions(metric) if has_contributions(metric) else {}
+    if not by_seed or not found.works.any():
+        return found
+    nothing = np.full(len(next(iter(by_seed.values()))), np.nan, np.float32)
+    rows = np.stack([by_seed.get(seed, nothing) for seed in seeds])
+    # A working run without raw predictions is of another program's making.
+    if not np.isfinite(rows[found.works]).all():
+        return found
+    assert results.test_targets is not None
+    return replace(found, rows=rows, n_rows=len(results.test_targets))
 
 
 def baselines(cells: list[Cell], wanted: str | None) -> dict[int, int]:
@@ -121,7 +140,7 @@ def main_table(plan: Plan, results: list[CellResults]) -> Table:
 
 def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:
     """Return the table of one data set's cells by a metric of the test split."""
-    samples = [sample(result, f"test/{metric}", plan.seeds) for result in results]
+    samples = [sample_with_rows(result, metric, plan.seeds) for result in results]
     lower = lower_is_better(metric)
     order = _best_first(samples, lower)
     results, samples = [results[i] for i in order], [samples[i] for i in order]

@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from lossbench.metrics.rows import contributions
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.part_files import FINISHED, Run, read_runs, seeds_on_disk
+
+# Test rows that the variance over rows is taken from, where there are more.
+MOST_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,38 @@ class CellResults:
         """Return targets or predictions of the first output, shape (n_samples,), in the unit of the metrics."""
         scaling = self.described.get("target_scaling")
         return values * scaling["scale"][0] + scaling["center"][0] if scaling else values
+
+    @cached_property
+    def test_targets(self) -> np.ndarray | None:
+        """The targets of the test split as they were trained on; None where no run has begun."""
+        paths = [path for run in self.runs[:1] if (path := run.path.parents[1] / "data.npz").exists()]
+        if not paths:
+            return None
+        with np.load(paths[0], allow_pickle=False) as file:
+            return file["y/test"]
+
+    def contributions(self, metric: str) -> dict[int, np.ndarray]:
+        """Return what each test row contributes to a metric, by the seed of each run that has raw predictions.
+
+        Of more than ``MOST_ROWS`` rows, so many at equal distances.
+
+        Parameters
+        ----------
+        metric : str
+            One that ``metrics.rows.has_contributions``.
+        """
+        if self.test_targets is None:
+            return {}
+        y = self.test_targets
+        chosen = np.unique(np.linspace(0, len(y) - 1, min(len(y), MOST_ROWS)).astype(int))
+        scaling = self.described.get("target_scaling")
+        scale = np.array(scaling["scale"] if scaling else 1.0)
+        found = {run.info.seed: raw for run in self.runs if (raw := run.array("raw/test")) is not None}
+        pair = self.cell.pair
+        return {
+            seed: contributions(pair, metric, y[chosen], raw[chosen], scale).astype(np.float32)
+            for seed, raw in found.items()
+        }
 
     def seconds(self, since: float) -> float:
         """Return the seconds from the first start to the last end of the runs that started after ``since``.

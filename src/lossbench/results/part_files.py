@@ -77,6 +77,13 @@ class Run:
         with np.load(self.path, allow_pickle=False) as part:
             return {name: part[name] for name in part.files if name != "info"}
 
+    def array(self, name: str) -> np.ndarray | None:
+        """Return one array without reading the others; None if the run has none of this name."""
+        if "arrays" in self.__dict__:
+            return self.arrays.get(name)
+        with np.load(self.path, allow_pickle=False) as part:
+            return part[name] if name in part.files else None
+
     def forget(self) -> None:
         """Free the memory of the arrays; they are read from disk again when next used."""
         self.__dict__.pop("arrays", None)
