@@ -6,7 +6,7 @@ from support.results import NOISE, cell, cell_results, sweep
 
 from lossbench.console.summary import summary_lines
 from lossbench.findings.number_formats import ends
-from lossbench.findings.sentences import answer, outside_domain, verdict_hint, what_went_wrong
+from lossbench.findings.sentences import answer, outside_domain, verdict_hints, what_went_wrong
 from lossbench.findings.tables import main_table
 from lossbench.report.caveats import limits
 from lossbench.results.cells import CellResults
@@ -40,7 +40,7 @@ def test_losses_that_cannot_be_told_apart_are_named_together():
     loose = cell_results(cell("hinge", head="tanh"), 0.85 + 3 * NOISE[::-1])
     table = main_table(sweep(BASE, loose), [BASE, loose])
     assert "these 30 seeds cannot tell them apart" in answer(table)
-    assert verdict_hint(table)[0].startswith("inconclusive: ")
+    assert verdict_hints(table)[0].startswith("inconclusive: ")
 
 
 def test_the_answer_warns_of_few_seeds():

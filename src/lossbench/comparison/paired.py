@@ -83,9 +83,9 @@ def _detectable(error: float, freedom: float, level: float) -> float:
 
 @dataclass(frozen=True)
 class Needed:
-    """How many seeds in all, or else how many test rows in all, would do for a verdict.
+    """How many seeds in all, or how many test rows in all, would do for a verdict; both, where neither alone would.
 
-    Both are None where neither helps, or where nothing can be said.
+    Both are None where nothing practical would do, or nothing can be said.
     """
 
     seeds: int | None = None
@@ -118,7 +118,10 @@ def needed(tested: Tested, margin: float, n_tests: int = 1, level: float = 0.05,
     # Where either would do, the one that has the larger part in the error needs the smaller change.
     if rows is not None and (seeds is None or tested.of_rows > tested.of_seeds):
         return Needed(rows=rows)
-    return Needed(seeds=seeds)
+    if seeds is not None or not n_rows:
+        return Needed(seeds=seeds)
+    both = _least(lambda k: enough(k / n, k / n), LEAST_SEEDS, MOST_SEEDS)
+    return Needed() if both is None else Needed(both, round(both / n * n_rows))
 
 
 def _least(enough: Callable[[int], bool], least: int, most: int) -> int | None:

@@ -9,7 +9,7 @@ from lossbench.console.text_tables import WIDTH, mean_and_interval, text_table
 from lossbench.findings.number_formats import number
 from lossbench.findings.published import published
 from lossbench.findings.recommendation import advice_lines
-from lossbench.findings.sentences import answer, name_in, outside_domain, verdict_hint, what_went_wrong
+from lossbench.findings.sentences import answer, name_in, outside_domain, verdict_hints, what_went_wrong
 from lossbench.findings.tables import Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, lower_is_better
 from lossbench.planning.keys import cell_key, untuned
@@ -26,7 +26,8 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
     lines += tuning_lines(plan, results)
     if lines:
         text = (
-            "verdict: on the difference to the baseline, paired by seed; n: runs that neither diverged nor are stuck."
+            "verdict: on the difference to the baseline, paired by seed, for new rows; ±: over seeds, on these test "
+            "rows; n: runs that neither diverged nor are stuck."
         )
         lines += ["", *textwrap.wrap(text, WIDTH)]
     if outside := outside_domain([result.cell for result in results]):
@@ -126,7 +127,7 @@ def _data_table(found: Table) -> list[str]:
     explained = f"({order} is better; naive {number(naive)}{known})"
     together = f"{heading} {explained}"
     notes = [t for i, r in enumerate(found.results) for t in what_went_wrong(r, name_in(found, i))]
-    notes += verdict_hint(found)
+    notes += verdict_hints(found)
     said = answer(found)
     lines = text_table([["loss", "head", metric, "n", "verdict"], *rows], left=2)
     if max(map(len, lines)) > WIDTH and len({row[1] for row in rows}) == 1:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossbench.comparison.verdict import LEAST_SEEDS
+from lossbench.comparison.paired import LEAST_SEEDS
 from lossbench.export.saved_model.reading import has_model
 from lossbench.findings.number_formats import ends, joined
 from lossbench.findings.sentences import name_in
@@ -55,7 +55,8 @@ def advice(table: Table) -> Advice | None:
     if found is not None:
         low, high = sorted(abs(end) for end in (found.difference.low, found.difference.high))
         difference = f"{ends(table.metric, low, high)}{' points' if table.metric == 'accuracy' else ''}"
-        reason = f"it is {found.verdict} than {name_in(table, baseline)} in test {table.metric}, by {difference}"
+        on = " on new rows" if table.n_rows else ""
+        reason = f"it is {found.verdict} than {name_in(table, baseline)} in test {table.metric}, by {difference}{on}"
     return Advice(table.results[best], reason)
 
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from lossbench.comparison import Interval, mean_interval, share_interval
-from lossbench.comparison.verdict import EQUIVALENT, FEW_SEEDS, LEAST_SEEDS, NO_VERDICT, WORSE
+from lossbench.comparison import Interval, compare_pairs, share_interval
+from lossbench.comparison.paired import LEAST_SEEDS
+from lossbench.comparison.verdict import EQUIVALENT, FEW_SEEDS, INCONCLUSIVE, NO_VERDICT
 from lossbench.findings.number_formats import IN_POINTS, counted, ends, joined, size
 from lossbench.findings.tables import Table
 from lossbench.losses.choice import chosen_rows
@@ -15,6 +16,8 @@ from lossbench.results.part_files import DIVERGED, FAILED
 
 # The most losses that one sentence names; further ones are only counted.
 MOST_NAMED = 5
+# With fewer test rows than this, the answer warns of the error that they leave.
+FEW_ROWS = 100
 
 
 def answer(table: Table) -> str:
@@ -31,7 +34,7 @@ def answer(table: Table) -> str:
         return f"On {table.data} {name_in(table, table.best)} is the only loss inside its domain."
     n = int(table.samples[table.best].works.sum())
     if len(table.seeds) < LEAST_SEEDS:
-        most = max((c.seeds_needed or 0 for c in table.comparisons if c), default=0) or LEAST_SEEDS
+        most = max((c.needed.seeds or 0 for c in table.comparisons if c), default=0) or LEAST_SEEDS
         return (
             f"On {table.data} {name_in(table, table.best)} has the best mean; {counted(n, 'seed')} are too few for a "
             f"verdict ({most} would do)."
@@ -72,7 +75,8 @@ def _leaders(table: Table) -> str:
     margin = next((c.margin for c in table.comparisons if c), 0.0)
     if verdicts == {EQUIVALENT} and any(table.baseline[i] == i for i in table.group):
         return f"{shown} do equally well (within {size(table.metric, margin)})"
-    return f"{shown} are best, and these {len(table.seeds)} seeds cannot tell them apart"
+    on = f" on {table.n_rows} test rows" if table.n_rows else ""
+    return f"{shown} are best, and these {len(table.seeds)} seeds{on} cannot tell them apart"
 
 
 def _others(table: Table) -> str:
@@ -99,13 +103,18 @@ def _behind(table: Table, place: int) -> str:
     text = f"{name_in(table, place)} is {size(table.metric, found.mean)} worse{unit}"
     if sign * found.mean <= 0:
         return f"{name_in(table, place)} fails more often ({failing} of {n_runs} runs)"
-    return f"{text} ({counted(found.n, 'seed')}, {ends(table.metric, low, high)})"
+    return f"{text} ({counted(found.n, 'seed')}, {ends(table.metric, low, high)}{_population(table)})"
+
+
+def _population(table: Table) -> str:
+    return " on new rows" if table.n_rows else ""
 
 
 def difference_to_best(table: Table, place: int) -> Interval:
-    """Return the mean difference of a cell to the best one, over the seeds with which both work."""
+    """Return the mean difference of a cell to the best one, with the interval that verdicts rest on."""
     assert table.best is not None
-    return mean_interval(table.samples[place].working - table.samples[table.best].working)
+    pair = (table.samples[table.best], table.samples[place])
+    return compare_pairs([pair], margins=[0.0], lower_is_better=table.lower_is_better)[0].difference
 
 
 def name_in(table: Table, place: int) -> str:
@@ -138,16 +147,45 @@ def what_went_wrong(results: CellResults, name: str = "") -> list[str]:
     return lines
 
 
-def verdict_hint(table: Table) -> list[str]:
-    """Return a line that says how many seeds would settle the open verdicts of a table; none if no verdict is open."""
-    lines = []
-    open_ = [c for c in table.comparisons if c and c.verdict not in (EQUIVALENT, WORSE, "better")]
-    if open_ and not table.refused:
-        needed = [c.seeds_needed for c in open_]
-        if all(c.verdict == NO_VERDICT for c in open_):
-            lines.append(f"too few seeds: {max(n or 0 for n in needed)} would do for a verdict.")
-        elif None not in needed:
-            lines.append(f"inconclusive: about {max(n or 0 for n in needed)} seeds would tell.")
-        else:
-            lines.append("inconclusive: more seeds than are practical would be needed.")
-    return lines
+def verdict_hints(table: Table) -> list[str]:
+    """Return what a reader of the verdicts must know: other verdicts on these rows, few rows, and what would help."""
+    if table.refused:
+        return []
+    return [*_on_these_rows(table), *_few_rows(table), *_what_would_help(table)]
+
+
+def _on_these_rows(table: Table) -> list[str]:
+    """Name the losses whose verdict is another one if the test rows are taken as they are."""
+    if not table.n_rows:
+        return []
+    said = []
+    for i, found in enumerate(table.comparisons):
+        here = found.on_these_rows if found else None
+        if found and here and here.verdict != found.verdict:
+            said.append(f"{name_in(table, i)} {here.verdict}")
+    n = counted(table.n_rows, "test row")
+    return [f"verdicts are about new rows; on these {n} alone: {', '.join(said)}."] if said else []
+
+
+def _few_rows(table: Table) -> list[str]:
+    """Warn of a test split that is too small to tell much, with the error that it leaves in a single mean."""
+    if table.best is None or not 0 < table.n_rows < FEW_ROWS:
+        return []
+    found = table.samples[table.best]
+    assert found.rows is not None
+    error = float(np.std(found.rows[found.works].mean(axis=0), ddof=1)) / table.n_rows**0.5
+    return [f"{table.n_rows} test rows are few: they alone leave an error of ± {size(table.metric, 1.96 * error)}."]
+
+
+def _what_would_help(table: Table) -> list[str]:
+    """Say how many seeds, or how many test rows, would settle the verdicts that are open."""
+    needed = [c.needed for c in table.comparisons if c and c.verdict in (INCONCLUSIVE, NO_VERDICT)]
+    if not needed:
+        return []
+    if all(c.verdict == NO_VERDICT for c in table.comparisons if c):
+        return [f"too few seeds: {max(n.seeds or 0 for n in needed)} would do for a verdict."]
+    if any(n.seeds is None and n.rows is None for n in needed):
+        return ["inconclusive: more seeds and test rows than are practical would be needed."]
+    seeds, rows = max(n.seeds or 0 for n in needed), max(n.rows or 0 for n in needed)
+    parts = [f"about {n} {noun}" for n, noun in ((seeds, "seeds"), (rows, "test rows")) if n]
+    return [f"inconclusive: {' and '.join(parts)} would tell."]

@@ -125,6 +125,11 @@ class Table:
         """Whether a smaller value of the metric is better."""
         return lower_is_better(self.metric)
 
+    @property
+    def n_rows(self) -> int:
+        """The number of test rows, if the verdicts are about new rows; 0 if they are about these."""
+        return self.samples[0].n_rows
+
     def verdict(self, place: int) -> str:
         """Return the verdict in a cell's row: ``baseline``, a comparison's verdict, or ``-`` if nothing is compared."""
         if self.baseline[place] == place:

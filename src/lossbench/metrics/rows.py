@@ -1,13 +1,14 @@
 """The part of each test row in a metric: with it, a metric's error on new rows can be told from one test split."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from lossbench.losses.heads import HEADS, NUMBER_TASKS, decide
 from lossbench.losses.pairing import Pair
 
-Contribution = Callable[[np.ndarray], np.ndarray]
+Contribution = Callable[[np.ndarray], Any]
 
 
 def _root(squares: np.ndarray) -> np.ndarray:

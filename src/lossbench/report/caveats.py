@@ -1,6 +1,6 @@
 """The report's notes on how to read its numbers, and the wording of differences and rates."""
 
-from lossbench.comparison import Comparison, share_interval
+from lossbench.comparison import Interval, share_interval
 from lossbench.config.search_space import LEARNING_RATE
 from lossbench.findings.number_formats import IN_POINTS, decimals, ends, size
 from lossbench.findings.sentences import outside_domain
@@ -13,14 +13,17 @@ def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:
     said = [
         "Every loss was trained from the same initial weights, on the same batches in the same order. A difference is "
         "taken seed by seed.",
-        "± and ranges of differences are 95 % Student-t intervals of a mean over seeds: how well these seeds determine "
-        "the mean, not how far a single run may lie from it. They are about the runs that work: a single dead run "
-        "among thirty would drown any small effect. How often runs diverge or get stuck is counted and tested apart.",
-        "Verdicts compare with the baseline: equivalent, if the whole interval lies within the margin; better or "
-        "worse, if an exact sign-flip test says so, corrected (Holm) for the number of losses in the table; else "
-        "inconclusive. Where nothing differs, at most one table in twenty shows a better or worse.",
-        f"The seeds vary initial weights and batch order. The data and their split are the same in all {n} runs: "
-        "another sample of data may shift all losses, and in a close race their order.",
+        "± is the 95 % Student-t interval of a mean over seeds, on these test rows: how well these seeds determine "
+        "the mean, not how far a single run may lie from it. It is about the runs that work: a single dead run among "
+        "thirty would drown any small effect. How often runs diverge or get stuck is counted and tested apart.",
+        "A difference has two 95 % intervals. The one for new rows counts how the seeds vary and how the test rows "
+        "vary: what to expect of other rows of the same kind. The one for these rows counts the seeds alone.",
+        "Verdicts compare with the baseline and are about new rows, unless they name these rows: equivalent, if the "
+        "whole interval lies within the margin; better or worse, if a test of the mean says so, corrected (Holm) for "
+        "the number of losses in the table; else inconclusive. Where nothing differs, at most one table in twenty "
+        "shows a better or worse.",
+        f"The seeds vary initial weights and batch order. The training rows are the same in all {n} runs: networks "
+        "trained on another sample may differ more than any interval here says, and in a close race in another order.",
     ]
     if not (tuned or _swept_rates(plan)):
         said.append(
@@ -41,9 +44,8 @@ def _swept_rates(plan: Plan) -> bool:
     return any(key == LEARNING_RATE for cell in plan.cells for key in cell.swept)
 
 
-def difference_text(metric: str, comparison: Comparison) -> str:
+def difference_text(metric: str, found: Interval) -> str:
     """Format a difference with sign and interval, ``-0.9 (-1.5 to -0.4)``: accuracy in points, others in their unit."""
-    found = comparison.difference
     if found.n == 0:
         return "–"
     sign = "−" if found.mean < 0 else "+" if found.mean > 0 else ""

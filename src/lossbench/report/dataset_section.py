@@ -14,7 +14,7 @@ from lossbench.console.text_tables import mean_and_interval
 from lossbench.datasets.catalogue import DATASETS
 from lossbench.findings.number_formats import counted, joined
 from lossbench.findings.recommendation import advice_lines
-from lossbench.findings.sentences import answer, verdict_hint, what_went_wrong
+from lossbench.findings.sentences import answer, verdict_hints, what_went_wrong
 from lossbench.findings.tables import Table
 from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import LOSSES
@@ -116,7 +116,7 @@ def section(plan: Plan, table: Table) -> Section:
         sentence=answer(table),
         advice=[line.strip() for line in advice_lines(plan, table)] if plan.report.recommend else [],
         hints=[
-            *verdict_hint(table),
+            *verdict_hints(table),
             *(f"{label}: {n} runs missing or failed" for label, n in table.missing.items()),
         ],
         tuning=[text for result in table.results for text in _tuning_hints(plan, result)],

@@ -3,9 +3,9 @@
 import csv
 import io
 
-from lossbench.comparison import mean_interval
+from lossbench.comparison import Comparison, mean_interval
 from lossbench.findings.number_formats import number, spread
-from lossbench.findings.tables import metric_table
+from lossbench.findings.tables import Table, metric_table
 from lossbench.planning.plan import Plan
 from lossbench.report.caveats import difference_text, rate_text
 from lossbench.report.content import Content
@@ -16,6 +16,9 @@ COLUMNS = (
     *("data", "metric", "cell", "loss", "head", "baseline", "n", "mean", "low", "high", "difference", "difference_low"),
     *("difference_high", "difference_with_stuck", "pairs", "p", "p_holm", "seeds_won", "detectable", "seeds_needed"),
     *("margin", "verdict", "best_group", "runs", "not_working", "p_not_working", "outside_domain"),
+    # The population of the columns above, and the same for these test rows.
+    *("verdict_about", "these_rows_low", "these_rows_high", "these_rows_p", "these_rows_p_holm", "these_rows_verdict"),
+    "rows_needed",
 )
 
 
@@ -36,7 +39,10 @@ def summary(content: Content) -> str:
             found = row.comparison
             value = number(row.mean) + (f" ± {spread(row.half_width, row.mean)}" if row.n > 1 else "")
             cells = [row.label, row.cell.head, value, str(row.n)]
-            cells += [difference_text(metric, found) if found else "", p_value(found.p_corrected) if found else ""]
+            cells += [
+                difference_text(metric, found.difference) if found else "",
+                p_value(found.p_corrected) if found else "",
+            ]
             cells += [row.verdict, rate_text(row.n_not_working, row.n_runs) if row.n_not_working else "0"]
             lines.append("| " + " | ".join(map(_cell, cells)) + " |")
         lines += ["", *section.hints, *section.tuning]
@@ -99,15 +105,28 @@ def _rows(plan: Plan, results: list[CellResults], metric: str) -> list[list[obje
             d = found.difference
             row += [_float(v) for v in (d.mean, d.low, d.high, found.difference_of_all)]
             row += [d.n, *(_float(v) for v in (found.p, found.p_corrected, found.won, found.detectable))]
-            row += [found.seeds_needed or "", _float(found.margin), found.verdict]
+            row += [found.needed.seeds or "", _float(found.margin), found.verdict]
         row += [
             str(i in table.group).lower() if table.group else "",
             len(result.runs),
             int(table.samples[i].fails.sum()),
         ]
         row += ["" if found is None else _float(found.failures_p), str(cell.outside_domain).lower()]
+        row += _about(table, found)
         rows.append(row)
     return rows
+
+
+def _about(table: Table, found: Comparison | None) -> list[object]:
+    """Return what the verdict is about, then the statement about these rows, and how many rows would tell."""
+    if found is None:
+        return [""] * 7
+    about = "new rows" if table.n_rows else "these rows"
+    here = found.on_these_rows
+    if here is None:
+        return [about, *[""] * 5, found.needed.rows or ""]
+    numbers = (here.difference.low, here.difference.high, here.tested.p, here.p_corrected)
+    return [about, *map(_float, numbers), here.verdict, found.needed.rows or ""]
 
 
 def _float(value: float) -> str:

@@ -83,7 +83,7 @@ def against_lines(first: Plan, second: Plan, cells: list[Shared]) -> list[str]:
             [
                 "/".join(cell.name.split("/")[1:]),
                 *(number(mean_interval(one.working).mean) for one in (cell.first, cell.second)),
-                difference_text(cell.metric, cell.comparison).replace("−", "-"),
+                difference_text(cell.metric, cell.comparison.difference).replace("−", "-"),
                 cell.comparison.verdict,
             ]
             for cell in chosen
@@ -91,7 +91,9 @@ def against_lines(first: Plan, second: Plan, cells: list[Shared]) -> list[str]:
         lines += text_table(rows, left=1)
     changed = list(dict.fromkeys(change for cell in cells for change in cell.changed))
     said = f"changed: {'; '.join(changed[:8])}" if changed else "no setting differs: the same runs"
-    note = "difference: second less first, paired by seed (accuracy in points), with its 95 % interval"
+    note = (
+        "difference: second less first, paired by seed (accuracy in points), with its 95 % interval for these test rows"
+    )
     return [*lines, "", *textwrap.wrap(note, WIDTH), *textwrap.wrap(said, WIDTH)]
 
 
