@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from support.results import NOISE, cell, cell_results, sweep
+from support.results import NOISE, cell, cell_results, classified, sweep
 
 from lossbench.console.summary import summary_lines
 from lossbench.findings.number_formats import ends
+from lossbench.findings.recommendation import advice_lines
 from lossbench.findings.sentences import answer, outside_domain, verdict_hints, what_went_wrong
 from lossbench.findings.tables import main_table
 from lossbench.report.caveats import limits
@@ -41,6 +42,36 @@ def test_losses_that_cannot_be_told_apart_are_named_together():
     table = main_table(sweep(BASE, loose), [BASE, loose])
     assert "these 30 seeds cannot tell them apart" in answer(table)
     assert verdict_hints(table)[0].startswith("inconclusive: ")
+
+
+def test_a_verdict_is_about_new_rows_and_says_what_it_is_on_these():
+    rng = np.random.default_rng(0)
+    # Half of the rows are easy for one loss, the others for the other one.
+    easy = np.arange(200) % 2 == 0
+    base = classified(cell("binary_crossentropy"), rng.random((30, 200)) < np.where(easy, 0.95, 0.65))
+    other = classified(cell("hinge", head="tanh"), rng.random((30, 200)) < np.where(easy, 0.6, 0.92))
+    table = main_table(sweep(base, other), [base, other])
+    (found,) = [c for c in table.comparisons if c]
+    assert (found.on_these_rows.verdict, found.verdict) == ("worse", "inconclusive")
+    assert answer(table).endswith("these 30 seeds on 200 test rows cannot tell them apart.")
+    first, last = verdict_hints(table)
+    assert first == "verdicts are about new rows; on these 200 test rows alone: hinge worse."
+    assert last.startswith("inconclusive: about ")
+    assert last.endswith(" test rows would tell.")
+
+
+def test_nothing_is_recommended_where_no_loss_beats_the_naive_predictor():
+    rng = np.random.default_rng(0)
+    cells = [cell("binary_crossentropy"), cell("hinge", head="tanh")]
+    results = [classified(own, rng.random((30, 60)) < 0.72, share_of_ones=0.7) for own in cells]
+    plan = sweep(*results)
+    table = main_table(plan, results)
+    (line,) = advice_lines(plan, table)
+    assert line.startswith("No recommendation for circles: no loss is surely better than the naive predictor")
+    hints = verdict_hints(table)
+    assert any(hint.startswith("60 test rows are few: they alone leave an error of ± ") for hint in hints)
+    learned = [classified(own, rng.random((30, 60)) < 0.97, share_of_ones=0.7) for own in cells]
+    assert "train with" in advice_lines(plan, main_table(plan, learned))[0]
 
 
 def test_the_answer_warns_of_few_seeds():

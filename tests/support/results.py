@@ -59,6 +59,25 @@ def cell_results(own: Cell, values, *, stuck=(), missing=()) -> CellResults:
     return CellResults(own, runs)
 
 
+def classified(own: Cell, right: np.ndarray, *, share_of_ones: float = 0.5) -> CellResults:
+    """Return results of two classes from which rows each run decides right, with the predictions behind them.
+
+    Parameters
+    ----------
+    right : bool array, shape (n_runs, n_rows)
+    share_of_ones : float
+        Of the targets, in the training and the test split.
+    """
+    n = right.shape[1]
+    y = (np.arange(n) < share_of_ones * n).astype(np.int32)
+    found = cell_results(own, right.mean(axis=1))
+    found.__dict__["targets"] = {"train": y, "test": y}
+    for run, is_right in zip(found.runs, right, strict=True):
+        run.__dict__["arrays"] = {"raw/test": np.where(is_right == (y == 1), 1.0, -1.0)[:, None]}
+        run.info.naive["test/accuracy"] = max(y.mean(), 1 - y.mean())
+    return found
+
+
 def sweep(*results: CellResults, n_seeds: int = 30, **report) -> Plan:
     cells = [result.cell for result in results]
     return Plan(

@@ -91,6 +91,12 @@ class Needed:
     seeds: int | None = None
     rows: int | None = None
 
+    @property
+    def said(self) -> str:
+        """The same in words, ``about 70 seeds and 900 test rows``; empty where nothing would do."""
+        parts = [f"{n} {noun}" for n, noun in ((self.seeds, "seeds"), (self.rows, "test rows")) if n]
+        return f"about {' and '.join(parts)}" if parts else ""
+
 
 def needed(tested: Tested, margin: float, n_tests: int = 1, level: float = 0.05, *, n_rows: int = 0) -> Needed:
     """Return what would do for a verdict if the true difference is the one seen: more of what varies most.

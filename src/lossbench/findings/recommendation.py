@@ -8,7 +8,7 @@ import numpy as np
 from lossbench.comparison.paired import LEAST_SEEDS
 from lossbench.export.saved_model.reading import has_model
 from lossbench.findings.number_formats import ends, joined
-from lossbench.findings.sentences import name_in
+from lossbench.findings.sentences import name_in, nothing_learned
 from lossbench.findings.tables import Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import Cell, Plan
@@ -34,7 +34,7 @@ class Advice:
 
 
 def advice(table: Table) -> Advice | None:
-    """Return the recommendation for a data set; None if runs are missing or the seeds are too few.
+    """Return the recommendation for a data set; None if runs are missing, the seeds too few, or nothing was learned.
 
     The baseline is recommended if the comparison cannot tell it from the best loss, because a change that brings no
     gain is not worth making. Otherwise the best loss is recommended.
@@ -42,6 +42,8 @@ def advice(table: Table) -> Advice | None:
     if table.best is None or table.refused or len(table.seeds) < LEAST_SEEDS:
         return None
     best, baseline = table.best, table.baseline[table.best]
+    if not table.beats_naive(best):
+        return None
     if baseline in table.group:
         others = [name_in(table, i) for i in table.group if i != baseline]
         reason = (
@@ -64,7 +66,9 @@ def advice_lines(plan: Plan, table: Table) -> list[str]:
     """Return the printed recommendation for a data set, with the commands that train it and export its model."""
     found = advice(table)
     if found is None:
-        return [f"No recommendation for {table.data}: it needs {LEAST_SEEDS} seeds or more, and none missing."]
+        nothing = nothing_learned(table)
+        why = nothing[0] if nothing else f"it needs {LEAST_SEEDS} seeds or more, and none missing."
+        return [f"No recommendation for {table.data}: {why}"]
     cell = found.results.cell
     alone = len({other.data for other in plan.cells}) == 1
     kept = has_model(plan.folder / cell.folder)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lossbench.comparison import Interval, compare_pairs, share_interval
-from lossbench.comparison.paired import LEAST_SEEDS
+from lossbench.comparison.paired import LEAST_SEEDS, Needed
 from lossbench.comparison.verdict import EQUIVALENT, FEW_SEEDS, INCONCLUSIVE, NO_VERDICT
 from lossbench.findings.number_formats import IN_POINTS, counted, ends, joined, size
 from lossbench.findings.tables import Table
@@ -151,7 +151,22 @@ def verdict_hints(table: Table) -> list[str]:
     """Return what a reader of the verdicts must know: other verdicts on these rows, few rows, and what would help."""
     if table.refused:
         return []
-    return [*_on_these_rows(table), *_few_rows(table), *_what_would_help(table)]
+    return [*_on_these_rows(table), *nothing_learned(table), *_few_rows(table), *_what_would_help(table)]
+
+
+def nothing_learned(table: Table) -> list[str]:
+    """Say so if the best loss is not surely better than the naive predictor, with the difference; else nothing."""
+    if table.best is None or table.beats_naive(table.best):
+        return []
+    found = table.over_naive(table.best)
+    assert found is not None
+    sign = -1 if table.lower_is_better else 1
+    low, high = sorted((sign * found.interval.low, sign * found.interval.high))
+    unit = " points" if table.metric in IN_POINTS else f" in {table.metric}"
+    return [
+        f"no loss is surely better than the naive predictor on new rows: {name_in(table, table.best)}, which has the "
+        f"best mean, gains {ends(table.metric, low, high)}{unit} over it."
+    ]
 
 
 def _on_these_rows(table: Table) -> list[str]:
@@ -184,8 +199,7 @@ def _what_would_help(table: Table) -> list[str]:
         return []
     if all(c.verdict == NO_VERDICT for c in table.comparisons if c):
         return [f"too few seeds: {max(n.seeds or 0 for n in needed)} would do for a verdict."]
-    if any(n.seeds is None and n.rows is None for n in needed):
+    if not all(n.said for n in needed):
         return ["inconclusive: more seeds and test rows than are practical would be needed."]
-    seeds, rows = max(n.seeds or 0 for n in needed), max(n.rows or 0 for n in needed)
-    parts = [f"about {n} {noun}" for n, noun in ((seeds, "seeds"), (rows, "test rows")) if n]
-    return [f"inconclusive: {' and '.join(parts)} would tell."]
+    together = Needed(max(n.seeds or 0 for n in needed), max(n.rows or 0 for n in needed))
+    return [f"inconclusive: {together.said} would tell."]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossbench.comparison import Comparison, Sample, best_group, compare_pairs, mean_interval
+from lossbench.comparison.mean_tests import Tested, of_new_rows
 from lossbench.config.settings import ReportSettings
 from lossbench.losses.pairing import BASELINES
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
@@ -50,8 +51,7 @@ def sample_with_rows(results: CellResults, metric: str, seeds: list[int]) -> Sam
     # A working run without raw predictions is of another program's making.
     if not np.isfinite(rows[found.works]).all():
         return found
-    assert results.test_targets is not None
-    return replace(found, rows=rows, n_rows=len(results.test_targets))
+    return replace(found, rows=rows, n_rows=len(results.targets["test"]))
 
 
 def baselines(cells: list[Cell], wanted: str | None) -> dict[int, int]:
@@ -124,6 +124,22 @@ class Table:
     def lower_is_better(self) -> bool:
         """Whether a smaller value of the metric is better."""
         return lower_is_better(self.metric)
+
+    def over_naive(self, place: int) -> Tested | None:
+        """Return the difference of a cell to the naive predictor, tested for new rows; None where it is not known."""
+        result, own = self.results[place], self.samples[place]
+        naive, rows = result.naive.get(f"test/{self.metric}"), result.naive_contributions(self.metric)
+        if naive is None or rows is None or own.rows is None:
+            return None
+        works = own.works & np.isfinite(own.values)
+        return of_new_rows(own.values[works] - naive, own.rows[works].mean(axis=0) - rows, own.n_rows)
+
+    def beats_naive(self, place: int) -> bool:
+        """Say whether a cell is surely better than the naive predictor on new rows, or nothing is known of that."""
+        found = self.over_naive(place)
+        if found is None:
+            return True
+        return found.interval.high < 0 if self.lower_is_better else found.interval.low > 0
 
     @property
     def n_rows(self) -> int:

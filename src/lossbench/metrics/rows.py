@@ -59,3 +59,11 @@ def contributions(pair: Pair, metric: str, y: np.ndarray, raw: np.ndarray, scale
         return OF_ERRORS[metric]((HEADS[pair.head].activate(raw)[:, : y.shape[1]] - y) * scale)
     wrong = decide(raw, pair.head, pair.encoding, pair.task) != y
     return OF_DECISIONS[metric](wrong.reshape(len(y), -1))
+
+
+def naive_contributions(task: str, metric: str, y_train: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return the same for the naive predictor of numbers (the training mean) or classes (the majority class)."""
+    if task in NUMBER_TASKS:
+        return OF_ERRORS[metric]((y_train.mean(axis=0) - y) * scale)
+    majority = np.bincount(y_train).argmax()
+    return OF_DECISIONS[metric]((y != majority).reshape(len(y), -1))

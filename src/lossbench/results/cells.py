@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lossbench.metrics.rows import contributions
+from lossbench.metrics.rows import contributions, naive_contributions
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.part_files import FINISHED, Run, read_runs, seeds_on_disk
 
@@ -74,36 +74,50 @@ class CellResults:
         return values * scaling["scale"][0] + scaling["center"][0] if scaling else values
 
     @cached_property
-    def test_targets(self) -> np.ndarray | None:
-        """The targets of the test split as they were trained on; None where no run has begun."""
+    def targets(self) -> dict[str, np.ndarray]:
+        """The targets of each split, in the unit of training; empty if no run has begun."""
         paths = [path for run in self.runs[:1] if (path := run.path.parents[1] / "data.npz").exists()]
         if not paths:
-            return None
+            return {}
         with np.load(paths[0], allow_pickle=False) as file:
-            return file["y/test"]
+            return {name.removeprefix("y/"): file[name] for name in file.files if name.startswith("y/")}
+
+    @cached_property
+    def _shown_rows(self) -> np.ndarray:
+        """The test rows whose contributions are taken: all, or ``MOST_ROWS`` at equal distances."""
+        n = len(self.targets["test"])
+        return np.unique(np.linspace(0, n - 1, min(n, MOST_ROWS)).astype(int))
+
+    @property
+    def _scale(self) -> np.ndarray:
+        """The unit of the targets in training, in the unit of the metrics."""
+        scaling = self.described.get("target_scaling")
+        return np.array(scaling["scale"] if scaling else 1.0)
 
     def contributions(self, metric: str) -> dict[int, np.ndarray]:
         """Return what each test row contributes to a metric, by the seed of each run that has raw predictions.
-
-        Of more than ``MOST_ROWS`` rows, so many at equal distances.
 
         Parameters
         ----------
         metric : str
             One that ``metrics.rows.has_contributions``.
         """
-        if self.test_targets is None:
+        if "test" not in self.targets:
             return {}
-        y = self.test_targets
-        chosen = np.unique(np.linspace(0, len(y) - 1, min(len(y), MOST_ROWS)).astype(int))
-        scaling = self.described.get("target_scaling")
-        scale = np.array(scaling["scale"] if scaling else 1.0)
+        rows, pair = self._shown_rows, self.cell.pair
+        y = self.targets["test"][rows]
         found = {run.info.seed: raw for run in self.runs if (raw := run.array("raw/test")) is not None}
-        pair = self.cell.pair
         return {
-            seed: contributions(pair, metric, y[chosen], raw[chosen], scale).astype(np.float32)
+            seed: contributions(pair, metric, y, raw[rows], self._scale).astype(np.float32)
             for seed, raw in found.items()
         }
+
+    def naive_contributions(self, metric: str) -> np.ndarray | None:
+        """Return what each test row contributes to a metric of the naive predictor; None for several labels."""
+        if "test" not in self.targets or self.cell.task == "multilabel":
+            return None
+        y = self.targets["test"][self._shown_rows]
+        return naive_contributions(self.cell.task, metric, self.targets["train"], y, self._scale)
 
     def seconds(self, since: float) -> float:
         """Return the seconds from the first start to the last end of the runs that started after ``since``.

@@ -4,10 +4,22 @@ from lossbench.report.figures.confusions import confusions
 from lossbench.report.figures.curves import curves, own_losses, slices
 from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame
 from lossbench.report.figures.predictions import boundaries, calibration, predicted
-from lossbench.report.figures.rows import differences, runs
+from lossbench.report.figures.rows import differences, runs, variances
 from lossbench.report.figures.shapes import shape
 
-MAKERS = (runs, differences, curves, own_losses, slices, boundaries, predicted, calibration, confusions, shape)
+MAKERS = (
+    runs,
+    differences,
+    variances,
+    curves,
+    own_losses,
+    slices,
+    boundaries,
+    predicted,
+    calibration,
+    confusions,
+    shape,
+)
 
 
 def all_figures(frame: Frame) -> list[Figure]:

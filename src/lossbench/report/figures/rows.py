@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lossbench.comparison import mean_intervals
-from lossbench.findings.number_formats import IN_POINTS, number
+from lossbench.findings.number_formats import IN_POINTS, number, size
 from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import Figure, Frame, Panel
 from lossbench.results.cells import CellResults
@@ -69,8 +69,9 @@ def differences(frame: Frame) -> Figure | None:
     figure = Figure(
         f"{frame.slug}-differences",
         "Differences to the baseline",
-        "Mean difference over the same seeds with its 95 % interval. The band is the margin within which a "
-        "difference does not matter.",
+        "Mean difference over the same seeds with its 95 % interval"
+        + (": the thick line for these test rows, the thin one for new rows" if table.n_rows else "")
+        + ". The band is the margin within which a difference does not matter.",
         ["cell", "baseline", "difference", "low", "high", "seeds", "p", "p_corrected", "margin", "verdict"],
     )
     drawn, axes = _strip(len(rows))
@@ -94,8 +95,11 @@ def differences(frame: Frame) -> Figure | None:
             lw=0,
             alpha=0.6,
         )
-        ends = [scale * difference.low, scale * difference.high]
-        axes.plot(ends, [height, height], color=mark.colour, linewidth=2.2)
+        widths = [(difference, 1.0 if table.n_rows else 2.4)]
+        widths += [(found.on_these_rows.difference, 3.4)] if table.n_rows and found.on_these_rows else []
+        for interval, width in widths:
+            ends = [scale * interval.low, scale * interval.high]
+            axes.plot(ends, [height, height], color=mark.colour, linewidth=width)
         axes.plot([scale * difference.mean], [height], mark.marker, color=mark.colour, markersize=7)
     axes.axvline(0, color=ink.QUIET, linewidth=0.9, zorder=1)
     bases = list(dict.fromkeys(frame.label(table.results[table.baseline[i]]) for i, _ in rows))
@@ -109,6 +113,39 @@ def differences(frame: Frame) -> Figure | None:
     )
     description = f"Differences in test {frame.metric} to {', '.join(bases)} on {table.data}. {text}."
     figure.panels.append(Panel(figure.name, description, ink.to_svg(drawn, figure.name)))
+    return figure
+
+
+def variances(frame: Frame) -> Figure | None:
+    """Draw for each candidate how much of the uncertainty on new rows is the seeds' and how much the test rows'."""
+    table = frame.table
+    rows = [(i, c) for i, c in enumerate(table.comparisons) if c is not None and c.statement.tested.of_rows > 0]
+    if not rows:
+        return None
+    figure = Figure(
+        f"{frame.slug}-variances",
+        "What the uncertainty of a difference is made of",
+        "The variance of the mean difference on new rows, divided: the filled part varies with the seeds and becomes "
+        f"smaller with more of them, the empty part varies with the {table.n_rows} test rows and becomes smaller with "
+        "more rows only.",
+        ["cell", "half_width", "variance_of_seeds", "variance_of_rows"],
+    )
+    drawn, axes = _strip(len(rows))
+    marks = [mark for _, mark, _ in frame.marks()]
+    texts = []
+    for place, (i, found) in enumerate(rows):
+        height, tested = len(rows) - 1 - place, found.statement.tested
+        share = 100 * tested.of_seeds / (tested.of_seeds + tested.of_rows)
+        half = found.difference.half_width
+        figure.rows.append([table.results[i].cell.name, half, tested.of_seeds, tested.of_rows])
+        _label(axes, height, frame.label(table.results[i]), f"± {size(frame.metric, half)}")
+        axes.barh(height, share, 0.3, color=marks[i].colour)
+        axes.barh(height, 100, 0.3, fill=False, edgecolor=ink.QUIET, linewidth=0.9)
+        texts.append(f"{frame.label(table.results[i])}: {share:.0f} % seeds")
+    _finish_strip(axes, len(rows), "of seeds, and of test rows", "% of the variance of the difference")
+    figure.panels.append(
+        Panel(figure.name, f"{'; '.join(texts)}; the rest is the rows'.", ink.to_svg(drawn, figure.name))
+    )
     return figure
 
 
