@@ -7,8 +7,10 @@ from support.simulation import most_allowed, share_of_false_tables
 
 from lossbench.comparison import Sample, best_group, compare, mean_interval, mean_intervals, share_interval
 from lossbench.comparison.diagnosis import diagnose
+from lossbench.comparison.failures import failures_p
 from lossbench.comparison.mean_tests import of_folds, of_new_rows, of_runs
-from lossbench.comparison.paired import Needed, detectable_difference, failures_p, holm, needed
+from lossbench.comparison.multiple_testing import holm
+from lossbench.comparison.power import Needed, detectable_difference, needed
 from lossbench.comparison.ranks import rank_losses
 from lossbench.comparison.swept import crossings
 from lossbench.console.text_tables import mean_and_interval

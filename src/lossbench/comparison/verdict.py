@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lossbench.comparison.failures import failures_p
 from lossbench.comparison.intervals import Interval, mean_interval
 from lossbench.comparison.mean_tests import Tested, of_folds, of_new_rows, of_runs
-from lossbench.comparison.paired import LEAST_SEEDS, Needed, detectable_difference, failures_p, holm, needed
+from lossbench.comparison.multiple_testing import holm
+from lossbench.comparison.power import LEAST_SEEDS, Needed, detectable_difference, needed
 
 BETTER, WORSE, EQUIVALENT, INCONCLUSIVE, NO_VERDICT = "better", "worse", "equivalent", "inconclusive", "too few seeds"
 LEVEL = 0.05

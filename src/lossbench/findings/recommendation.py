@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossbench.comparison.paired import LEAST_SEEDS
+from lossbench.comparison.power import LEAST_SEEDS
 from lossbench.export.saved_model.reading import has_model
 from lossbench.findings.number_formats import ends, joined
 from lossbench.findings.sentences import name_in, nothing_learned

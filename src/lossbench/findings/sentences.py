@@ -3,7 +3,7 @@
 import numpy as np
 
 from lossbench.comparison import Interval, compare_pairs, share_interval
-from lossbench.comparison.paired import LEAST_SEEDS, Needed
+from lossbench.comparison.power import LEAST_SEEDS, Needed
 from lossbench.comparison.verdict import EQUIVALENT, FEW_SEEDS, INCONCLUSIVE, NO_VERDICT
 from lossbench.findings.number_formats import IN_POINTS, counted, ends, joined, size
 from lossbench.findings.tables import Table

@@ -1,10 +1,8 @@
-"""Several tests of one table: corrected together, and how often losses fail; and what more seeds or rows would find."""
+"""The power of a comparison: which difference it would find, and how many seeds or test rows a verdict needs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import comb
 
-import numpy as np
 from scipy.special import stdtrit
 
 from lossbench.comparison.mean_tests import Tested
@@ -13,48 +11,6 @@ POWER = 0.8
 # Fewer seeds give no verdict: so few cannot show how skewed their differences are.
 LEAST_SEEDS = 6
 MOST_SEEDS, MOST_ROWS = 100_000, 100_000_000
-
-
-def failures_p(n_only_first: int, n_only_second: int) -> float:
-    """Return the exact two-sided p value that two losses fail equally often (McNemar's test).
-
-    Parameters
-    ----------
-    n_only_first, n_only_second : int
-        Seeds with which only the one failed, and only the other.
-
-    Examples
-    --------
-    >>> failures_p(6, 0)
-    0.03125
-    """
-    n, least = n_only_first + n_only_second, min(n_only_first, n_only_second)
-    return min(1.0, 2 * sum(comb(n, k) for k in range(least + 1)) / 2**n)
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Return p values corrected for there being several: below 0.05, at most one table in twenty has a false one.
-
-    Parameters
-    ----------
-    p : float array, shape (n_tests,)
-        Without NaN.
-
-    References
-    ----------
-    Holm (1979), A Simple Sequentially Rejective Multiple Test Procedure, https://www.jstor.org/stable/4615733
-
-    Examples
-    --------
-    >>> holm(np.array([0.01, 0.04, 0.03])).round(6).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    p = np.asarray(p, np.float64)
-    order = np.argsort(p, kind="stable")
-    corrected = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    result = np.empty(len(p))
-    result[order] = np.minimum(corrected, 1.0)
-    return result
 
 
 def detectable_difference(tested: Tested, n_tests: int = 1, level: float = 0.05) -> float:
