@@ -78,7 +78,7 @@ def _group(group: str) -> list[str]:
         return text_table([[head.name, head.formula] for head in HEADS.values()], left=2)
     if group == "metric":
         return _wrapped_table([[metric.name, metric.description] for metric in METRICS.values()])
-    if group in ("model", "optimizer", "schedule", "corruption", "tune"):
+    if group in ("model", "optimizer", "schedule", "corruption", "tune", "repeat"):
         return _wrapped_table([[name, meaning(group, name)] for name in choices_of(group)])
     if group == "experiment":
         return _wrapped_table([[name, _experiment_comment(name)] for name in choices_of(group)])
@@ -117,7 +117,7 @@ def _card(group: str, name: str) -> list[str]:
     known = list(tables[group]) if group in tables else choices_of(group)
     if name not in known:
         raise UsageError(unknown(group, name, known))
-    if group in ("model", "optimizer", "schedule", "corruption", "tune"):
+    if group in ("model", "optimizer", "schedule", "corruption", "tune", "repeat"):
         rows = {"what it is": meaning(group, name), "settings": _settings(group, name)}
     elif group == "experiment":
         rows = {"what it is": _experiment_comment(name), "command": f"lossbench experiment={name}"}

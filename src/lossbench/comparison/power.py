@@ -47,10 +47,9 @@ class Needed:
     seeds: int | None = None
     rows: int | None = None
 
-    @property
-    def said(self) -> str:
-        """The same in words, ``about 70 seeds and 900 test rows``; empty where nothing would do."""
-        parts = [f"{n} {noun}" for n, noun in ((self.seeds, "seeds"), (self.rows, "test rows")) if n]
+    def said(self, seeds: str = "seeds") -> str:
+        """Return the same in words, ``about 70 seeds and 900 test rows``; '' where nothing would do."""
+        parts = [f"{n} {noun}" for n, noun in ((self.seeds, seeds), (self.rows, "test rows")) if n]
         return f"about {' and '.join(parts)}" if parts else ""
 
 

@@ -37,6 +37,8 @@ class Sample:
         The fold of each run, where runs are those of a cross-validation.
     test_per_train : float
         Test rows of a fold for each of its training rows.
+    fresh : bool
+        Whether each run has training and test rows of its own, drawn anew.
     """
 
     values: np.ndarray
@@ -46,6 +48,7 @@ class Sample:
     n_rows: int = 0
     folds: np.ndarray | None = None
     test_per_train: float = 0.0
+    fresh: bool = False
 
     @property
     def there(self) -> np.ndarray:
@@ -201,6 +204,7 @@ def compare_pairs(
 ) -> list[Comparison]:
     """Compare (baseline, candidate) pairs of one table; see ``compare``."""
     n_tests = n_tests or max(1, len(pairs))
+    least = LEAST_FOLDS if pairs and pairs[0][0].folds is not None else LEAST_SEEDS
     drafts = [_draft(a, b, margin, lower_is_better, n_tests) for (a, b), margin in zip(pairs, margins, strict=True)]
     discordant = [sum(_only_one_fails(a, b)) for a, b in pairs]
     # A test that could not be significant whatever its outcome need not be corrected for (Tarone 1990).
@@ -209,7 +213,7 @@ def compare_pairs(
     here = holm(np.array([draft.on_these_rows.tested.p if draft.on_these_rows else 1.0 for draft in drafts]))
     failures = dict(zip(tested, corrected[len(drafts) :], strict=True))
     return [
-        _judged(draft, float(corrected[i]), float(here[i]), float(failures.get(i, 1.0)), lower_is_better)
+        _judged(draft, float(corrected[i]), float(here[i]), float(failures.get(i, 1.0)), lower_is_better, least)
         for i, draft in enumerate(drafts)
     ]
 
@@ -251,6 +255,8 @@ def _tested(baseline: Sample, candidate: Sample, both: np.ndarray) -> tuple[Test
         The runs in which both work.
     """
     differences = (candidate.values - baseline.values)[both]
+    if baseline.fresh:
+        return None, of_runs(differences)
     if baseline.folds is not None:
         folds = baseline.folds[both]
         by_fold = np.array([differences[folds == fold].mean() for fold in np.unique(folds)])
@@ -262,13 +268,14 @@ def _tested(baseline: Sample, candidate: Sample, both: np.ndarray) -> tuple[Test
     return here, of_new_rows(differences, rows, baseline.n_rows)
 
 
-def _judged(draft: Comparison, p: float, p_here: float, p_failures: float, lower_is_better: bool) -> Comparison:
+def _judged(
+    draft: Comparison, p: float, p_here: float, p_failures: float, lower_is_better: bool, least: int
+) -> Comparison:
     by_failures = ""
     if p_failures < LEVEL:
         by_failures = WORSE if draft.n_failing > draft.n_baseline_failing else BETTER
 
     def said(statement: Statement, p: float) -> Statement:
-        least = LEAST_FOLDS if draft.on_these_rows is None else LEAST_SEEDS
         by_value = _by_value(replace(statement, p_corrected=p), draft.margin, least, lower_is_better)
         verdict = by_failures or by_value
         if {by_value, by_failures} == {BETTER, WORSE}:

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 # Choices whose settings have a type of their own in groups that otherwise share one type.
 FILE, COMPOSITE, CUSTOM = "csv", "composite", "custom"
+# What a cell's runs repeat.
+SEEDS, SAMPLES = "seeds", "samples"
 
 
 # Field markers, read by ``plain``, ``_typed`` and ``planning.schema``.
@@ -290,6 +292,23 @@ CorruptionSettings = NoCorruptionSettings | LabelNoiseSettings | OutliersSetting
 
 
 @dataclass(frozen=True, kw_only=True)
+class RepeatSettings:
+    """What differs between the runs of a cell, besides initial weights and batch order."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplesSettings(RepeatSettings):
+    """A fresh sample from the generator for each run, training and test rows: verdicts are about the generator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedsSettings(RepeatSettings):
+    """The same training and test rows for all runs: verdicts are about new rows for networks trained on these."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoTuneSettings:
     """No search: the cell trains with ``optimizer.learning_rate``."""
 
@@ -333,6 +352,8 @@ class CellSettings:
     select: str
     trainer: str
     tune: NoTuneSettings | TuneSettings
+    # Earlier cells do not have it.
+    repeat: RepeatSettings = SeedsSettings(name=SEEDS)
 
     @property
     def is_tuned(self) -> bool:
@@ -344,6 +365,11 @@ class CellSettings:
         """The settings of the cell's study; only a tuned cell has one."""
         assert isinstance(self.tune, TuneSettings), "only a tuned cell has a study"
         return self.tune
+
+    @property
+    def draws_samples(self) -> bool:
+        """Whether each run has a sample of its own from the generator."""
+        return self.repeat.name == SAMPLES
 
     @property
     def is_corrupted(self) -> bool:
@@ -411,6 +437,7 @@ CORRUPTIONS: dict[str, type] = {
     "outliers": OutliersSettings,
     "imbalance": ImbalanceSettings,
 }
+REPEATS: dict[str, type] = {SEEDS: SeedsSettings, SAMPLES: SamplesSettings}
 TUNES: dict[str, type] = {"none": NoTuneSettings, "learning_rate": TuneSettings}
 # The groups whose choices share one type, with the exceptions that have another type.
 _OTHERS: dict[str, tuple[dict[str, type], type]] = {
@@ -419,8 +446,8 @@ _OTHERS: dict[str, tuple[dict[str, type], type]] = {
     "loss": ({COMPOSITE: CompositeLossSettings, CUSTOM: CustomLossSettings}, LossSettings),
     "optimizer": ({}, OptimizerSettings),
 }
-_NAMED = {"model": MODELS, "schedule": SCHEDULES, "corruption": CORRUPTIONS, "tune": TUNES}
-GROUPS_OF_A_CELL = ("dataset", "head", "loss", "model", "optimizer", "schedule", "corruption", "tune")
+_NAMED = {"model": MODELS, "schedule": SCHEDULES, "corruption": CORRUPTIONS, "tune": TUNES, "repeat": REPEATS}
+GROUPS_OF_A_CELL = ("dataset", "head", "loss", "model", "optimizer", "schedule", "corruption", "tune", "repeat")
 _NESTED = {
     "split": SplitSettings,
     "standardize": StandardizeSettings,
@@ -476,7 +503,7 @@ def cell_settings(content: Mapping[str, Any]) -> CellSettings:
     KeyError, TypeError
         If a setting is missing.
     """
-    groups = {group: group_settings(group, content[group]) for group in GROUPS_OF_A_CELL}
+    groups = {group: group_settings(group, content[group]) for group in GROUPS_OF_A_CELL if group in content}
     return _typed(CellSettings, {**content, **groups})
 
 

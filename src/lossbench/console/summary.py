@@ -6,7 +6,7 @@ import textwrap
 from lossbench.comparison import mean_interval
 from lossbench.config.settings import StandardizeSettings
 from lossbench.console.text_tables import WIDTH, mean_and_interval, text_table
-from lossbench.findings.number_formats import number
+from lossbench.findings.number_formats import joined, number
 from lossbench.findings.published import published
 from lossbench.findings.recommendation import advice_lines
 from lossbench.findings.sentences import answer, name_in, outside_domain, verdict_hints, what_went_wrong
@@ -25,16 +25,23 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
         lines += ["", *_data_table(found), *_further_tables(plan, found.results)]
     lines += tuning_lines(plan, results)
     if lines:
-        text = (
-            "verdict: on the difference to the baseline, paired by seed, for new rows; ±: over seeds, on these test "
-            "rows; n: runs that neither diverged nor are stuck."
-        )
-        lines += ["", *textwrap.wrap(text, WIDTH)]
+        lines += ["", *textwrap.wrap(_legend(plan), WIDTH)]
     if outside := outside_domain([result.cell for result in results]):
         lines += ["", *textwrap.wrap(f"† outside the loss's domain: {outside}.", WIDTH)]
     if plan.published:
         lines += ["", *_published_table(plan, results)]
     return lines + (_advice_lines(plan, results) if plan.report.recommend else [])
+
+
+def _legend(plan: Plan) -> str:
+    """Return the meaning of the columns of the tables."""
+    drawn = {cell.settings.draws_samples for cell in plan.cells}
+    about = [*(["new rows"] if False in drawn else []), *(["fresh samples"] if True in drawn else [])]
+    over = [*(["seeds, on these test rows"] if False in drawn else []), *(["samples"] if True in drawn else [])]
+    return (
+        f"verdict: on the difference to the baseline, paired by seed, for {joined(about)}; ±: over {joined(over)}; n: "
+        "runs that neither diverged nor are stuck."
+    )
 
 
 def _advice_lines(plan: Plan, results: list[CellResults]) -> list[str]:

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,16 @@ class Dataset:
     def n_features(self) -> int:
         """The number of features of a sample."""
         return self.splits["train"].x.shape[1]
+
+
+def fresh_sample(settings: DatasetSettings, seed: int) -> DatasetSettings:
+    """Return the settings of a generated data set with a random state that belongs to a run.
+
+    It depends on the random state of the settings and on the run's seed, so all losses get the same samples.
+    """
+    state = settings.parameters["random_state"]
+    drawn = int(np.random.SeedSequence(state, spawn_key=(seed,)).generate_state(1)[0])
+    return replace(settings, parameters={**settings.parameters, "random_state": drawn})
 
 
 def load(settings: DatasetSettings) -> Dataset:

@@ -103,6 +103,7 @@ def _check(name: str, settings: CellSettings) -> None:
         f"schedule={settings.schedule.name}": content["schedule"] != NEUTRAL["schedule"],
         f"corruption={settings.corruption.name}": settings.is_corrupted,
         "select=best": settings.select != "last",
+        "repeat=samples": settings.draws_samples,
     }
     asked = [what for what, is_asked in not_written.items() if is_asked]
     if asked:

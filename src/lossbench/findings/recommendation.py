@@ -57,7 +57,7 @@ def advice(table: Table) -> Advice | None:
     if found is not None:
         low, high = sorted(abs(end) for end in (found.difference.low, found.difference.high))
         difference = f"{ends(table.metric, low, high)}{' points' if table.metric == 'accuracy' else ''}"
-        on = " on new rows" if table.n_rows else ""
+        on = f" on {table.about}" if table.about != "these rows" else ""
         reason = f"it is {found.verdict} than {name_in(table, baseline)} in test {table.metric}, by {difference}{on}"
     return Advice(table.results[best], reason)
 

@@ -76,7 +76,7 @@ def _leaders(table: Table) -> str:
     if verdicts == {EQUIVALENT} and any(table.baseline[i] == i for i in table.group):
         return f"{shown} do equally well (within {size(table.metric, margin)})"
     on = f" on {table.n_rows} test rows" if table.n_rows else ""
-    return f"{shown} are best, and these {len(table.seeds)} seeds{on} cannot tell them apart"
+    return f"{shown} are best, and these {len(table.seeds)} {table.runs_are}{on} cannot tell them apart"
 
 
 def _others(table: Table) -> str:
@@ -103,11 +103,11 @@ def _behind(table: Table, place: int) -> str:
     text = f"{name_in(table, place)} is {size(table.metric, found.mean)} worse{unit}"
     if sign * found.mean <= 0:
         return f"{name_in(table, place)} fails more often ({failing} of {n_runs} runs)"
-    return f"{text} ({counted(found.n, 'seed')}, {ends(table.metric, low, high)}{_population(table)})"
+    return f"{text} ({counted(found.n, table.runs_are[:-1])}, {ends(table.metric, low, high)}{_population(table)})"
 
 
 def _population(table: Table) -> str:
-    return " on new rows" if table.n_rows else ""
+    return f" on {table.about}" if table.about != "these rows" else ""
 
 
 def difference_to_best(table: Table, place: int) -> Interval:
@@ -164,8 +164,8 @@ def nothing_learned(table: Table) -> list[str]:
     low, high = sorted((sign * found.interval.low, sign * found.interval.high))
     unit = " points" if table.metric in IN_POINTS else f" in {table.metric}"
     return [
-        f"no loss is surely better than the naive predictor on new rows: {name_in(table, table.best)}, which has the "
-        f"best mean, gains {ends(table.metric, low, high)}{unit} over it."
+        f"no loss is surely better than the naive predictor{_population(table)}: {name_in(table, table.best)}, which "
+        f"has the best mean, gains {ends(table.metric, low, high)}{unit} over it."
     ]
 
 
@@ -199,7 +199,7 @@ def _what_would_help(table: Table) -> list[str]:
         return []
     if all(c.verdict == NO_VERDICT for c in table.comparisons if c):
         return [f"too few seeds: {max(n.seeds or 0 for n in needed)} would do for a verdict."]
-    if not all(n.said for n in needed):
+    if not all(n.said() for n in needed):
         return ["inconclusive: more seeds and test rows than are practical would be needed."]
     together = Needed(max(n.seeds or 0 for n in needed), max(n.rows or 0 for n in needed))
-    return [f"inconclusive: {together.said} would tell."]
+    return [f"inconclusive: {together.said(table.runs_are)} would tell."]

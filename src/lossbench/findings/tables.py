@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossbench.comparison import Comparison, Sample, best_group, compare_pairs, mean_interval
-from lossbench.comparison.mean_tests import Tested, of_new_rows
+from lossbench.comparison.mean_tests import Tested, of_new_rows, of_runs
 from lossbench.config.settings import ReportSettings
 from lossbench.losses.pairing import BASELINES
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
@@ -43,6 +43,8 @@ def sample_with_rows(results: CellResults, metric: str, seeds: list[int]) -> Sam
     With it, a difference can be told for new rows too.
     """
     found = sample(results, f"test/{metric}", seeds)
+    if results.cell.settings.draws_samples:
+        return replace(found, fresh=True)
     by_seed = results.contributions(metric) if has_contributions(metric) else {}
     if not by_seed or not found.works.any():
         return found
@@ -126,8 +128,12 @@ class Table:
         return lower_is_better(self.metric)
 
     def over_naive(self, place: int) -> Tested | None:
-        """Return the difference of a cell to the naive predictor, tested for new rows; None where it is not known."""
+        """Return the tested difference of a cell to the naive predictor; None where it is not known."""
         result, own = self.results[place], self.samples[place]
+        if own.fresh:
+            scores = {run.info.seed: run.info.naive.get(f"test/{self.metric}", math.nan) for run in result.runs}
+            differences = own.working - np.array([scores.get(seed, math.nan) for seed in self.seeds])
+            return of_runs(differences[np.isfinite(differences)])
         naive, rows = result.naive.get(f"test/{self.metric}"), result.naive_contributions(self.metric)
         if naive is None or rows is None or own.rows is None:
             return None
@@ -135,11 +141,21 @@ class Table:
         return of_new_rows(own.values[works] - naive, own.rows[works].mean(axis=0) - rows, own.n_rows)
 
     def beats_naive(self, place: int) -> bool:
-        """Say whether a cell is surely better than the naive predictor on new rows, or nothing is known of that."""
+        """Say whether a cell is surely better than the naive predictor, or nothing is known of that."""
         found = self.over_naive(place)
         if found is None:
             return True
         return found.interval.high < 0 if self.lower_is_better else found.interval.low > 0
+
+    @property
+    def about(self) -> str:
+        """The data that the verdicts are about: ``new rows``, ``fresh samples`` or ``these rows``."""
+        return "fresh samples" if self.samples[0].fresh else "new rows" if self.n_rows else "these rows"
+
+    @property
+    def runs_are(self) -> str:
+        """What the runs of a cell differ by, as a plural noun: ``seeds``, or ``samples`` (of which each has a seed)."""
+        return "samples" if self.samples[0].fresh else "seeds"
 
     @property
     def n_rows(self) -> int:

@@ -26,18 +26,22 @@ log = logging.getLogger(__name__)
 
 
 def write_cell(prepared: PreparedCell, folder: Path) -> None:
-    """Write the files that all runs of a cell share to the cell's folder."""
+    """Write the files that all runs of a cell share to the cell's folder.
+
+    Where each run has a sample of its own, the targets and the naive predictor are the runs', not the cell's.
+    """
     cell, dataset = prepared.cell, prepared.dataset
+    shared = not cell.settings.draws_samples
     content: dict[str, Any] = {
         "name": cell.name,
         "key": cell.key,
         "settings": plain(cell.settings),
         "task": cell.task,
         "digest": dataset.digest,
-        "target_scaling": dataset.target_scaling and dataset.target_scaling.to_json(),
-        "naive": prepared.naive,
-        "naive_loss": prepared.naive_loss,
-        "ceiling": prepared.ceiling,
+        "target_scaling": dataset.target_scaling.to_json() if shared and dataset.target_scaling else None,
+        "naive": prepared.naive if shared else {},
+        "naive_loss": prepared.naive_loss if shared else None,
+        "ceiling": prepared.ceiling if shared else {},
         "source": commit(),
         "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy", "scikit-learn")},
     }
@@ -45,14 +49,17 @@ def write_cell(prepared: PreparedCell, folder: Path) -> None:
         content["study"] = asdict(prepared.outcome)
     write_text(folder / "cell.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
     write_text(folder / MODEL, json.dumps(_model(prepared), sort_keys=True) + "\n")
-    targets = {f"y/{name}": split.y for name, split in dataset.splits.items()}
-    if prepared.grid is not None:
-        targets |= {f"x/{name}": split.x for name, split in dataset.splits.items()}
-    write_arrays(folder / "data.npz", targets)
     write_arrays(folder / "shape.npz", _shape(prepared))
+    if shared:
+        targets = {f"y/{name}": split.y for name, split in dataset.splits.items()}
+        if prepared.grid is not None:
+            targets |= {f"x/{name}": split.x for name, split in dataset.splits.items()}
+        write_arrays(folder / "data.npz", targets)
 
 
 def _model(prepared: PreparedCell) -> dict[str, Any]:
+    if prepared.cell.settings.draws_samples:
+        return {"format": FORMAT, "problem": "each of its runs is trained on a sample of its own (repeat=samples)"}
     try:
         return model_contents(prepared.cell, prepared.dataset, prepared.structure.network)
     except Exception as error:

@@ -43,6 +43,7 @@ def evaluated(run: PreparedRun, trained: Trained, started: float) -> tuple[RunIn
         selected_epoch=trained.selected_epoch,
         scores=scores,
         naive=prepared.naive,
+        ceiling=prepared.ceiling if prepared.sample is not None else {},
         tuned=prepared.outcome.parameters if prepared.outcome else {},
         study=prepared.outcome.study if prepared.outcome else "",
     )
@@ -60,7 +61,7 @@ def _arrays(run: PreparedRun, trained: Trained, raw: dict[str, np.ndarray]) -> d
         clean, n_classes = prepared.dataset.splits["train"], prepared.dataset.n_classes
         rows = kept_rows(settings.corruption, clean.y, n_classes, run.seed)
         arrays |= {"train/y": run.splits["train"].y, "train/rows": rows.astype(np.int32)}
-    if prepared.grid is not None:
+    if prepared.grid is not None and prepared.sample is None:
         arrays |= {"grid/raw": raw["grid"], "grid/x0": prepared.grid[0], "grid/x1": prepared.grid[1]}
     return arrays
 
@@ -101,7 +102,7 @@ def _raw_predictions(run: PreparedRun, trained: Trained) -> dict[str, np.ndarray
     """Return the raw predictions on every split and on the decision grid."""
     prepared = run.cell
     inputs = {name: part.x for name, part in run.splits.items()}
-    if prepared.grid is not None:
+    if prepared.grid is not None and prepared.sample is None:
         first, second = np.meshgrid(*prepared.grid, indexing="ij")
         inputs["grid"] = np.stack([first.ravel(), second.ravel()], axis=1)
     predict = PREDICT[prepared.cell.settings.trainer]

@@ -1,13 +1,13 @@
 """Prepares what the runs of a cell share: data, program structure, hyperparameters and reference predictors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from lossbench.config.settings import CellSettings, with_values
 from lossbench.datasets.corruption import corrupted
-from lossbench.datasets.loading import Dataset, Part, load
+from lossbench.datasets.loading import Dataset, Part, fresh_sample, load
 from lossbench.ground import quiet_tensorflow  # noqa: F401
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.classification import Scores
@@ -34,10 +34,13 @@ class PreparedCell:
     ----------
     outcome : Outcome or None
         The outcome of the cell's study; None for an untuned cell.
+    sample : int or None
+        The seed whose fresh sample this is about, if each run has its own.
     """
 
     cell: Cell
     outcome: Outcome | None = None
+    sample: int | None = None
 
     @cached_property
     def settings(self) -> CellSettings:
@@ -46,8 +49,9 @@ class PreparedCell:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The cell's data set, not corrupted."""
-        return load(self.cell.settings.dataset)
+        """The cell's data set, or the sample's, not corrupted."""
+        settings = self.cell.settings.dataset
+        return load(settings if self.sample is None else fresh_sample(settings, self.sample))
 
     @cached_property
     def data(self) -> Data:
@@ -55,7 +59,9 @@ class PreparedCell:
         return specification.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes, self.dataset.unit)
 
     def run(self, seed: int) -> "PreparedRun":
-        """Return the run of a seed; only a corrupted training split is its own, everything else is shared."""
+        """Return the run of a seed: its own are a corrupted training split, or with fresh samples all of its data."""
+        if self.cell.settings.draws_samples and self.sample is None:
+            return replace(self, sample=seed).run(seed)
         clean, settings = self.dataset.splits, self.cell.settings.corruption
         train = corrupted(settings, clean["train"], self.dataset.n_classes, seed)
         data = self.data

@@ -173,7 +173,7 @@ def _run(prepared: PreparedCell, folder: Path, seed: int, stop: threading.Event)
     try:
         run = prepared.run(seed)
         trained = TRAIN[cell.settings.trainer](
-            prepared.structure, run.data, prepared.hyperparameters, seed, stop.is_set
+            run.cell.structure, run.data, prepared.hyperparameters, seed, stop.is_set
         )
         info, arrays = evaluated(run, trained, started)
         write_part(folder, info, arrays)

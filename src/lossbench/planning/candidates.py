@@ -76,11 +76,14 @@ class Draft:
             **self.values,
             "corruption": self.settings.corruption.name,
             "tune": self.settings.tune.name,
+            "repeat": self.settings.repeat.name,
         }
         # Tuning and corruption are always part of the name, even if not swept, to tell the cell from the one without.
         said = ["tune"] if self.settings.is_tuned else []
         if self.settings.is_corrupted and not any(key.startswith("corruption.") for key in self.swept):
             said.append("corruption")
+        if self.settings.draws_samples:
+            said.append("repeat")
         # A file's path is left out: the name begins with the file's name already.
         swept = [*said, *(key for key in self.swept if key not in (*said, "dataset.path")), *self.apart]
         # A cell without a study does not say tune=none.

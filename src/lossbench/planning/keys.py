@@ -23,6 +23,7 @@ NEUTRAL: dict[str, Any] = {
     "early_stopping": {"patience": None, "min_delta": 0.0},
     "select": "last",
     "tune": {"name": "none"},
+    "repeat": {"name": "seeds"},
 }
 
 

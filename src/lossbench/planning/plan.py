@@ -27,7 +27,7 @@ from lossbench.planning.keys import key_settings
 # have format 1.
 FORMAT = 2
 # Swept settings with these prefixes change the data, and losses are only compared on the same data.
-OF_THE_DATA = ("dataset.", "corruption")
+OF_THE_DATA = ("dataset.", "corruption", "repeat")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from lossbench.config.settings import (
     SweepSettings,
     plain,
 )
-from lossbench.datasets.catalogue import SCALINGS, SPLITS, described, n_outputs, n_samples, split_counts
+from lossbench.datasets.catalogue import DATASETS, SCALINGS, SPLITS, described, n_outputs, n_samples, split_counts
 from lossbench.ground.errors import Problem, unknown
 from lossbench.losses.definition import Loss
 from lossbench.losses.heads import ENCODINGS, HEADS, TASKS
@@ -80,6 +80,7 @@ def _value_problems(settings: CellSettings) -> list[Problem]:
     _check_schedule(check, settings)
     _check_selection(check, settings)
     _check_corruption(check, settings)
+    _check_repeat(check, settings)
     return check.problems
 
 
@@ -306,6 +307,16 @@ def _check_corruption(check: _Checker, settings: CellSettings) -> None:
             check.add(f"corruption.share must be above 0 and at most 1; got {corruption.share:g}.")
         if corruption.rare_class is not None:
             check.within("corruption.rare_class", 0, n_outputs(info, dataset) - 1)
+
+
+def _check_repeat(check: _Checker, settings: CellSettings) -> None:
+    dataset = settings.dataset
+    if settings.draws_samples and "random_state" not in dataset.parameters:
+        generated = [name for name, info in DATASETS.items() if "random_state" in info.ranges]
+        check.add(
+            f"repeat=samples needs a data set that is generated; dataset={dataset.name} is not.",
+            f"repeat=seeds, or one of {', '.join(generated)}.",
+        )
 
 
 def report_problems(report: ReportSettings, losses: list[str]) -> list[Problem]:

@@ -9,21 +9,26 @@ from lossbench.planning.plan import Plan
 
 def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:
     """Return sentences that say how far the numbers of a report may be trusted; which ones depends on the sweep."""
-    n = len(plan.seeds)
     said = [
         "Every loss was trained from the same initial weights, on the same batches in the same order. A difference is "
         "taken seed by seed.",
-        "± is the 95 % Student-t interval of a mean over seeds, on these test rows: how well these seeds determine "
-        "the mean, not how far a single run may lie from it. It is about the runs that work: a single dead run among "
-        "thirty would drown any small effect. How often runs diverge or get stuck is counted and tested apart.",
-        "A difference has two 95 % intervals. The one for new rows counts how the seeds vary and how the test rows "
-        "vary: what to expect of other rows of the same kind. The one for these rows counts the seeds alone.",
-        "Verdicts compare with the baseline and are about new rows, unless they name these rows: equivalent, if the "
-        "whole interval lies within the margin; better or worse, if a test of the mean says so, corrected (Holm) for "
-        "the number of losses in the table; else inconclusive. Where nothing differs, at most one table in twenty "
-        "shows a better or worse.",
-        f"The seeds vary initial weights and batch order. The training rows are the same in all {n} runs: networks "
-        "trained on another sample may differ more than any interval here says, and in a close race in another order.",
+    ]
+    drawn = {cell.settings.draws_samples for cell in plan.cells}
+    if False in drawn:
+        is_generated = all("random_state" in cell.settings.dataset.parameters for cell in plan.cells)
+        said += _about_rows(len(plan.seeds), is_generated=is_generated)
+    if True in drawn:
+        said.append(
+            f"{'Each run' if False not in drawn else 'With repeat=samples, each run'} has a sample of its own from the "
+            "generator, training and test rows, the same for all losses. ± and intervals of differences count how the "
+            "samples vary: they say what to expect of another sample of this size."
+        )
+    said += [
+        "± is about the runs that work: a single dead run among thirty would drown any small effect. How often runs "
+        "diverge or get stuck is counted and tested apart.",
+        "Verdicts compare with the baseline: equivalent, if the whole interval lies within the margin; better or "
+        "worse, if a test of the mean says so, corrected (Holm) for the number of losses in the table; else "
+        "inconclusive. Where nothing differs, at most one table in twenty shows a better or worse.",
     ]
     if not (tuned or _swept_rates(plan)):
         said.append(
@@ -38,6 +43,21 @@ def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:
             "need not be best on another."
         )
     return said
+
+
+def _about_rows(n_seeds: int, *, is_generated: bool) -> list[str]:
+    """Return what intervals and verdicts say where all runs share their training and test rows."""
+    return [
+        "± is the 95 % Student-t interval of a mean over seeds, on these test rows: how well these seeds determine the "
+        "mean, not how far a single run may lie from it.",
+        "A difference has two 95 % intervals. The one for new rows counts how the seeds vary and how the test rows "
+        "vary: what to expect of other rows of the same kind. The one for these rows counts the seeds alone. A verdict "
+        "is about new rows, unless it names these rows.",
+        f"The seeds vary initial weights and batch order. The training rows are the same in all {n_seeds} runs: "
+        "networks trained on another sample may differ more than any interval here says, and in a close race in "
+        "another order.",
+        *(["The same command with repeat=samples asks that of fresh samples."] if is_generated else []),
+    ]
 
 
 def _swept_rates(plan: Plan) -> bool:

@@ -177,6 +177,8 @@ def _about(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
     counts = [f"{len(arrays[f'y/{s}'])} {s}" for s in ("train", "validation", "test") if f"y/{s}" in arrays]
     if isinstance(settings, FileSettings):
         return "; ".join(filter(None, [_about_file(settings), ", ".join(counts)]))
+    if cell.settings.draws_samples:
+        counts = ["a fresh sample for each run"]
     own = [f"{key} {value}" for key, value in settings.parameters.items()]
     return "; ".join(filter(None, [DATASETS[settings.name].description, ", ".join(own), ", ".join(counts)]))
 

@@ -121,12 +121,11 @@ def _about(table: Table, found: Comparison | None) -> list[object]:
     """Return what the verdict is about, then the statement about these rows, and how many rows would tell."""
     if found is None:
         return [""] * 7
-    about = "new rows" if table.n_rows else "these rows"
     here = found.on_these_rows
     if here is None:
-        return [about, *[""] * 5, found.needed.rows or ""]
+        return [table.about, *[""] * 5, found.needed.rows or ""]
     numbers = (here.difference.low, here.difference.high, here.tested.p, here.p_corrected)
-    return [about, *map(_float, numbers), here.verdict, found.needed.rows or ""]
+    return [table.about, *map(_float, numbers), here.verdict, found.needed.rows or ""]
 
 
 def _float(value: float) -> str:

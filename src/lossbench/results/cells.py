@@ -54,7 +54,9 @@ class CellResults:
 
     @property
     def naive(self) -> dict[str, float]:
-        """The naive predictor's scores, which are the same for all runs."""
+        """The naive predictor's scores; where runs have samples of their own, the means over them."""
+        if self.cell.settings.draws_samples:
+            return _means([run.info.naive for run in self.runs])
         return next((run.info.naive for run in self.runs if run.info.naive), {})
 
     @cached_property
@@ -65,7 +67,9 @@ class CellResults:
 
     @property
     def ceiling(self) -> dict[str, float]:
-        """The best scores that the data's generator allows; empty where they are not known."""
+        """The best scores that the generator allows, over own samples the means; empty where they are not known."""
+        if self.cell.settings.draws_samples:
+            return _means([run.info.ceiling for run in self.runs])
         return self.described.get("ceiling", {})
 
     def in_unit(self, values: np.ndarray) -> np.ndarray:
@@ -129,6 +133,12 @@ class CellResults:
         """
         infos = [run.info for run in self.runs if run.info.started >= since]
         return max(info.ended for info in infos) - min(info.started for info in infos) if infos else 0.0
+
+
+def _means(scores: list[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each score over those that have it."""
+    names = dict.fromkeys(name for found in scores for name in found)
+    return {name: float(np.mean([found[name] for found in scores if name in found])) for name in names}
 
 
 def read_results(plan: Plan) -> list[CellResults]:

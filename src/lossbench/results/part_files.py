@@ -36,6 +36,8 @@ class RunInfo:
         Seconds since 1970.
     scores, naive : dict
         Final metrics by ``split/metric`` (``train/accuracy``): of the run, and of the best constant prediction.
+    ceiling : dict
+        The best metrics that the generator allows, of a run with a sample of its own; else ``cell.json`` has them.
     error : str
         The error that ended a failed run; else ''.
     tuned : dict
@@ -54,6 +56,7 @@ class RunInfo:
     selected_epoch: int = 0
     scores: dict[str, float] = field(default_factory=dict)
     naive: dict[str, float] = field(default_factory=dict)
+    ceiling: dict[str, float] = field(default_factory=dict)
     error: str = ""
     tuned: dict[str, Any] = field(default_factory=dict)
     study: str = ""
