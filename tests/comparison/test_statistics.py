@@ -404,6 +404,12 @@ def test_a_rise_that_seeds_do_not_share_is_chance():
     assert diagnose(EPOCHS, FALL[None], (FALL + 0.3 * np.maximum(EPOCHS - 50, 0) / 50)[None]).word == "overfitting"
 
 
+def test_a_rise_at_the_last_point_alone_is_none():
+    late = 1 - EPOCHS / 100
+    late[-1] = late[-2] + 0.025
+    assert word(FALL, late).word == "converged"
+
+
 def test_what_is_not_overfitting_has_no_epoch():
     found = word(FALL, FALL)
     assert (found.epoch, found.text) == (0, "converged")
