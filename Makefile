@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 EXPERIMENT = $(if $(filter dataset=% loss=% experiment=%,$(ARGS)),,experiment=tutorial)
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep tune advise ui report sync list test test-all lint types check bench lock clean
+.PHONY: help install sweep tune advise ui report sync list test test-all lint types check bench mutants lock clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ check: lint types test ## lint, types and tests, as CI runs them
 
 bench: $(STAMP) ## measure: job by job, a plain loop, ours, and C
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+mutants: $(STAMP) ## change the code in 200 small ways, and see which of them the tests notice
+	@$(BIN)/python benchmarks/mutants.py $(ARGS)
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \

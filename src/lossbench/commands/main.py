@@ -48,31 +48,31 @@ def main() -> None:
 
 
 def report_main() -> None:
-    """Run ``lossbench-report``."""
+    """Run ``lossbench-report``, which writes a sweep's report again or compares two sweeps."""
     _command(_report)
 
 
 def sync_main() -> None:
-    """Run ``lossbench-sync``."""
+    """Run ``lossbench-sync``, which sends results to MLflow that are not in it yet."""
     _command(_sync)
 
 
 def ui_main() -> None:
-    """Run ``lossbench-ui``."""
+    """Run ``lossbench-ui``, which starts MLflow's UI on the results."""
     from lossbench.commands.ui import run
 
     _command(run)
 
 
 def list_main() -> None:
-    """Run ``lossbench-list``."""
+    """Run ``lossbench-list``, which shows what can be chosen."""
     from lossbench.commands.list_choices import run
 
     _command(run)
 
 
 def export_main() -> None:
-    """Run ``lossbench-export``."""
+    """Run ``lossbench-export``, which writes scripts, tuned settings and models."""
     from lossbench.commands.export import run
 
     _command(run)

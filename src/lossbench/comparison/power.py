@@ -70,7 +70,9 @@ def needed(tested: Tested, margin: float, n_tests: int = 1, level: float = 0.05,
 
     def enough(times_seeds: float, times_rows: float) -> bool:
         error = (tested.of_seeds / times_seeds + tested.of_rows / times_rows) ** 0.5
-        freedom, mean = max(1.0, tested.freedom * min(times_seeds, times_rows)), abs(tested.interval.mean)
+        # The degrees of freedom grow with what is increased; with both parts in the error, with the lesser.
+        grown = min(times_seeds, times_rows) if tested.of_rows else times_seeds
+        freedom, mean = max(1.0, tested.freedom * grown), abs(tested.interval.mean)
         inside = mean + stdtrit(freedom, 0.975) * error <= margin
         return inside or (mean > 0 and _detectable(error, freedom, level / n_tests) <= mean)
 

@@ -306,6 +306,8 @@ def _by_value(statement: Statement, margin: float, least: int, lower_is_better: 
 def best_group(samples: list[Sample], *, lower_is_better: bool) -> tuple[int | None, list[int]]:
     """Return the loss that is best by its mean, and all that these runs cannot tell from it.
 
+    Losses with too few working runs for a verdict are left out if others have enough.
+
     All pairs are tested and corrected together, so that the choice of the best by the same runs does no harm: the
     best of several equal ones always looks better than it is.
 
@@ -318,7 +320,10 @@ def best_group(samples: list[Sample], *, lower_is_better: bool) -> tuple[int | N
         first.
     """
     means = np.array([mean_interval(sample.working).mean for sample in samples])
-    order = [i for i in np.argsort(means if lower_is_better else -means, kind="stable") if np.isfinite(means[i])]
+    working = [int(np.isfinite(sample.working).sum()) for sample in samples]
+    # A mean over fewer runs than a verdict needs is nobody's best, unless no loss has as many.
+    enough = max(1, min(LEAST_SEEDS, max(working)))
+    order = [i for i in np.argsort(means if lower_is_better else -means, kind="stable") if working[i] >= enough]
     if not order:
         return None, []
 

@@ -135,7 +135,8 @@ def winner(table: Table) -> CellResults | None:
     found = advice(table)
     if found is not None:
         return found.results
-    # The table lists cells with the best mean first.
+    # The table lists the cells with the best mean first, so the first one with a run that neither failed nor is stuck
+    # is the best.
     working = [result for result in table.results if result.working.runs]
     inside = [result for result in working if not result.cell.outside_domain]
     return next(iter(inside or working), None)

@@ -46,7 +46,7 @@ def answer(table: Table) -> str:
 
 
 def outside_domain(cells: list[Cell]) -> str:
-    """Say which losses are marked with a dagger, on which data sets and why; empty where none is."""
+    """Return which losses are marked with a dagger, on which data sets and why; empty where none is."""
     found: dict[str, list[str]] = {}
     for cell in cells:
         for loss in _limited(cell) if cell.outside_domain else ():
@@ -155,7 +155,7 @@ def verdict_hints(table: Table) -> list[str]:
 
 
 def nothing_learned(table: Table) -> list[str]:
-    """Say so if the best loss is not surely better than the naive predictor, with the difference; else nothing."""
+    """Return a line if the best loss is not surely better than the naive predictor, with the difference."""
     if table.best is None or table.beats_naive(table.best):
         return []
     found = table.over_naive(table.best)
@@ -193,7 +193,7 @@ def _few_rows(table: Table) -> list[str]:
 
 
 def _what_would_help(table: Table) -> list[str]:
-    """Say how many seeds, or how many test rows, would settle the verdicts that are open."""
+    """Return how many seeds, or how many test rows, would settle the verdicts that are open."""
     needed = [c.needed for c in table.comparisons if c and c.verdict in (INCONCLUSIVE, NO_VERDICT)]
     if not needed:
         return []

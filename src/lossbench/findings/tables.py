@@ -141,7 +141,7 @@ class Table:
         return of_new_rows(own.values[works] - naive, own.rows[works].mean(axis=0) - rows, own.n_rows)
 
     def beats_naive(self, place: int) -> bool:
-        """Say whether a cell is surely better than the naive predictor, or nothing is known of that."""
+        """Return whether a cell is surely better than the naive predictor; True where that is not known."""
         found = self.over_naive(place)
         if found is None:
             return True

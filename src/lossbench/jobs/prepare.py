@@ -116,7 +116,7 @@ class PreparedCell:
 
     @cached_property
     def naive_loss(self) -> float:
-        """The cell's own loss of the best constant prediction, on the clean training split."""
+        """The cell's loss at the constant prediction that minimises it, on the training split before corruption."""
         return self.naive_loss_on(self.dataset.splits["train"].y)
 
     def naive_loss_on(self, y: np.ndarray) -> float:

@@ -62,7 +62,7 @@ def chosen_pair(settings: AnyLossSettings, head: HeadSettings, task: str, n_targ
 def chosen_outside_domain(
     settings: AnyLossSettings, encoding: str, target_range: tuple[float, float], *, ordered: bool
 ) -> bool:
-    """Say whether targets lie outside the domain of the chosen loss, or of one of its terms."""
+    """Return whether targets lie outside the domain of the chosen loss, or of a term of a weighted sum."""
     return any(outside_domain(loss, encoding, target_range, ordered=ordered) for loss in chosen_rows(settings))
 
 

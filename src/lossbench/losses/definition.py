@@ -22,7 +22,7 @@ class Parameter:
     matrix: bool = False
 
     def problem(self, value: float) -> str | None:
-        """Say what is wrong with a value, if anything is."""
+        """Return what is wrong with a value; None if nothing is."""
         if self.low <= value < self.high:
             return None
         return f"must be at least {self.low:g} and below {self.high:g}; got {value:g}"

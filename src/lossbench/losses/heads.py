@@ -87,7 +87,7 @@ class Head:
     sums_to_one: bool = False
 
     def reaches(self, low: float, high: float) -> bool:
-        """Say whether every prediction lies in the closed interval from ``low`` to ``high``."""
+        """Return whether every prediction lies in the closed interval from ``low`` to ``high``."""
         return low <= self.low and self.high <= high
 
 

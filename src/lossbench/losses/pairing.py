@@ -100,7 +100,7 @@ def losses_for(task: str, head: str = "auto") -> list[str]:
 
 
 def outside_domain(loss: Loss, encoding: str, target_range: tuple[float, float], *, ordered: bool) -> str:
-    """Say why targets are not those that the loss is made for (a dagger in tables); '' if they are.
+    """Return why targets are not those that the loss is made for (a dagger in tables); '' if they are.
 
     Parameters
     ----------

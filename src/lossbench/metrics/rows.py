@@ -32,7 +32,7 @@ OF_DECISIONS: dict[str, Contribution] = {
 
 
 def has_contributions(metric: str) -> bool:
-    """Say whether a metric is a mean over rows, or a smooth function of one."""
+    """Return whether a metric is a mean over rows, or a smooth function of one."""
     return metric in OF_ERRORS or metric in OF_DECISIONS
 
 

@@ -45,7 +45,7 @@ def whole_schema() -> type:
 
 
 def _parameters(group: str, name: str) -> dict[str, Any]:
-    """Return the types of the parameters that a catalogue's row defines for a choice, by name."""
+    """Return the types of a choice's parameters, by name, as its catalogue declares them: ``{"delta": float}``."""
     if group == "dataset":
         return {key: list[float] if kind is list else kind for key, kind in parameter_types(DATASETS[name]).items()}
     if group == "optimizer":
@@ -57,7 +57,11 @@ def _parameters(group: str, name: str) -> dict[str, Any]:
 
 @cache
 def structured(kind: type, parameters: tuple[tuple[str, Any], ...] = ()) -> type:
-    """Return the structured config of a settings type, with a row's parameters in place of its FLAT mapping."""
+    """Return the structured config of a settings type.
+
+    Its mapping of parameters is replaced by the parameters of a choice (``delta`` of ``loss=huber``), so that Hydra
+    checks their names and types.
+    """
     hints = typing.get_type_hints(kind)
     own = [_entry(each, hints) for each in fields(kind) if not {"flat", "found"} & set(each.metadata)]
     return make_dataclass(kind.__name__, [*own, *((name, hint, field(default=MISSING)) for name, hint in parameters)])

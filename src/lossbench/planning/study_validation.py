@@ -1,6 +1,6 @@
 """Validates the ``tune`` settings of a cell: budget, seeds, validation share, metric and search space."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lossbench.config.search_space import LEARNING_RATE, Dimension, dimensions, grid_points, read_dimension
@@ -113,8 +113,12 @@ def _metric_problems(settings: CellSettings) -> list[Problem]:
 
 
 def _space_problems(settings: CellSettings, problems_of: ProblemsOf) -> list[Problem]:
+    space = settings.study.space
+    if not isinstance(space, Mapping):
+        message = f"tune.space must be a mapping of keys to ranges; got {space!r}."
+        return [Problem(message, "'tune.space={optimizer.momentum: [0,0.9]}', for instance.")]
     problems = []
-    for key, value in settings.study.space.items():
+    for key, value in space.items():
         problem = _key_problem(key)
         if problem is not None:
             problems.append(problem)

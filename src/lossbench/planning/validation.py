@@ -4,6 +4,7 @@ All problems are collected and reported at once. Validation never changes settin
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from lossbench.config.optimizers import OPTIMIZERS
@@ -11,6 +12,7 @@ from lossbench.config.settings import (
     CellSettings,
     CompositeLossSettings,
     CustomLossSettings,
+    CustomModelSettings,
     DatasetSettings,
     FallingScheduleSettings,
     FileSettings,
@@ -238,6 +240,11 @@ def _check_model(check: _Checker, settings: CellSettings) -> None:
             check.within(f"model.{name}", low, high)
     if isinstance(model, RnnSettings):
         check.one_of("model.cell", ("simple", "gru", "lstm"))
+    if isinstance(model, CustomModelSettings) and not isinstance(model.parameters, Mapping):
+        check.add(
+            f"model.parameters must be a value for each name; got {model.parameters!r}.",
+            "'model.parameters={width: 64}' calls the function with width=64.",
+        )
 
 
 def _check_optimizer(check: _Checker, settings: CellSettings) -> None:

@@ -117,7 +117,7 @@ class Content:
 
     @cached_property
     def n_runs(self) -> int:
-        """The number of runs on disk."""
+        """The number of the plan's runs that have a part file, failed ones included."""
         return sum(len(result.runs) for result in self.results)
 
     @cached_property

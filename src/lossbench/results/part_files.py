@@ -132,7 +132,8 @@ def remove_unfinished(folder: Path) -> None:
 def read_run(path: Path) -> Run | None:
     """Return the run in a part file; None if the file is missing or cannot be read, so that the run is done again."""
     try:
-        with np.load(path, allow_pickle=False) as part:
+        # Opened here: NumPy would leave a torn file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as part:
             return Run(RunInfo(**json.loads(str(part["info"]))), path)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None

@@ -174,7 +174,7 @@ class Program:
         return self._trained(np.concatenate(points), carry, diverged)
 
     def predict(self, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
-        """Return raw predictions; see ``predict_compiled``."""
+        """Return the outputs of the last linear layer, before the head's activation; see ``predict_compiled``."""
         trainable, rest = self._split(weights, seed=0)
         batches = []
         for start in range(0, len(x), specification.EVALUATION_BATCH):

@@ -83,7 +83,7 @@ def train_with_fit(
 
 
 def _batches(data: Data, orders: np.ndarray, batch_size: int) -> tf.data.Dataset:
-    """Return the training batches of all epochs as one data set."""
+    """Return the training batches of all epochs as one data set, in the compiled trainer's order."""
     x, y = tf.constant(data.x["train"]), tf.constant(data.y["train"])
     epochs = tf.data.Dataset.from_tensor_slices(orders)
     rows = epochs.flat_map(lambda order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size))

@@ -13,9 +13,9 @@ def is_constant(schedule: ScheduleSettings) -> bool:
 def step_rates(schedule: ScheduleSettings, learning_rate: float, epochs: int, steps_per_epoch: int) -> np.ndarray:
     r"""Return the learning rate of each step.
 
-    It rises linearly during the warm-up. After it, a falling schedule lowers it to ``final`` = f times the learning
-    rate: by the factor :math:`f + (1 - f) (1 + \cos \pi t) / 2` (cosine) or :math:`f^t` (exponential), with t from 0
-    to 1.
+    During the warm-up it rises linearly, from one step's share of it. After that it is constant, or falls to the share
+    ``final`` = f of the learning rate: by the factor :math:`f + (1 - f) (1 + \cos \pi t) / 2` (cosine) or :math:`f^t`
+    (exponential), where t rises from 0 to 1 at the last step.
 
     Parameters
     ----------

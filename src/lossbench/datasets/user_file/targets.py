@@ -36,7 +36,7 @@ class Target:
 
     @property
     def missing(self) -> np.ndarray:
-        """Boolean array, True for rows without a target."""
+        """Boolean array, True for rows whose target is one of the file's missing values."""
         return self.values < 0 if self.values.ndim == 1 else np.isnan(self.values).any(axis=1)
 
 

@@ -8,7 +8,7 @@ from lossbench.results.cells import CellResults
 
 
 def shape(frame: Frame) -> Figure | None:
-    """Draw each loss and its slope, over the error or, for classes, over the lead of the true class."""
+    """Draw each loss and its slope: over the error, or for classes over the true class's lead in output."""
     cells = [(r, m, line, frame.shapes[r.cell.name]) for r, m, line in frame.marks() if r.cell.name in frame.shapes]
     if not cells:
         return None

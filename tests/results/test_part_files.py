@@ -1,0 +1,152 @@
+"""Runs on disk: what is written is read, whatever kind of run it is, and anything else is no run."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lossbench.results.part_files import (
+    DIVERGED,
+    FAILED,
+    FINISHED,
+    RunInfo,
+    part_path,
+    read_run,
+    read_runs,
+    remove_unfinished,
+    seeds_on_disk,
+    write_part,
+)
+
+EPOCHS = np.arange(1, 4)
+CURVES = {"epochs": EPOCHS, "curve/train/loss": EPOCHS / 2, "curve/test/loss": EPOCHS / 4}
+WEIGHTS = {"weight/0": np.ones((2, 3), np.float32), "weight/1": np.zeros(3, np.float32)}
+RAW = {"raw/test": np.array([[0.5], [-1.5]], np.float32), "grid/raw": np.zeros((4, 1), np.float32)}
+SCORES = {"train/accuracy": 0.9, "test/accuracy": 0.85}
+
+
+def info(seed=0, status=FINISHED, **more) -> RunInfo:
+    return RunInfo(seed, f"key-{seed}", status, 1700000000.0, 1700000002.5, **more)
+
+
+KINDS = {
+    "finished": (info(scores=SCORES, naive={"test/accuracy": 0.5}), {**CURVES, **WEIGHTS, **RAW}),
+    "stuck": (info(1, stuck=True, scores={"test/accuracy": 0.5}), {**CURVES, **WEIGHTS, **RAW}),
+    "diverged": (info(2, DIVERGED, diverged_epoch=2), {**CURVES, "curve/test/loss": np.array([1.0, np.nan, np.inf])}),
+    "failed": (info(3, FAILED, error="ValueError: x\nat line 3"), {}),
+    "selected": (info(4, selected_epoch=2, scores=SCORES), {**CURVES, **WEIGHTS}),
+    "tuned": (info(5, tuned={"optimizer.learning_rate": 0.1, "model.activation": "tanh"}, study="s/1"), CURVES),
+}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+@each_kind
+def test_what_is_written_is_read(kind, tmp_path):
+    written, arrays = KINDS[kind]
+    write_part(tmp_path / "cell", written, arrays)
+    run = read_run(part_path(tmp_path / "cell", written.seed))
+    assert run.info == written
+    assert set(run.arrays) == set(arrays)
+    for name, array in arrays.items():
+        assert run.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(run.arrays[name], array)
+    assert set(run.curves) == {name.removeprefix("curve/") for name in arrays if name.startswith("curve/")}
+
+
+@each_kind
+def test_a_torn_file_is_no_run(kind, tmp_path):
+    written, arrays = KINDS[kind]
+    write_part(tmp_path, written, arrays)
+    path = part_path(tmp_path, written.seed)
+    whole = path.read_bytes()
+    for n_bytes in (0, 10, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:n_bytes])
+        assert read_run(path) is None
+    assert read_runs(tmp_path, [written.seed]) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "works"), [("finished", True), ("stuck", False), ("diverged", False), ("failed", False)]
+)
+def test_only_finished_runs_that_are_not_stuck_work(kind, works):
+    assert KINDS[kind][0].works is works
+
+
+def test_what_is_not_said_of_a_run_is_nothing():
+    plain = info()
+    assert (plain.stuck, plain.diverged_epoch, plain.selected_epoch, plain.error, plain.study) == (False, 0, 0, "", "")
+    assert plain.scores == plain.naive == plain.tuned == {}
+
+
+def test_a_run_written_again_takes_the_place_of_the_first(tmp_path):
+    write_part(tmp_path, info(status=FAILED, error="x"), {})
+    write_part(tmp_path, info(scores=SCORES), CURVES)
+    assert read_run(part_path(tmp_path, 0)).info.scores == SCORES
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["seed=0.npz"]
+
+
+def test_what_cannot_be_written_leaves_the_earlier_run(tmp_path):
+    write_part(tmp_path, info(scores=SCORES), CURVES)
+    with pytest.raises(TypeError):
+        write_part(tmp_path, info(scores={"test/accuracy": object()}), {})
+    assert read_run(part_path(tmp_path, 0)).info.scores == SCORES
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["seed=0.npz"]
+
+
+def test_arrays_are_read_when_asked_for_and_let_go(tmp_path):
+    write_part(tmp_path, info(), CURVES)
+    run = read_run(part_path(tmp_path, 0))
+    first = run.arrays
+    assert run.arrays is first
+    run.forget()
+    # Forgetting twice does no harm.
+    run.forget()
+    assert run.arrays is not first
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param({}, id="no info"),
+        pytest.param({"info": np.array("no json")}, id="no JSON"),
+        pytest.param({"info": np.array(json.dumps({"seed": 0}))}, id="not all of it"),
+        pytest.param({"info": np.array(json.dumps({"later": 1, "seed": 0}))}, id="more than is known"),
+        pytest.param({"info": np.array([object()], dtype=object)}, id="a pickle"),
+    ],
+)
+def test_another_file_of_numpys_is_no_run(content, tmp_path):
+    path = part_path(tmp_path, 0)
+    path.parent.mkdir()
+    np.savez(path, **content)
+    assert read_run(path) is None
+
+
+def test_runs_are_in_the_order_asked_for(tmp_path):
+    for seed in (1, 10, 2):
+        write_part(tmp_path, info(seed), {})
+    runs = read_runs(tmp_path, [10, 3, 1])
+    assert [(seed, run.info.seed) for seed, run in runs.items()] == [(10, 10), (1, 1)]
+
+
+def test_the_seeds_on_disk_are_numbers_in_order(tmp_path):
+    assert seeds_on_disk(tmp_path) == []
+    for seed in (10, 2, 1):
+        write_part(tmp_path, info(seed), {})
+    (tmp_path / "parts" / "seed=x.npz").write_text("")
+    (tmp_path / "parts" / "seed=5.json").write_text("")
+    assert seeds_on_disk(tmp_path) == [1, 2, 10]
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    write_part(tmp_path, info(), {})
+    (tmp_path / "study").mkdir()
+    kept = ["cell.json", "data.npz", "study/trial=0.json", "parts/seed=0.npz"]
+    left = [".cell.json.x1", ".data.npz.y2", "parts/.seed=1.npz.z3", "study/.trial=1.json.a4"]
+    for name in [*kept[:3], *left]:
+        (tmp_path / name).write_text("")
+    remove_unfinished(tmp_path)
+    there = [os.path.relpath(Path(folder, file), tmp_path) for folder, _, files in os.walk(tmp_path) for file in files]
+    assert sorted(there) == sorted(kept)
+    remove_unfinished(tmp_path / "nothere")
