@@ -33,6 +33,8 @@ class Sample:
         Of very many rows, some.
     n_rows : int
         All test rows.
+    predictions : list of str, optional
+        Of each run what its predictions are known by: where it is equal, two runs are one.
     folds : int array, shape (n_runs,), optional
         The fold of each run, where runs are those of a cross-validation.
     test_per_train : float
@@ -46,6 +48,7 @@ class Sample:
     missing: np.ndarray | None = None
     rows: np.ndarray | None = None
     n_rows: int = 0
+    predictions: list[str] | None = None
     folds: np.ndarray | None = None
     test_per_train: float = 0.0
     fresh: bool = False

@@ -156,7 +156,7 @@ def verdict_hints(table: Table) -> list[str]:
 
 def nothing_learned(table: Table) -> list[str]:
     """Return a line if the best loss is not surely better than the naive predictor, with the difference."""
-    if table.best is None or table.beats_naive(table.best):
+    if table.best is None or len(table.seeds) < LEAST_SEEDS or table.beats_naive(table.best):
         return []
     found = table.over_naive(table.best)
     assert found is not None

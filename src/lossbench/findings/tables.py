@@ -53,7 +53,8 @@ def sample_with_rows(results: CellResults, metric: str, seeds: list[int]) -> Sam
     # A working run without raw predictions is of another program's making.
     if not np.isfinite(rows[found.works]).all():
         return found
-    return replace(found, rows=rows, n_rows=len(results.targets["test"]))
+    predictions = [results.predictions.get(seed, "") for seed in seeds]
+    return replace(found, rows=rows, n_rows=len(results.targets["test"]), predictions=predictions)
 
 
 def baselines(cells: list[Cell], wanted: str | None) -> dict[int, int]:

@@ -1,5 +1,6 @@
 """The results of a cell: its runs read from disk, and the quantities computed over them."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -115,6 +116,12 @@ class CellResults:
             seed: contributions(pair, metric, y, raw[rows], self._scale).astype(np.float32)
             for seed, raw in found.items()
         }
+
+    @cached_property
+    def predictions(self) -> dict[int, str]:
+        """A digest of the raw predictions for the test split, by the seed of each run that has them."""
+        found = {run.info.seed: raw for run in self.runs if (raw := run.array("raw/test")) is not None}
+        return {seed: hashlib.sha256(raw.tobytes()).hexdigest() for seed, raw in found.items()}
 
     def naive_contributions(self, metric: str) -> np.ndarray | None:
         """Return what each test row contributes to a metric of the naive predictor; None for several labels."""
