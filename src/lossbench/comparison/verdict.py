@@ -34,7 +34,9 @@ class Sample:
     n_rows : int
         All test rows.
     predictions : list of str, optional
-        Of each run what its predictions are known by: where it is equal, two runs are one.
+        A digest of each run's predictions for the test rows.
+    step : float
+        What a row changes when it turns from wrong to right; 0 where errors are numbers.
     folds : int array, shape (n_runs,), optional
         The fold of each run, where runs are those of a cross-validation.
     test_per_train : float
@@ -49,6 +51,7 @@ class Sample:
     rows: np.ndarray | None = None
     n_rows: int = 0
     predictions: list[str] | None = None
+    step: float = 0.0
     folds: np.ndarray | None = None
     test_per_train: float = 0.0
     fresh: bool = False
@@ -268,7 +271,16 @@ def _tested(baseline: Sample, candidate: Sample, both: np.ndarray) -> tuple[Test
     if baseline.rows is None or candidate.rows is None:
         return here, None
     rows = (candidate.rows[both] - baseline.rows[both]).mean(axis=0) if both.any() else np.zeros(0)
-    return here, of_new_rows(differences, rows, baseline.n_rows)
+    step = 0.0 if _are_one(baseline, candidate, both) else baseline.step
+    return here, of_new_rows(differences, rows, baseline.n_rows, step)
+
+
+def _are_one(baseline: Sample, candidate: Sample, both: np.ndarray) -> bool:
+    """Return whether both losses gave the same predictions in all runs: then they do so on new rows too."""
+    if baseline.predictions is None or candidate.predictions is None:
+        return False
+    pairs = zip(baseline.predictions, candidate.predictions, strict=True)
+    return all(a == b for (a, b), works in zip(pairs, both, strict=True) if works)
 
 
 def _judged(

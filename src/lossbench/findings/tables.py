@@ -14,7 +14,7 @@ from lossbench.comparison.mean_tests import Tested, of_new_rows, of_runs
 from lossbench.config.settings import ReportSettings
 from lossbench.losses.pairing import BASELINES
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
-from lossbench.metrics.rows import has_contributions
+from lossbench.metrics.rows import has_contributions, step
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED, FINISHED
@@ -54,7 +54,8 @@ def sample_with_rows(results: CellResults, metric: str, seeds: list[int]) -> Sam
     if not np.isfinite(rows[found.works]).all():
         return found
     predictions = [results.predictions.get(seed, "") for seed in seeds]
-    return replace(found, rows=rows, n_rows=len(results.targets["test"]), predictions=predictions)
+    n_rows = len(results.targets["test"])
+    return replace(found, rows=rows, n_rows=n_rows, step=step(metric), predictions=predictions)
 
 
 def baselines(cells: list[Cell], wanted: str | None) -> dict[int, int]:
@@ -139,7 +140,7 @@ class Table:
         if naive is None or rows is None or own.rows is None:
             return None
         works = own.works & np.isfinite(own.values)
-        return of_new_rows(own.values[works] - naive, own.rows[works].mean(axis=0) - rows, own.n_rows)
+        return of_new_rows(own.values[works] - naive, own.rows[works].mean(axis=0) - rows, own.n_rows, own.step)
 
     def beats_naive(self, place: int) -> bool:
         """Return whether a cell is surely better than the naive predictor; True where that is not known."""
