@@ -412,6 +412,21 @@ def test_a_difference_on_these_rows_need_not_be_one_on_new_rows():
     assert found.needed.seeds is None
 
 
+def test_losses_that_are_one_are_equivalent_and_those_that_only_decide_alike_are_not():
+    right = np.random.default_rng(0).random((10, 60)) < 0.9
+
+    def decided(predictions):
+        return Sample(
+            right.mean(axis=1), np.ones(10, bool), rows=right * 1.0, n_rows=60, step=1.0, predictions=predictions
+        )
+
+    first = decided([f"a{i}" for i in range(10)])
+    (one,) = compare(first, [decided([f"a{i}" for i in range(10)])], margin=0.005, lower_is_better=False)
+    assert (one.verdict, one.difference.half_width) == ("equivalent", 0.0)
+    (alike,) = compare(first, [decided([f"b{i}" for i in range(10)])], margin=0.005, lower_is_better=False)
+    assert (alike.on_these_rows.verdict, alike.verdict) == ("equivalent", "inconclusive")
+
+
 def test_folds_are_compared_by_their_means_over_seeds():
     rng = np.random.default_rng(0)
     folds = np.repeat(np.arange(10), 3)
