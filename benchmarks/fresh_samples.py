@@ -1,4 +1,4 @@
-"""Trains lossbench's own networks on fresh samples of a generator, by seeds and by folds; ``coverage.py`` judges them.
+"""Trains lossbench's own networks on fresh samples of a generator, by seeds and by folds, for interval_coverage.py.
 
 One call of a generator makes a population of rows; its disjoint parts of 300 rows are the samples, and 20,000 rows that
 no sample has tell how good a network is. (A random state for each sample would not do: in ``imbalanced`` it also moves

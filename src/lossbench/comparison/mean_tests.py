@@ -136,10 +136,15 @@ def of_folds(differences: np.ndarray, test_per_train: float) -> Tested:
     return _t_test(float(np.mean(differences)), variance / n, variance * test_per_train, n - 1, n)
 
 
-def of_new_rows(differences: np.ndarray, rows: np.ndarray, n_rows: int) -> Tested:
+def of_new_rows(differences: np.ndarray, rows: np.ndarray, n_rows: int, step: float = 0.0) -> Tested:
     """Test the mean difference on new rows, of networks that are trained on the same training rows.
 
     Its variance is that of the runs over their number, and that of the test rows over theirs.
+
+    Where a row is right or wrong, two good networks may differ in 2 of 60 test rows or in none. The variance of these
+    rows says little of rows that were not drawn; the interval would hold the truth in 75 to 85 % of cases. So two rows
+    are added to it that change by half a step, one in either direction. Agresti and Min add twice as much; for rows
+    averaged over runs this is enough (docs/statistics.md).
 
     Parameters
     ----------
@@ -150,11 +155,26 @@ def of_new_rows(differences: np.ndarray, rows: np.ndarray, n_rows: int) -> Teste
         many rows, some.
     n_rows : int
         All test rows.
+    step : float
+        What a row changes when it turns from wrong to right: 1 for accuracy, 0 for errors of numbers.
+
+    References
+    ----------
+    Agresti and Min (2005), Simple Improved Confidence Intervals for Comparing Matched Proportions, Statistics
+    in Medicine 24, 729-740
+
+    Examples
+    --------
+    Two networks that agree on all of 60 rows may still differ by 0.024 on new ones.
+
+    >>> round(of_new_rows(np.zeros(10), np.zeros(60), 60, step=1.0).interval.half_width, 3)
+    0.024
     """
     n = len(differences)
     if n < 2 or n_rows < 2:
         return of_runs(differences[:1])
-    of_seeds, of_rows = float(np.var(differences, ddof=1)) / n, float(np.var(rows, ddof=1)) / n_rows
+    squares = float(np.sum((rows - np.mean(rows)) ** 2)) + 2 * (step / 2) ** 2
+    of_seeds, of_rows = float(np.var(differences, ddof=1)) / n, squares / (len(rows) - 1) / n_rows
     total = of_seeds + of_rows
     # Welch and Satterthwaite.
     freedom = total**2 / (of_seeds**2 / (n - 1) + of_rows**2 / (n_rows - 1)) if total > 0 else n - 1

@@ -31,6 +31,8 @@ class Sample:
         Of very many rows, some.
     n_rows : int
         All test rows.
+    step : float
+        What a row changes when it turns from wrong to right; 0 where errors are numbers.
     folds : int array, shape (n_runs,), optional
         The fold of each run, where runs are those of a cross-validation.
     test_per_train : float
@@ -42,6 +44,7 @@ class Sample:
     missing: np.ndarray | None = None
     rows: np.ndarray | None = None
     n_rows: int = 0
+    step: float = 0.0
     folds: np.ndarray | None = None
     test_per_train: float = 0.0
 
@@ -257,7 +260,7 @@ def _tested(baseline: Sample, candidate: Sample, both: np.ndarray) -> tuple[Test
     if baseline.rows is None or candidate.rows is None:
         return here, None
     rows = (candidate.rows[both] - baseline.rows[both]).mean(axis=0) if both.any() else np.zeros(0)
-    return here, of_new_rows(differences, rows, baseline.n_rows)
+    return here, of_new_rows(differences, rows, baseline.n_rows, baseline.step)
 
 
 def _judged(draft: Comparison, p: float, p_here: float, p_failures: float, lower_is_better: bool) -> Comparison:

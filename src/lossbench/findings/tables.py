@@ -13,7 +13,7 @@ from lossbench.comparison import Comparison, Sample, best_group, compare_pairs, 
 from lossbench.config.settings import ReportSettings
 from lossbench.losses.pairing import BASELINES
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
-from lossbench.metrics.rows import has_contributions
+from lossbench.metrics.rows import has_contributions, step
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED, FINISHED
@@ -51,7 +51,7 @@ def sample_with_rows(results: CellResults, metric: str, seeds: list[int]) -> Sam
     if not np.isfinite(rows[found.works]).all():
         return found
     assert results.test_targets is not None
-    return replace(found, rows=rows, n_rows=len(results.test_targets))
+    return replace(found, rows=rows, n_rows=len(results.test_targets), step=step(metric))
 
 
 def baselines(cells: list[Cell], wanted: str | None) -> dict[int, int]:

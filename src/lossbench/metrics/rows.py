@@ -36,6 +36,11 @@ def has_contributions(metric: str) -> bool:
     return metric in OF_ERRORS or metric in OF_DECISIONS
 
 
+def step(metric: str) -> float:
+    """Return what a row changes at most when it turns from wrong to right; 0 for a metric of errors in numbers."""
+    return 1.0 if metric in OF_DECISIONS else 0.0
+
+
 def contributions(pair: Pair, metric: str, y: np.ndarray, raw: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Return what each row contributes to a metric: values whose mean is the metric.
 

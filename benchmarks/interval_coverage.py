@@ -1,7 +1,7 @@
 """Do intervals and verdicts hold on fresh data? Lossbench's own networks on fresh samples from four generators.
 
-    python benchmarks/coverage.py                     (an hour on one core)
-    python benchmarks/coverage.py --samples 20        (minutes)
+    python benchmarks/interval_coverage.py                     (half an hour on one core)
+    python benchmarks/interval_coverage.py --samples 20        (minutes)
 
 Every sample is judged by each design, and each statement by the truth of the population that it names. The seeds of a
 sample stand for all seeds there could be: those of a statement are drawn from them with replacement, so that the mean
@@ -18,6 +18,7 @@ from fresh_samples import FOLDS, N_FRESH, N_TEST, N_TRAIN, REPETITIONS, SEEDS_OF
 from lossbench.comparison import Comparison, Interval, Sample, compare, mean_interval
 from lossbench.comparison.verdict import BETTER, WORSE, Statement
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.rows import step
 
 # How often the seeds of a statement are drawn for each sample.
 N_DRAWS = 10
@@ -66,11 +67,11 @@ def of_statement(statement: Statement, truth: float, error: float) -> Outcome:
     return outcome(statement.difference, statement.verdict in (BETTER, WORSE), truth, error)
 
 
-def drawn(runs: Runs, samples: np.ndarray | int, chosen: np.ndarray) -> Sample:
+def drawn(runs: Runs, samples: np.ndarray | int, chosen: np.ndarray, metric: str) -> Sample:
     """Return chosen runs of one sample, with their test rows; or one run of each of several samples."""
     rows, works = runs.rows[samples, chosen], runs.works[samples, chosen]
     if isinstance(samples, int):
-        return Sample(rows.mean(axis=1), works, rows=rows, n_rows=N_TEST)
+        return Sample(rows.mean(axis=1), works, rows=rows, n_rows=N_TEST, step=step(metric))
     return Sample(rows.mean(axis=1), works)
 
 
@@ -105,7 +106,7 @@ def outcomes(base: tuple[Runs, Runs], candidate: tuple[Runs, Runs], metric: str)
             found[design].append([])
         for _ in range(N_DRAWS):
             chosen = rng.integers(0, n_seeds, n_seeds)
-            runs = drawn(seeds, i, chosen), drawn(other_seeds, i, chosen)
+            runs = drawn(seeds, i, chosen, metric), drawn(other_seeds, i, chosen, metric)
             comparison = compared(*runs)
             found[THESE][-1].append(of_statement(comparison.on_these_rows, here[i], 0.0))
             unknown = 1.96 * (comparison.statement.tested.of_rows * N_TEST / N_FRESH) ** 0.5
@@ -113,7 +114,7 @@ def outcomes(base: tuple[Runs, Runs], candidate: tuple[Runs, Runs], metric: str)
             student = mean_interval(runs[1].working - runs[0].working)
             found[STUDENT][-1].append(outcome(student, student.low * student.high > 0, truth, error))
             places = rng.integers(0, n_samples, n_seeds)
-            comparison = compared(drawn(seeds, places, chosen), drawn(other_seeds, places, chosen))
+            comparison = compared(*(drawn(runs, places, chosen, metric) for runs in (seeds, other_seeds)))
             found[SAMPLES][-1].append(of_statement(comparison.statement, here.mean(), 0.0))
         comparison = compared(in_folds(folds, i), in_folds(other_folds, i))
         found[ANOTHER][-1].append(of_statement(comparison.statement, truth, error))
@@ -122,10 +123,10 @@ def outcomes(base: tuple[Runs, Runs], candidate: tuple[Runs, Runs], metric: str)
 
 def line(of_samples: list[list[Outcome]]) -> str:
     """Return coverage, verdicts and half-width of a design, with 95 % errors over the samples."""
-    columns = [f"{np.median([o.half_width for sample in of_samples for o in sample]):10.4f}"]
+    columns = [f"{np.median([o.half_width for sample in of_samples for o in sample]):7.4f}"]
     for name in ("holds", "said", "false"):
         shares = np.array([np.mean([getattr(o, name) for o in sample]) for sample in of_samples])
-        columns.append(f"{shares.mean():7.3f} ± {1.96 * shares.std(ddof=1) / len(shares) ** 0.5:.3f}")
+        columns.append(f"{shares.mean():5.3f} ± {1.96 * shares.std(ddof=1) / len(shares) ** 0.5:.3f}")
     return " ".join(columns)
 
 
@@ -137,11 +138,13 @@ def main(n_samples: int, n_seeds: int, folder: Path | None) -> None:
         base = kept(folder, data, baseline, n_samples, n_seeds)
         for loss in losses:
             candidate = kept(folder, data, loss, n_samples, n_seeds)
-            name = f"  {data}: {loss.split('=', 1)[1]}"
+            name = f"  {data}: {loss.removeprefix('loss=').replace(f'{BCE[5:]} loss.', '')}"
+            truth = truths(base[0], candidate[0])[1].mean()
             for design, found in outcomes(base, candidate, metric).items():
-                new = truths(base[0], candidate[0])[1]
-                lines[design].append(f"{name:62} {new.mean():8.4f} {line(found)}")
-    print(f"{'':62} {'truth':>8} {'half':>10} {'holds it':>15} {'says better, worse':>15} {'falsely':>15}")
+                lines[design].append(f"{name:34}{truth:8.4f} {line(found)}")
+    print("difference less the baseline: its truth; the interval: its half-width, how often it holds the truth;")
+    print("how often it is said to be better or worse, and how often that is false")
+    print(f"{'':34}{'truth':>8} {'±':>7} {'holds':>13} {'said':>13} {'false':>13}")
     for design, texts in lines.items():
         print(design, *texts, sep="\n")
 
