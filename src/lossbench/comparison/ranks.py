@@ -1,4 +1,4 @@
-"""Losses over several data sets: mean ranks, and from six data sets on a test of them."""
+"""Losses over several data sets: mean ranks, and Friedman's and Nemenyi's tests of them from six data sets on."""
 
 from dataclasses import dataclass
 

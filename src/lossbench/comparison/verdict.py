@@ -357,6 +357,6 @@ def best_group(samples: list[Sample], *, lower_is_better: bool) -> tuple[int | N
 
 
 def _most_reliable(order: list[int], pairs: list[tuple[int, int]], found: list[Comparison]) -> int:
-    """Return the first of the order that no other one beats by failing less often."""
+    """Return the first of ``order``, which is by mean, that no other loss is better than by working more often."""
     beaten = {i for (i, _), comparison in zip(pairs, found, strict=True) if comparison.verdict == BETTER}
     return next((i for i in order if i not in beaten), order[0])

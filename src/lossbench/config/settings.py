@@ -272,7 +272,7 @@ class LabelNoiseSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class OutliersSettings:
-    """A share of the training targets is moved far up or down."""
+    """A share of the training targets is moved up or down at random, by ``scale`` standard deviations."""
 
     name: str
     rate: float
@@ -508,7 +508,7 @@ def cell_settings(content: Mapping[str, Any]) -> CellSettings:
 
 
 def sweep_settings(content: Mapping[str, Any]) -> SweepSettings:
-    """Return the plain settings of a sweep as a dataclass."""
+    """Return a sweep's settings, given as dicts, lists and values, as a dataclass."""
     return _typed(SweepSettings, content)
 
 

@@ -89,7 +89,7 @@ class Evidence:
         raise _NotThereError
 
 
-Verdict = tuple[str, str]
+Checked = tuple[str, str]
 
 
 def roughness(curves: np.ndarray) -> float:
@@ -112,7 +112,7 @@ def _settled(epochs: np.ndarray, mean: np.ndarray) -> int:
     return int(epochs[min(len(epochs) - 1, int(np.flatnonzero(far)[-1]) + 1)]) if far.any() else int(epochs[0])
 
 
-def hinge_on_circles(evidence: Evidence) -> Verdict:
+def hinge_on_circles(evidence: Evidence) -> Checked:
     """Compare the accuracy gap between the hinge losses and cross-entropy with the published one.
 
     The published accuracy rounds outputs and compares them with -1 and 1; ours decides by the sign of the output.
@@ -134,7 +134,7 @@ def hinge_on_circles(evidence: Evidence) -> Verdict:
     return (ARTEFACT if left < 1 / 3 else HOLDS), text
 
 
-def logarithmic_error_on_negative_targets(evidence: Evidence) -> Verdict:
+def logarithmic_error_on_negative_targets(evidence: Evidence) -> Checked:
     """Check whether rising test curves of the logarithmic error mean overfitting, and on which targets it errs."""
     loss = "mean_squared_logarithmic_error"
     _, test = evidence.curves("regression", loss, "test/rmse")
@@ -166,7 +166,7 @@ def _errors_by_sign(evidence: Evidence, loss: str) -> tuple[float, float, float]
     return float(squared[y < 0].mean()), float(squared[y >= 0].mean()), float((y < 0).mean())
 
 
-def three_codings(evidence: Evidence) -> Verdict:
+def three_codings(evidence: Evidence) -> Checked:
     """Check whether the three codings of cross-entropy on blobs give different results."""
     names = ("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence")
     scores = [sample(evidence.cell("blobs", name), "test/accuracy", evidence.plan.seeds).values for name in names]
@@ -182,7 +182,7 @@ def three_codings(evidence: Evidence) -> Verdict:
     return (FAILS if equal > 0.99 else IN_PART), text
 
 
-def one_run_each(evidence: Evidence) -> Verdict:
+def one_run_each(evidence: Evidence) -> Checked:
     """Check how often one run of each of two losses ranks them in the wrong order."""
     base, other = (evidence.cell("circles", name).scores("test/accuracy") for name in ("binary_crossentropy", "hinge"))
     better, worse = (base, other) if base.mean() >= other.mean() else (other, base)
@@ -196,7 +196,7 @@ def one_run_each(evidence: Evidence) -> Verdict:
     return (FAILS if misled > 0.05 else HOLDS), text
 
 
-def squared_error_converges(evidence: Evidence) -> Verdict:
+def squared_error_converges(evidence: Evidence) -> Checked:
     """Check how early the curve of squared error settles, and how far train and test are apart."""
     epochs, test = evidence.curves("regression", "mean_squared_error", "test/loss")
     _, train = evidence.curves("regression", "mean_squared_error", "train/loss")
@@ -211,7 +211,7 @@ def squared_error_converges(evidence: Evidence) -> Verdict:
     return (HOLDS if all(holds) else IN_PART if any(holds) else FAILS), text
 
 
-def absolute_error_bumpy(evidence: Evidence) -> Verdict:
+def absolute_error_bumpy(evidence: Evidence) -> Checked:
     """Compare absolute with squared error: the roughness of their curves, and their final rmse."""
     names = ("mean_absolute_error", "mean_squared_error")
     rough = [roughness(evidence.curves("regression", name, "test/rmse")[1]) for name in names]
@@ -226,13 +226,13 @@ def absolute_error_bumpy(evidence: Evidence) -> Verdict:
     return (HOLDS if all(holds) else IN_PART if any(holds) else FAILS), text
 
 
-def unscaled_targets(evidence: Evidence) -> Verdict:
+def unscaled_targets(evidence: Evidence) -> Checked:
     """Return ``OPEN`` and the name of the sweep that checks this claim."""
     other = "`lossbench experiment=unscaled_targets` trains both losses on targets as they are."
     return OPEN, f"The targets here are standardized. {other}"
 
 
-def crossentropy_smooth(evidence: Evidence) -> Verdict:
+def crossentropy_smooth(evidence: Evidence) -> Checked:
     """Compare the roughness of cross-entropy's loss curve with that of its accuracy curve."""
     rough = [
         roughness(evidence.curves("circles", "binary_crossentropy", f"test/{name}")[1]) for name in ("loss", "accuracy")
@@ -252,7 +252,7 @@ def _turns(steps: np.ndarray) -> int:
     return sum(a != b for a, b in pairwise(signs))
 
 
-def crossentropy_on_blobs(evidence: Evidence) -> Verdict:
+def crossentropy_on_blobs(evidence: Evidence) -> Checked:
     """Check how close cross-entropy on blobs comes to the best possible accuracy."""
     result = evidence.cell("blobs", "categorical_crossentropy")
     interval = mean_interval(result.scores("test/accuracy"))
@@ -269,7 +269,7 @@ def crossentropy_on_blobs(evidence: Evidence) -> Verdict:
     return (HOLDS if reached > 0.9 else FAILS), text
 
 
-CHECKS: dict[str, Callable[[Evidence], Verdict]] = {
+CHECKS: dict[str, Callable[[Evidence], Checked]] = {
     check.__name__: check
     for check in (
         hinge_on_circles,

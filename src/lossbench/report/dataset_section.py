@@ -100,7 +100,7 @@ class Section:
 
 
 def section(plan: Plan, table: Table) -> Section:
-    """Return the section of a data set."""
+    """Return the report's section of the data set that a table is of: its answer, rows, hints and figures."""
     name = f"test/{table.metric}"
     ceiling = next((r.ceiling[name] for r in table.results if name in r.ceiling), math.nan)
     naive = next((r.naive.get(name, math.nan) for r in table.results if r.naive), math.nan)
