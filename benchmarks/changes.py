@@ -83,10 +83,9 @@ def mutants_of(module: str, source: str) -> Iterator[Mutant]:
 
 
 def sample(sources: dict[str, str], count: int, seed: int) -> list[Mutant]:
-    """Return mutants by turns of the modules, so that each has its share."""
-    rng = random.Random(seed)
+    """Return mutants by turns of the modules, so that each has its share; which ones depends on that module alone."""
     found = [list(mutants_of(module, source)) for module, source in sources.items()]
-    for mutants in found:
-        rng.shuffle(mutants)
+    for module, mutants in zip(sources, found, strict=True):
+        random.Random(f"{seed} {module}").shuffle(mutants)
     turns = [mutants[turn] for turn in range(count) for mutants in found if turn < len(mutants)]
     return sorted(turns[:count], key=lambda mutant: (mutant.module, mutant.line))

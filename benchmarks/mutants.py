@@ -34,7 +34,7 @@ OPTIONS = "-x -q -n 0 -p no:cacheprovider -W ignore::pytest.PytestAssertRewriteW
 HEAVY = ("hydra", "numpy", "omegaconf", "pandas", "pyarrow.parquet", "scipy.special", "scipy.stats", "yaml")
 MOST_BYTES = 8 * 2**30
 # A test that takes longer without any change is left out: most of those start commands.
-MOST_SECONDS = 1.5
+MOST_SECONDS = 0.7
 
 
 class Order:

@@ -314,6 +314,13 @@ def test_a_better_mean_that_often_fails_is_not_the_best(n_others):
     assert sorted(group) == list(range(1, n_others + 1))
 
 
+def test_only_the_pairs_that_there_are_count():
+    # Eight seeds, a p value of 4 / 256: below 0.05 in a table of three pairs, and of no more.
+    best = np.linspace(2.0, 3.0, 8)
+    second, third = best - np.array([-1, 2, 3, 4, 5, 6, 7, 8]) / 100, best - 1.0
+    assert best_group([sample(second), sample(best), sample(third)], lower_is_better=False) == (1, [1])
+
+
 # ---- Ranks.
 
 

@@ -391,6 +391,20 @@ def test_values_outside_hydras_grammar_need_no_quotes(value):
     assert read_overrides([f"dataset.target={value}"], multirun=False).values["dataset.target"] == [value]
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("loss=glob(*hinge)", ["categorical_hinge", "hinge", "multiclass_hinge", "squared_hinge"]),
+        ("optimizer=glob(ada*,exclude=adam*)", ["adagrad"]),
+        # ``auto`` stands for another choice.
+        ("head=glob(*)", [name for name in choices_of("head") if name != "auto"]),
+    ],
+)
+def test_a_pattern_stands_for_the_choices_that_it_fits(text, names):
+    group = text.partition("=")[0]
+    assert read_overrides([text], multirun=True).choices == {group: names}
+
+
 def test_lists_of_values_outside_hydras_grammar_need_no_quotes():
     read = read_overrides(["dataset.leave_out=[größe, price €,5]"], multirun=False)
     assert read.values["dataset.leave_out"] == [["größe", "price €", 5]]

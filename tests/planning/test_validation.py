@@ -250,6 +250,12 @@ def test_imbalanced_data_are_two_classes(argv, said):
         assert plan("dataset=imbalanced", *argv).cells
 
 
+def test_all_features_of_other_data_may_be_informative():
+    assert plan("dataset=regression", "dataset.n_informative=5", "dataset.n_features=5").cells
+    said = message("dataset=regression", "dataset.n_informative=6", "dataset.n_features=5")
+    assert "dataset.n_informative must be at most dataset.n_features; got 6 of 5." in said
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
