@@ -101,7 +101,8 @@ def _behind(table: Table, place: int) -> str:
     low, high = sorted((sign * found.low, sign * found.high))
     unit = "" if table.metric in IN_POINTS else f" in {table.metric}"
     text = f"{name_in(table, place)} is {size(table.metric, found.mean)} worse{unit}"
-    if sign * found.mean <= 0:
+    # Whether it is worse where it works these runs cannot tell: it is out of the group for how often it fails.
+    if low <= 0:
         return f"{name_in(table, place)} fails more often ({failing} of {n_runs} runs)"
     return f"{text} ({counted(found.n, table.runs_are[:-1])}, {ends(table.metric, low, high)}{_population(table)})"
 
