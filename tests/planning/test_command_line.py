@@ -385,7 +385,8 @@ def test_what_would_be_looked_up_in_the_configuration_is_not():
 
 
 @pytest.mark.parametrize(
-    "value", ["price €", "größe", "a=b", "it's", "/tmp/my house (1).csv", ";", "(kg) w", "[1] €", '"5" tv', ","]
+    "value",
+    ["price €", "größe", "a=b", "it's", "/tmp/my house (1).csv", ";", "(kg) w", "[1] €", '"5" tv', "'5' zoll", ","],
 )
 def test_words_that_hydra_has_no_place_for_need_no_quotes(value):
     assert read_overrides([f"dataset.target={value}"], multirun=False).values["dataset.target"] == [value]
