@@ -321,6 +321,14 @@ def test_only_the_pairs_that_there_are_count():
     assert best_group([sample(second), sample(best), sample(third)], lower_is_better=False) == (1, [1])
 
 
+def test_all_pairs_are_tested_as_soon_as_the_seeds_allow():
+    # Seven are the fewest for three pairs. The second one's p value is 4 / 128: below 0.05 only in a smaller table.
+    best = np.linspace(2.0, 3.0, 7)
+    second, third = best - np.array([-1, 2, 3, 4, 5, 6, 7]) / 100, best - np.array([1, 2, 3, 4, 5, 6, 9]) / 100
+    assert least_seeds(3) == 7
+    assert best_group([sample(best), sample(second), sample(third)], lower_is_better=False) == (0, [0, 1])
+
+
 # ---- Ranks.
 
 
@@ -377,8 +385,19 @@ def test_each_change_is_a_crossing_and_gaps_are_none():
     assert [(c.low, c.high) for c in crossings(X, [weaving, steady], lower_is_better=False)] == [(3.0, 4.0)]
     # Equal ones are not better; nothing has an order with itself.
     assert crossings(X, [steady, steady], lower_is_better=False) == []
-    with pytest.raises(ValueError, match="zip"):
-        crossings(X, [steady, steady[:3]], lower_is_better=False)
+    for x, samples in ((X, [steady, steady[:3]]), (X[:3], [steady, steady])):
+        with pytest.raises(ValueError, match="zip"):
+            crossings(x, samples, lower_is_better=False)
+
+
+@pytest.mark.parametrize("lower_is_better", [True, False])
+def test_what_these_seeds_do_not_tell_is_no_crossing(lower_is_better):
+    zigzag = np.array([0.3, -0.2] * 4)
+    steady, unclear = [sample(np.ones(8))] * 3, [sample(2 + zigzag), None, sample(2 + zigzag)]
+    for sign in (1, -1):
+        unclear[1] = sample(1 + sign * zigzag)
+        for samples in ([steady, unclear], [unclear, steady]):
+            assert crossings(X[:3], samples, lower_is_better=lower_is_better) == []
 
 
 # ---- Curves.
@@ -410,10 +429,29 @@ def test_three_points_say_something_and_two_do_not():
 
 
 def test_runs_with_gaps_are_left_out():
-    whole, broken = FALL[None], np.where(EPOCHS < 90, -100.0 * EPOCHS, np.nan)[None]
-    both = np.concatenate([whole, broken])
-    assert diagnose(EPOCHS, both, np.concatenate([whole, whole])) == diagnose(EPOCHS, whole, whole)
-    assert diagnose(EPOCHS, np.concatenate([whole, whole]), both) == diagnose(EPOCHS, whole, whole)
+    falling = (FALL + 0.2 * (1 - EPOCHS / 100))[None]
+    whole, broken = np.repeat(falling, 2, 0), np.where(EPOCHS < 90, -100.0 * EPOCHS, np.nan)[None]
+    alone = diagnose(EPOCHS, whole, whole)
+    assert alone.word == "still improving"
+    three = np.concatenate([whole, falling])
+    assert diagnose(EPOCHS, np.concatenate([whole, broken]), three) == alone
+    assert diagnose(EPOCHS, three, np.concatenate([whole, broken])) == alone
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        pytest.param(FALL, FALL, id="converged"),
+        pytest.param(FALL, FALL + EPOCHS / 500, id="overfitting"),
+        pytest.param(FALL + 0.2 * (EPOCHS % 2), FALL, id="unstable"),
+        pytest.param(FALL + 0.2 * (1 - EPOCHS / 100), FALL, id="still improving"),
+    ],
+)
+def test_the_word_depends_on_neither_the_unit_nor_the_level_of_a_loss(train, test, request):
+    for unit in (1e-3, 1.0, 1e3):
+        for level in (0.0, 1.0, -10.0):
+            made = diagnose(EPOCHS, unit * (train + level)[None], unit * (test + level)[None])
+            assert made.word == request.node.callspec.id
 
 
 def test_overfitting_is_said_from_the_least_test_loss_on():
@@ -422,6 +460,9 @@ def test_overfitting_is_said_from_the_least_test_loss_on():
     assert (found.word, found.epoch) == ("overfitting", 40)
     assert found.gap == pytest.approx(1.5, abs=0.1)
     assert found.text == f"overfitting from epoch 40: test loss rose by {found.gap:.2g}"
+    # The mean of five points says where it is least: behind a valley that is three times as steep before as after.
+    steep = np.where(EPOCHS < 40, 3 * (40 - EPOCHS), EPOCHS - 40) / 120
+    assert word(FALL, steep).epoch == 41
     # By 2 % of the way down or less it is none.
     slight = np.maximum(1 - EPOCHS / 40, 0.0)
     for rise, expected in ((0.03, "overfitting"), (0.02, "converged"), (0.01, "converged")):

@@ -385,7 +385,8 @@ def test_an_encoded_reference_is_not_interpolated():
 
 
 @pytest.mark.parametrize(
-    "value", ["price €", "größe", "a=b", "it's", "/tmp/my house (1).csv", ";", "(kg) w", "[1] €", '"5" tv', ","]
+    "value",
+    ["price €", "größe", "a=b", "it's", "/tmp/my house (1).csv", ";", "(kg) w", "[1] €", '"5" tv', "'5' zoll", ","],
 )
 def test_values_outside_hydras_grammar_need_no_quotes(value):
     assert read_overrides([f"dataset.target={value}"], multirun=False).values["dataset.target"] == [value]
