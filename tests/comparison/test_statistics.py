@@ -321,12 +321,13 @@ def test_only_the_pairs_that_there_are_count():
     assert best_group([sample(second), sample(best), sample(third)], lower_is_better=False) == (1, [1])
 
 
-def test_all_pairs_are_tested_as_soon_as_the_seeds_allow():
-    # Seven are the fewest for three pairs. The second one's p value is 4 / 128: below 0.05 only in a smaller table.
-    best = np.linspace(2.0, 3.0, 7)
-    second, third = best - np.array([-1, 2, 3, 4, 5, 6, 7]) / 100, best - np.array([1, 2, 3, 4, 5, 6, 9]) / 100
-    assert least_seeds(3) == 7
-    assert best_group([sample(best), sample(second), sample(third)], lower_is_better=False) == (0, [0, 1])
+def test_the_pairs_of_a_table_are_corrected_together():
+    best, behind = np.linspace(2.0, 3.0, 10), np.array([-2, -1, 0, 2, 3, 4, 5, 6, 7, 8]) / 100
+    others = [sample(best - behind), sample(best - behind[::-1]), sample(best - np.roll(behind, 3))]
+    # Below 0.05 in a table of two, and not among the six pairs of four.
+    assert 0.05 / 6 < of_runs(-behind).p < 0.05
+    assert best_group([sample(best), others[0]], lower_is_better=False) == (0, [0])
+    assert sorted(best_group([sample(best), *others], lower_is_better=False)[1]) == [0, 1, 2, 3]
 
 
 # ---- Ranks.
