@@ -166,6 +166,7 @@ def test_flags_may_stand_anywhere():
         (["+loss=mse"], ["there is nothing to add", "write loss=mse"]),
         (["seeds=0"], ["seeds must be a count of at least 1", "seeds=30 means"]),
         (["-m", "seeds=range(0,5)"], ["sweep over counts", "seed=range(0,5)"]),
+        (["-m", "seed=1,-2"], ["seed must be an integer from 0; got 1,-2."]),
         (["batch_size=0"], ["batch_size must be at least 1; got 0"]),
         (["loss=../../evil"], ["unknown loss '../../evil'", "binary_crossentropy"]),
         (["dataset=regression", "loss=hinge"], ["loss=hinge is for binary or multilabel targets", "lossbench-list"]),

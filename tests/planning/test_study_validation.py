@@ -74,6 +74,11 @@ def test_what_a_study_may_be_told(argv):
             id="no probability",
         ),
         pytest.param(
+            ["dataset=blobs", "loss=bce", "tune.metric=roc_auc"],
+            "tune.metric=roc_auc needs head=softmax for several classes; got head=sigmoid.",
+            id="ranks of several classes",
+        ),
+        pytest.param(
             ["tune.space={loss.name: [hinge, bce]}"], "takes settings of loss, optimizer and model", id="names"
         ),
         pytest.param(
