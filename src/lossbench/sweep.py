@@ -17,7 +17,14 @@ from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS
 from lossbench.ground.files import write_text
 from lossbench.jobs.download import download, missing_downloads
 from lossbench.jobs.launch import launch
-from lossbench.jobs.open_runs import open_seeds_of, rename_folders, set_earlier_aside, sweep_lock
+from lossbench.jobs.open_runs import (
+    OpenRuns,
+    open_runs_of,
+    open_runs_of_all_rows,
+    rename_folders,
+    set_earlier_aside,
+    sweep_lock,
+)
 from lossbench.planning.plan import Plan
 from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import read_runs, remove_unfinished
@@ -30,58 +37,74 @@ def run_sweep(plan: Plan) -> int:
     """Run the unfinished runs of a plan, show the answer, and return the exit status."""
     terminal = Terminal(plan)
     if plan.only_plan:
-        for line in open_lines(plan, _open_seeds(plan, terminal)):
+        for line in open_lines(plan, _open_runs(plan, terminal)):
             terminal.line(line)
         return SUCCESS
     with sweep_lock(plan):
         rename_folders(plan)
-        open_seeds = _open_seeds(plan, terminal)
-        _prepare(plan, open_seeds, terminal)
-        has_studies = bool(open_studies(plan, open_seeds))
-        tracking = _start_tracking(plan, open_seeds)
+        open_runs = _open_runs(plan, terminal)
+        _prepare(plan, open_runs, terminal)
+        has_studies = bool(open_studies(plan, open_runs))
+        tracking = _start_tracking(plan, open_runs)
         interrupted = False
         try:
-            interrupted = _run(plan, open_seeds, terminal)
+            interrupted = _run(plan, open_runs, terminal) or _train_on_all_rows(plan)
         finally:
             collected = _collect(plan, tracking, interrupted=interrupted, has_studies=has_studies)
     return _conclude(plan, collected, terminal, interrupted=interrupted)
 
 
-def _open_seeds(plan: Plan, terminal: Terminal) -> dict[str, list[int]]:
-    """Print how many runs are finished and how many are left, and return the open seeds by cell folder."""
-    before = {cell.folder: read_runs(plan.folder / cell.folder, plan.seeds) for cell in plan.cells}
-    open_seeds = {cell.folder: open_seeds_of(plan, before[cell.folder]) for cell in plan.cells}
-    for line in first_lines(plan, before, open_seeds):
+def _open_runs(plan: Plan, terminal: Terminal) -> OpenRuns:
+    """Print how many runs are finished and how many are left, and return the open runs by cell folder."""
+    before = {cell.folder: read_runs(plan.folder / cell.folder, plan.runs(cell)) for cell in plan.cells}
+    open_runs = {cell.folder: open_runs_of(plan, cell, before[cell.folder]) for cell in plan.cells}
+    for line in first_lines(plan, before, open_runs):
         terminal.line(line)
-    return open_seeds
+    return open_runs
 
 
-def _prepare(plan: Plan, open_seeds: dict[str, list[int]], terminal: Terminal) -> None:
+def _prepare(plan: Plan, open_runs: OpenRuns, terminal: Terminal) -> None:
     """Clean the sweep's folder, download missing data sets, and write ``plan.json``, before the first job.
 
     Jobs and the tracking process read the cells from ``plan.json``, so it is on disk before either of them starts.
     """
     for cell in plan.cells:
         remove_unfinished(plan.folder / cell.folder)
-    for info in missing_downloads(plan, open_seeds):
+    for info in missing_downloads(plan, open_runs):
         terminal.line(f"{info.name}: not here yet; Keras downloads it once ...")
         download(info)
-    set_earlier_aside(plan, open_seeds)
+    set_earlier_aside(plan, open_runs)
     write_text(plan.folder / "plan.json", plan.to_json())
 
 
-def _start_tracking(plan: Plan, open_seeds: dict[str, list[int]]) -> TrackingProcess | None:
-    if plan.tracking.enabled and (any(open_seeds.values()) or not is_tracked(plan, read_results(plan))):
+def _start_tracking(plan: Plan, open_runs: OpenRuns) -> TrackingProcess | None:
+    if plan.tracking.enabled and (any(open_runs.values()) or not is_tracked(plan, read_results(plan))):
         return TrackingProcess(plan)
     return None
 
 
-def _run(plan: Plan, open_seeds: dict[str, list[int]], terminal: Terminal) -> bool:
+def _run(plan: Plan, open_runs: OpenRuns, terminal: Terminal) -> bool:
     """Run the open jobs, and return whether the user interrupted them."""
     try:
-        if any(open_seeds.values()):
-            with Watcher(plan, terminal, open_seeds):
-                launch(plan, open_seeds)
+        if any(open_runs.values()):
+            with Watcher(plan, terminal, open_runs):
+                launch(plan, open_runs)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _train_on_all_rows(plan: Plan) -> bool:
+    """Train the networks that are kept of cross-validated cells, and return whether the user interrupted it.
+
+    Each run of a cross-validation lacks the rows of its fold. Which cells' networks are kept is known now.
+    """
+    if not any(cell.settings.folds for cell in plan.cells):
+        return False
+    open_runs = open_runs_of_all_rows(plan, read_results(plan))
+    try:
+        if any(open_runs.values()):
+            launch(plan, open_runs)
     except KeyboardInterrupt:
         return True
     return False

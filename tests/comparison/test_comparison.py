@@ -50,8 +50,8 @@ def test_an_interval_covers_the_mean_of_normal_data_at_its_level():
 
 def test_the_interval_of_equal_runs_is_zero_and_not_the_rounding_of_their_mean():
     class Results:
-        def working_scores(self, name):
-            return np.full(3, 0.9733333333333334)
+        def interval(self, name):
+            return mean_interval(np.full(3, 0.9733333333333334))
 
     assert mean_and_interval(Results(), "test/accuracy") == "0.973 ± 0.000"
 

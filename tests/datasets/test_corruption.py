@@ -13,6 +13,7 @@ from support.trainings import assert_close, bits
 from lossbench.config.settings import ImbalanceSettings, LabelNoiseSettings, NoCorruptionSettings, OutliersSettings
 from lossbench.datasets.corruption import corrupted, kept_rows
 from lossbench.datasets.loading import Part
+from lossbench.ground.run_ids import RunId
 from lossbench.jobs.evaluate import ended_stuck
 from lossbench.jobs.prepare import PreparedCell
 from lossbench.results.part_files import read_run
@@ -128,7 +129,7 @@ def prepared(name, *more):
 @pytest.mark.parametrize("name", CELLS)
 def test_only_the_training_split_is_corrupted_and_runs_share_the_rest(name):
     cell = prepared(name)
-    first, second = (cell.run(seed).data for seed in (0, 1))
+    first, second = (cell.run(RunId(seed)).data for seed in (0, 1))
     clean = cell.data
     for split in ("validation", "test"):
         for kind in ("x", "y", "target"):
@@ -142,7 +143,7 @@ def test_only_the_training_split_is_corrupted_and_runs_share_the_rest(name):
 @pytest.mark.parametrize("name", CELLS)
 def test_compiled_and_fit_trainer_agree_on_corrupted_data(name):
     cell = prepared(name)
-    data = cell.run(3).data
+    data = cell.run(RunId(3)).data
     ours = train_compiled(cell.structure, data, cell.hyperparameters, seed=3)
     theirs = train_with_fit(cell.structure, data, cell.hyperparameters, seed=3)
     assert_close(ours, theirs.weights, theirs.curves)
@@ -150,7 +151,7 @@ def test_compiled_and_fit_trainer_agree_on_corrupted_data(name):
 
 def test_all_losses_of_a_seed_get_the_same_corrupted_labels():
     cells = [prepared("label_noise", f"loss={loss}") for loss in ("categorical_crossentropy", "mean_absolute_error")]
-    assert same(*(cell.run(4).splits["train"] for cell in cells))
+    assert same(*(cell.run(RunId(4)).splits["train"] for cell in cells))
 
 
 def test_a_corrupted_run_does_not_depend_on_runs_before_or_beside_it():
@@ -158,7 +159,7 @@ def test_a_corrupted_run_does_not_depend_on_runs_before_or_beside_it():
     cell = prepared("label_noise")
 
     def trained(seed):
-        return bits(train_compiled(cell.structure, cell.run(seed).data, cell.hyperparameters, seed))
+        return bits(train_compiled(cell.structure, cell.run(RunId(seed)).data, cell.hyperparameters, seed))
 
     alone = {seed: trained(seed) for seed in (0, 1, 2)}
     clean = train_compiled(cell.structure, cell.data, cell.hyperparameters, 0)
@@ -171,7 +172,7 @@ def test_a_corrupted_run_does_not_depend_on_runs_before_or_beside_it():
 def test_a_run_is_stuck_compared_with_the_constant_of_its_own_corrupted_targets():
     """Nine in ten of class 0 are nothing learned, where that is the share of class 0 that was given."""
     cell = prepared("imbalance")
-    run = cell.run(0)
+    run = cell.run(RunId(0))
     train = run.splits["train"]
     share = np.mean(train.y == 0)
     assert share > 0.8

@@ -7,6 +7,7 @@ from support.settings import dataset_settings
 
 from lossbench.datasets.catalogue import DATASETS, SCALINGS, scaled_target_range
 from lossbench.datasets.loading import load
+from lossbench.ground.run_ids import RunId
 from lossbench.jobs.prepare import PreparedCell
 from lossbench.jobs.run_cell import run_cell
 from lossbench.losses.heads import HEADS
@@ -69,9 +70,9 @@ def test_scaled_targets_lie_in_the_range_of_their_scaler():
     ],
 )
 def test_metrics_and_their_curve_are_in_the_targets_own_unit(argv, trainer, tmp_path):
-    cell = cell_of(*argv, f"trainer={trainer}")
+    cell = cell_of(*argv, f"trainer={trainer}", "repeat=seeds")
     prepared = PreparedCell(cell)
-    run_cell(cell, tmp_path, [0], 1)
+    run_cell(cell, tmp_path, [RunId(0)], 1)
     run = read_run(tmp_path / "parts" / "seed=0.npz")
     assert run.info.status == "finished"
     plain = scaled(cell.dataset, y="none")
@@ -135,12 +136,3 @@ def test_a_setting_that_does_nothing_changes_no_key():
     assert len(keys) == 1
     keys = {cell_of("dataset=diabetes", f"dataset.standardize.metrics={unit}").key for unit in ("original", "scaled")}
     assert len(keys) == 2
-
-
-def test_the_least_gain_of_early_stopping_is_in_the_targets_own_unit():
-    split = ["dataset.split.validation=0.2", "dataset.split.train=0.4", "select=best"]
-    cell = cell_of("dataset=diabetes", *split, "early_stopping.patience=2", "early_stopping.min_delta=3")
-    prepared = PreparedCell(cell)
-    scale = prepared.dataset.target_scaling.scale[0]
-    assert scale > 50
-    assert prepared.structure.min_delta == pytest.approx(3 / scale)

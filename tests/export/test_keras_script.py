@@ -116,7 +116,7 @@ def test_the_training_command_has_the_cells_settings_and_the_studys_values():
     text = training_command(CellResults(cell, []), None)
     assert text.startswith("lossbench dataset=circles loss=hinge")
     assert "epochs=7" in text
-    assert "seeds" not in text
+    assert "seeds=" not in text
 
 
 def test_every_value_of_a_study_stands_in_the_training_command():

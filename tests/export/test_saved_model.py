@@ -25,6 +25,7 @@ from lossbench.export.saved_model import serving
 from lossbench.export.saved_model.contents import model_contents
 from lossbench.export.saved_model.packing import write_model
 from lossbench.export.saved_model.reading import NAME, NoModelError, read_contents
+from lossbench.ground.run_ids import RunId
 from lossbench.jobs.prepare import PreparedCell
 from lossbench.jobs.run_cell import run_cell
 from lossbench.losses.heads import HEADS, LEAST_VARIANCE, decide
@@ -58,7 +59,7 @@ def table(tmp_path_factory) -> Path:
 
 def trained(cell, folder: Path):
     """Return a cell's run of seed 0 as it lies on disk."""
-    run_cell(cell, folder, [0], 1)
+    run_cell(cell, folder, [RunId(0)], 1)
     found = read_run(folder / "parts" / "seed=0.npz")
     assert found.info.status == "finished", found.info.error
     return found

@@ -9,6 +9,7 @@ from support.commands import run
 from support.exports import cell_of
 from support.plans import message, plan
 
+from lossbench.ground.run_ids import RunId
 from lossbench.jobs.prepare import PreparedCell
 from lossbench.jobs.run_cell import run_cell
 from lossbench.results.part_files import part_path, read_run
@@ -18,18 +19,18 @@ QUICK = ("dataset=circles", "repeat=samples", "epochs=3")
 
 def test_each_run_has_rows_of_its_own_the_same_for_all_losses():
     first, second = PreparedCell(cell_of(*QUICK)), PreparedCell(cell_of(*QUICK, "loss=hinge"))
-    samples = [first.run(seed).splits for seed in (0, 1)]
+    samples = [first.run(RunId(seed)).splits for seed in (0, 1)]
     assert not np.isin(samples[0]["train"].x, samples[1]["train"].x).any()
     assert not np.isin(samples[0]["test"].x, first.dataset.splits["test"].x).any()
     for own in samples:
         assert {name: len(part.y) for name, part in own.items()} == {"train": 500, "test": 500}
-    again = second.run(1).splits
+    again = second.run(RunId(1)).splits
     assert all(np.array_equal(again[name].x, samples[1][name].x) for name in again)
 
 
 def test_the_naive_predictor_and_the_ceiling_belong_to_the_sample():
     prepared = PreparedCell(cell_of("dataset=friedman1", "repeat=samples"))
-    runs = [prepared.run(seed).cell for seed in (0, 1)]
+    runs = [prepared.run(RunId(seed)).cell for seed in (0, 1)]
     assert runs[0].naive["test/rmse"] != runs[1].naive["test/rmse"]
     assert runs[0].ceiling["test/rmse"] != runs[1].ceiling["test/rmse"]
     # One program serves them all.
@@ -55,8 +56,8 @@ def test_compiled_and_plain_training_agree(tmp_path):
     ended = []
     for trainer in ("compiled", "fit"):
         cell = cell_of(*QUICK, f"trainer={trainer}")
-        run_cell(cell, tmp_path / trainer, [0, 1], 1)
-        ended.append([read_run(part_path(tmp_path / trainer, seed)) for seed in (0, 1)])
+        run_cell(cell, tmp_path / trainer, [RunId(0), RunId(1)], 1)
+        ended.append([read_run(part_path(tmp_path / trainer, RunId(seed))) for seed in (0, 1)])
     for ours, theirs in zip(*ended, strict=True):
         np.testing.assert_allclose(ours.arrays["raw/test"], theirs.arrays["raw/test"], atol=1e-5)
         assert ours.info.naive == theirs.info.naive

@@ -19,7 +19,7 @@ MLP, CNN, RNN = "hidden_units", "filters", "units"
 
 def sweep(seeds, **report):
     content = {"seeds": seeds, "name": None, "plan": False, "rerun": "none", "tracking": TRACKING}
-    return normalised_sweep(sweep_settings({**content, "report": report_defaults() | report}))
+    return normalised_sweep(sweep_settings({**content, "report": report_defaults() | report}), 4)
 
 
 def model(name: str, *, dataset: str = "digits", **changed):
@@ -33,6 +33,7 @@ def said(problems) -> str:
 def test_seeds_are_a_list():
     assert sweep(3)[0].seeds == [0, 1, 2]
     assert sweep([5, 3, 5])[0].seeds == [5, 3]
+    assert sweep(None)[0].seeds == [0, 1, 2, 3]
     settings, problems = sweep(0)
     assert settings.seeds == []
     assert "error: seeds must be a count of at least 1" in said(problems)

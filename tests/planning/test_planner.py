@@ -112,7 +112,14 @@ def test_targets_outside_a_losss_domain_are_marked():
 
 def test_a_job_is_told_what_makes_its_cell():
     (cell,) = plan("dataset=circles", "loss=bce", "seeds=[3,5]", "epochs=7", "plan=true", "rerun=all").cells
-    assert cell.overrides == ["dataset=circles", "loss=binary_crossentropy", "head=sigmoid", "seeds=[3,5]", "epochs=7"]
+    assert cell.overrides == [
+        "dataset=circles",
+        "loss=binary_crossentropy",
+        "repeat=seeds",
+        "head=sigmoid",
+        "seeds=[3,5]",
+        "epochs=7",
+    ]
     assert plan("dataset=circles", "loss=bce", "seeds=[0,1,2]").cells[0].overrides[-1] == "seeds=3"
     again = plan(*cell.overrides).cells[0]
     assert (again.key, again.name) == (cell.key, cell.name)

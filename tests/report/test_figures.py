@@ -1,7 +1,7 @@
 """Figures, ranks and checks of claims: on results made by hand, with what must come out known."""
 
-import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 from support.results import NOISE, cell, cell_results, sweep
+from support.settings import dataset_settings
 
 from lossbench.findings.claims import CHECKS, Evidence, check_claims, roughness
 from lossbench.findings.tables import main_table, tables
@@ -114,17 +115,19 @@ def test_confusion_matrices_use_working_runs_and_name_the_worst_confusion(home):
     # Of four samples of class 1 one is missed by one run; the stuck run, which misses all, does not count.
     for run, raw in zip(results.runs, ([1, 1, 1, -1], [-1] * 4, [1, 1, 1, 1]), strict=True):
         run.__dict__["arrays"] = {"raw/test": np.array([[-1], [-1], *([z] for z in raw)], np.float32)}
-    arrays = {"y/test": np.array([0, 0, 1, 1, 1, 1], np.int32)}
-    figure = confusions(Frame(main_table(sweep(results), [results]), arrays, {}, {}, np.nan))
+    results.__dict__["targets"] = {"test": np.array([0, 0, 1, 1, 1, 1], np.int32)}
+    figure = confusions(Frame(main_table(sweep(results), [results]), {}, {}, {}, np.nan))
     assert figure.columns == ["cell", "true", "decided_0", "decided_1"]
     assert [row[1:] for row in figure.rows] == [["0", 1.0, 0.0], ["1", 0.125, 0.875]]
     assert "most often 1 is taken for 0, in 12.5 % of its samples" in figure.panels[0].description
     for run in results.runs:
         run.__dict__["arrays"] = {"raw/test": np.array([[-1], [-1], [1], [1], [1], [1]], np.float32)}
-    right = confusions(Frame(main_table(sweep(results), [results]), arrays, {}, {}, np.nan))
+    right = confusions(Frame(main_table(sweep(results), [results]), {}, {}, {}, np.nan))
     assert right.panels[0].description.endswith("every sample is right.")
-    many = arrays | {"y/train": np.arange(13, dtype=np.int32)}
-    assert confusions(Frame(main_table(sweep(results), [results]), many, {}, {}, np.nan)) is None
+    blobs = cell("categorical_crossentropy", dataset="blobs", head="softmax")
+    dataset = dataset_settings("blobs", centers=13)
+    many = cell_results(replace(blobs, settings=replace(blobs.settings, dataset=dataset)), [0.75, 0.5])
+    assert confusions(Frame(main_table(sweep(many), [many]), {}, {}, {}, np.nan)) is None
 
 
 # ---- Drawings.
@@ -203,7 +206,7 @@ def tutorial(home: Path) -> tuple[Plan, list[CellResults]]:
         for result, value in zip(made[3:], (0.852, 0.740, 0.646, 0.822, 0.818, 0.822), strict=True)
     ]
     claims = [{"says": name, "check": name} for name in CHECKS]
-    plan = dataclasses.replace(sweep(*made), name="tutorial", published=published, claims=claims)
+    plan = replace(sweep(*made), name="tutorial", published=published, claims=claims)
     folder = plan.folder / made[2].cell.folder
     folder.mkdir(parents=True)
     write_arrays(folder / "data.npz", {"y/test": y})

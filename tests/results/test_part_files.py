@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lossbench.ground.run_ids import RunId
 from lossbench.results.part_files import (
     DIVERGED,
     FAILED,
@@ -16,7 +17,7 @@ from lossbench.results.part_files import (
     read_run,
     read_runs,
     remove_unfinished,
-    seeds_on_disk,
+    runs_on_disk,
     write_part,
 )
 
@@ -37,6 +38,10 @@ KINDS = {
     "diverged": (info(2, DIVERGED, diverged_epoch=2), {**CURVES, "curve/test/loss": np.array([1.0, np.nan, np.inf])}),
     "failed": (info(3, FAILED, error="ValueError: x\nat line 3"), {}),
     "selected": (info(4, selected_epoch=2, scores=SCORES), {**CURVES, **WEIGHTS}),
+    "of a fold": (
+        info(6, repetition=1, fold=0, target_scaling={"center": [1.0], "scale": [2.0]}),
+        {**CURVES, **RAW, "test/rows": np.array([3, 0])},
+    ),
     "tuned": (info(5, tuned={"optimizer.learning_rate": 0.1, "model.activation": "tanh"}, study="s/1"), CURVES),
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -46,7 +51,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written_is_read(kind, tmp_path):
     written, arrays = KINDS[kind]
     write_part(tmp_path / "cell", written, arrays)
-    run = read_run(part_path(tmp_path / "cell", written.seed))
+    run = read_run(part_path(tmp_path / "cell", written.id))
     assert run.info == written
     assert set(run.arrays) == set(arrays)
     for name, array in arrays.items():
@@ -59,12 +64,12 @@ def test_what_is_written_is_read(kind, tmp_path):
 def test_a_torn_file_is_no_run(kind, tmp_path):
     written, arrays = KINDS[kind]
     write_part(tmp_path, written, arrays)
-    path = part_path(tmp_path, written.seed)
+    path = part_path(tmp_path, written.id)
     whole = path.read_bytes()
     for n_bytes in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:n_bytes])
         assert read_run(path) is None
-    assert read_runs(tmp_path, [written.seed]) == {}
+    assert read_runs(tmp_path, [written.id]) == {}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +88,7 @@ def test_what_is_not_said_of_a_run_is_nothing():
 def test_a_run_written_again_takes_the_place_of_the_first(tmp_path):
     write_part(tmp_path, info(status=FAILED, error="x"), {})
     write_part(tmp_path, info(scores=SCORES), CURVES)
-    assert read_run(part_path(tmp_path, 0)).info.scores == SCORES
+    assert read_run(part_path(tmp_path, RunId(0))).info.scores == SCORES
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["seed=0.npz"]
 
 
@@ -91,13 +96,13 @@ def test_what_cannot_be_written_leaves_the_earlier_run(tmp_path):
     write_part(tmp_path, info(scores=SCORES), CURVES)
     with pytest.raises(TypeError):
         write_part(tmp_path, info(scores={"test/accuracy": object()}), {})
-    assert read_run(part_path(tmp_path, 0)).info.scores == SCORES
+    assert read_run(part_path(tmp_path, RunId(0))).info.scores == SCORES
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["seed=0.npz"]
 
 
 def test_arrays_are_read_when_asked_for_and_let_go(tmp_path):
     write_part(tmp_path, info(), CURVES)
-    run = read_run(part_path(tmp_path, 0))
+    run = read_run(part_path(tmp_path, RunId(0)))
     first = run.arrays
     assert run.arrays is first
     run.forget()
@@ -117,7 +122,7 @@ def test_arrays_are_read_when_asked_for_and_let_go(tmp_path):
     ],
 )
 def test_another_file_of_numpys_is_no_run(content, tmp_path):
-    path = part_path(tmp_path, 0)
+    path = part_path(tmp_path, RunId(0))
     path.parent.mkdir()
     np.savez(path, **content)
     assert read_run(path) is None
@@ -126,17 +131,21 @@ def test_another_file_of_numpys_is_no_run(content, tmp_path):
 def test_runs_are_in_the_order_asked_for(tmp_path):
     for seed in (1, 10, 2):
         write_part(tmp_path, info(seed), {})
-    runs = read_runs(tmp_path, [10, 3, 1])
-    assert [(seed, run.info.seed) for seed, run in runs.items()] == [(10, 10), (1, 1)]
+    runs = read_runs(tmp_path, [RunId(10), RunId(3), RunId(1)])
+    assert [(each, run.info.seed) for each, run in runs.items()] == [(RunId(10), 10), (RunId(1), 1)]
 
 
-def test_the_seeds_on_disk_are_numbers_in_order(tmp_path):
-    assert seeds_on_disk(tmp_path) == []
+def test_the_runs_on_disk_are_in_order(tmp_path):
+    assert runs_on_disk(tmp_path) == []
     for seed in (10, 2, 1):
         write_part(tmp_path, info(seed), {})
     (tmp_path / "parts" / "seed=x.npz").write_text("")
     (tmp_path / "parts" / "seed=5.json").write_text("")
-    assert seeds_on_disk(tmp_path) == [1, 2, 10]
+    write_part(tmp_path, info(1, repetition=1, fold=0), {})
+    write_part(tmp_path, info(0, repetition=0, fold=10), {})
+    write_part(tmp_path, info(3, repetition=0, fold=2), {})
+    folds = [RunId(3, 0, 2), RunId(0, 0, 10), RunId(1, 1, 0)]
+    assert runs_on_disk(tmp_path) == [RunId(1), RunId(2), RunId(10), *folds]
 
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):

@@ -85,7 +85,7 @@ def sweep(*results: CellResults, n_seeds: int = 30, **report) -> Plan:
         experiment=None,
         command="lossbench",
         cells=cells,
-        seeds=list(range(n_seeds)),
+        seeds={"seeds": list(range(n_seeds)), "samples": list(range(n_seeds))},
         tracking=TrackingSettings(enabled=False, uri=None, models="none"),
         report=report_settings(report_defaults() | report),
     )

@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from lossbench.ground.run_ids import RunId
 from lossbench.results.part_files import DIVERGED, FAILED, RunInfo, part_path, read_run, write_part
 from lossbench.tracking.curves import run_curves
 
 
 def run_of(folder, status, arrays):
     write_part(folder, RunInfo(0, "key-0", status, 0.0, 1.0), arrays)
-    found = read_run(part_path(folder, 0))
+    found = read_run(part_path(folder, RunId(0)))
     assert found is not None
     return found
 

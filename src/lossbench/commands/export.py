@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lossbench.config.mlflow_environment import configure_mlflow
 from lossbench.config.paths import shown
+from lossbench.console.text_tables import mean_and_interval
 from lossbench.export.preset_file import write_preset
 from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.ground.files import write_text
@@ -54,8 +55,7 @@ def _export_tuned(plan: Plan) -> int:
 def _export_keras(results: CellResults, run: Run) -> int:
     from lossbench.export.keras_script import keras_script
 
-    metric = MAIN_METRICS[results.cell.task]
-    text = keras_script(results.cell, results.tuned, run.info.seed, run.info.scores[f"test/{metric}"])
+    text = keras_script(results.cell, run.info.tuned, run.info.seed, _score(results, run)[1], _for_new_rows(results))
     path = Path(f"{results.cell.folder}.py").absolute()
     write_text(path, text)
     print(f"written: {shown(path)}, {_named(results, run)}")
@@ -121,7 +121,23 @@ def _chosen_cell(plan: Plan, kind: str, name: str | None) -> CellResults:
     return best
 
 
-def _named(results: CellResults, run: Run) -> str:
+def _score(results: CellResults, run: Run) -> tuple[str, float]:
+    """Return the name and the value of the main metric of a run: on the test split, or if it has none in training."""
+    split = "test" if results.cell.settings.folds is None else "train"
+    name = f"{split}/{MAIN_METRICS[results.cell.task]}"
+    return name.replace("/", " "), run.info.scores[name]
+
+
+def _for_new_rows(results: CellResults) -> str:
+    """Return the metric to expect of a network trained on all rows for new ones; empty where runs have a test split."""
+    if results.cell.settings.folds is None:
+        return ""
     metric = MAIN_METRICS[results.cell.task]
-    score = run.info.scores[f"test/{metric}"]
-    return f"{results.cell.name} with seed {run.info.seed}: test {metric} {score:.4f}"
+    return f"{metric} {mean_and_interval(results, f'test/{metric}')}"
+
+
+def _named(results: CellResults, run: Run) -> str:
+    name, score = _score(results, run)
+    said = f"{results.cell.name} with seed {run.info.seed}: {name} {score:.4f}"
+    expected = _for_new_rows(results)
+    return f"{said}, trained on all rows; expect {expected} for new ones" if expected else said

@@ -5,12 +5,12 @@ more trainings on these rows (``of_runs``), new rows to predict (``of_new_rows``
 (``of_folds``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from lossbench.comparison.intervals import Interval
+from lossbench.comparison.intervals import Interval, mean_interval
 
 COVERAGE = 0.95
 # Below this skewness Hall's transformation is Student's t to the last digits, and its inverse divides by 0.
@@ -101,6 +101,37 @@ def _hall_inverse(value: float, skewness: float, n: int) -> float:
     if abs(skewness) < NO_SKEWNESS:
         return value
     return 3 / skewness * (float(np.cbrt(1 + skewness * (value - skewness / (6 * n)))) - 1)
+
+
+def fold_means(values: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Return the mean of the values of each fold that has any.
+
+    Parameters
+    ----------
+    values : float array, shape (n_runs,)
+    folds : int array, shape (n_runs,)
+        The fold of each run.
+    """
+    return np.array([values[folds == fold].mean() for fold in np.unique(folds)])
+
+
+def mean_of_runs(values: np.ndarray, folds: np.ndarray | None = None, test_per_train: float = 0.0) -> Interval:
+    """Return the mean of the finite values with its 95 % interval; ``n`` counts these values.
+
+    The interval is Student's t, or over the means of folds the corrected one (see ``of_folds``).
+
+    Parameters
+    ----------
+    values : float array, shape (n_runs,)
+    folds : int array, shape (n_runs,), optional
+        The fold of each run.
+    test_per_train : float
+        As in ``of_folds``.
+    """
+    finite = np.isfinite(values)
+    if folds is None or not finite.any():
+        return mean_interval(values)
+    return replace(of_folds(fold_means(values[finite], folds[finite]), test_per_train).interval, n=int(finite.sum()))
 
 
 def of_folds(differences: np.ndarray, test_per_train: float) -> Tested:

@@ -6,7 +6,7 @@ import numpy as np
 
 from lossbench.comparison.failures import failures_p
 from lossbench.comparison.intervals import Interval, mean_interval
-from lossbench.comparison.mean_tests import Tested, of_folds, of_new_rows, of_runs
+from lossbench.comparison.mean_tests import Tested, fold_means, mean_of_runs, of_folds, of_new_rows, of_runs
 from lossbench.comparison.multiple_testing import holm
 from lossbench.comparison.power import LEAST_SEEDS, Needed, detectable_difference, needed
 
@@ -32,7 +32,7 @@ class Sample:
         What each test row contributes to a run's value: their mean is the value. The rows are the same for all runs.
         Of very many rows, some.
     n_rows : int
-        All test rows.
+        All test rows; where there are folds, all rows.
     predictions : list of str, optional
         A digest of each run's predictions for the test rows.
     step : float
@@ -65,6 +65,11 @@ class Sample:
     def fails(self) -> np.ndarray:
         """Whether there is a run, and it is diverged or stuck."""
         return self.there & ~self.works
+
+    @property
+    def interval(self) -> Interval:
+        """The mean over the runs that work, with its 95 % interval; ``n`` counts these runs."""
+        return mean_of_runs(self.working, self.folds, self.test_per_train)
 
     @property
     def working(self) -> np.ndarray:
@@ -211,7 +216,9 @@ def compare_pairs(
     """Compare (baseline, candidate) pairs of one table; see ``compare``."""
     n_tests = n_tests or max(1, len(pairs))
     least = LEAST_FOLDS if pairs and pairs[0][0].folds is not None else LEAST_SEEDS
-    drafts = [_draft(a, b, margin, lower_is_better, n_tests) for (a, b), margin in zip(pairs, margins, strict=True)]
+    drafts = [
+        _draft(a, b, margin, lower_is_better, n_tests, least) for (a, b), margin in zip(pairs, margins, strict=True)
+    ]
     discordant = [sum(_only_one_fails(a, b)) for a, b in pairs]
     # A test that could not be significant whatever its outcome need not be corrected for (Tarone 1990).
     tested = [i for i, n in enumerate(discordant) if n >= LEAST_SEEDS]
@@ -229,7 +236,9 @@ def _only_one_fails(a: Sample, b: Sample) -> tuple[int, int]:
     return int((a.fails & b.works).sum()), int((a.works & b.fails).sum())
 
 
-def _draft(baseline: Sample, candidate: Sample, margin: float, lower_is_better: bool, n_tests: int) -> Comparison:
+def _draft(
+    baseline: Sample, candidate: Sample, margin: float, lower_is_better: bool, n_tests: int, least: int
+) -> Comparison:
     all_differences = candidate.values - baseline.values
     both = np.isfinite(candidate.working) & np.isfinite(baseline.working)
     differences = all_differences[both]
@@ -248,7 +257,9 @@ def _draft(baseline: Sample, candidate: Sample, margin: float, lower_is_better: 
         n_baseline_failing=int((baseline.fails & candidate.there).sum()),
         failures_p=failures_p(*_only_one_fails(baseline, candidate)),
         margin=margin,
-        needed=needed(tested, margin, n_tests, n_rows=baseline.n_rows),
+        needed=needed(
+            tested, margin, n_tests, n_rows=baseline.n_rows, least=least, in_folds=baseline.folds is not None
+        ),
     )
 
 
@@ -264,9 +275,7 @@ def _tested(baseline: Sample, candidate: Sample, both: np.ndarray) -> tuple[Test
     if baseline.fresh:
         return None, of_runs(differences)
     if baseline.folds is not None:
-        folds = baseline.folds[both]
-        by_fold = np.array([differences[folds == fold].mean() for fold in np.unique(folds)])
-        return None, of_folds(by_fold, baseline.test_per_train)
+        return None, of_folds(fold_means(differences, baseline.folds[both]), baseline.test_per_train)
     here = of_runs(differences)
     if baseline.rows is None or candidate.rows is None:
         return here, None

@@ -7,14 +7,17 @@ validates settings, and every step returns new ones, because they are frozen. ``
 ``lossbench-list`` prints the first line of a choice's docstring, so it has no markup.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
+from lossbench.ground.run_ids import RunId
+
 # Choices whose settings have a type of their own in groups that otherwise share one type.
 FILE, COMPOSITE, CUSTOM = "csv", "composite", "custom"
-# What a cell's runs repeat.
-SEEDS, SAMPLES = "seeds", "samples"
+# What a cell's runs repeat; ``auto`` is one of the others, which planning chooses.
+AUTO, SEEDS, FOLDS, SAMPLES = "auto", "seeds", "folds", "samples"
 
 
 # Field markers, read by ``plain``, ``_typed`` and ``planning.schema``.
@@ -293,19 +296,78 @@ CorruptionSettings = NoCorruptionSettings | LabelNoiseSettings | OutliersSetting
 
 @dataclass(frozen=True, kw_only=True)
 class RepeatSettings:
-    """What differs between the runs of a cell, besides initial weights and batch order."""
+    """What differs between the runs of a cell, besides initial weights and batch order.
+
+    ``default_seeds`` is the number of seeds where ``seeds`` gives none; it is no part of a cell's key.
+    """
 
     name: str
+    # A default, because plans written before this setting existed do not contain it.
+    default_seeds: int = 0
+
+    @property
+    def has_own_rows(self) -> bool:
+        """Whether runs have training and test rows of their own, instead of all having the same."""
+        return False
+
+    def runs(self, seeds: list[int]) -> list[RunId]:
+        """Return the runs of a cell, in the order in which they are trained and listed."""
+        return [RunId(seed) for seed in seeds]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoSettings:
+    """Folds for your files and for real data, seeds for generated data and where one split is set or rows are many."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedsSettings(RepeatSettings):
+    """The same training and test rows for all runs: verdicts are about new rows for networks trained on these."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplesSettings(RepeatSettings):
     """A fresh sample from the generator for each run, training and test rows: verdicts are about the generator."""
 
+    @property
+    def has_own_rows(self) -> bool:
+        """Whether runs have training and test rows of their own: they have."""
+        return True
+
 
 @dataclass(frozen=True, kw_only=True)
-class SeedsSettings(RepeatSettings):
-    """The same training and test rows for all runs: verdicts are about new rows for networks trained on these."""
+class FoldsSettings(RepeatSettings):
+    """Repeated cross-validation, every row is a test row once a repetition: verdicts are about another such sample.
+
+    ``seed`` determines which rows make a fold. The folds are the same for all losses, and those of a repetition do not
+    depend on how many there are.
+    """
+
+    repetitions: int
+    folds: int
+    seed: int
+
+    @property
+    def has_own_rows(self) -> bool:
+        """Whether runs have training and test rows of their own: they have."""
+        return True
+
+    @property
+    def of_all_rows(self) -> RunId:
+        """The run that is trained on all rows and judged on none: the network that is kept for new rows."""
+        return RunId(0)
+
+    def number(self, run: RunId) -> int:
+        """Return the number of a run's fold, counted through all repetitions."""
+        assert run.split is not None, "every run of a cross-validation has a fold"
+        return run.split[0] * self.folds + run.split[1]
+
+    def runs(self, seeds: list[int]) -> list[RunId]:
+        """Return the runs of a cell: each seed in each fold of each repetition."""
+        places = itertools.product(range(self.repetitions), range(self.folds), seeds)
+        return [RunId(seed, repetition, fold) for repetition, fold, seed in places]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -370,6 +432,11 @@ class CellSettings:
     def draws_samples(self) -> bool:
         """Whether each run has a sample of its own from the generator."""
         return self.repeat.name == SAMPLES
+
+    @property
+    def folds(self) -> FoldsSettings | None:
+        """The cross-validation whose folds the runs are trained and judged in; None if they are of none."""
+        return self.repeat if isinstance(self.repeat, FoldsSettings) else None
 
     @property
     def is_corrupted(self) -> bool:
@@ -437,7 +504,7 @@ CORRUPTIONS: dict[str, type] = {
     "outliers": OutliersSettings,
     "imbalance": ImbalanceSettings,
 }
-REPEATS: dict[str, type] = {SEEDS: SeedsSettings, SAMPLES: SamplesSettings}
+REPEATS: dict[str, type] = {AUTO: AutoSettings, SEEDS: SeedsSettings, FOLDS: FoldsSettings, SAMPLES: SamplesSettings}
 TUNES: dict[str, type] = {"none": NoTuneSettings, "learning_rate": TuneSettings}
 # The groups whose choices share one type, with the exceptions that have another type.
 _OTHERS: dict[str, tuple[dict[str, type], type]] = {

@@ -5,30 +5,31 @@ from typing import Any
 
 from lossbench.console.text_tables import WIDTH
 from lossbench.findings.number_formats import counted
-from lossbench.planning.plan import Plan, changes
+from lossbench.ground.run_ids import RunId
+from lossbench.planning.plan import Cell, Plan, changes
 from lossbench.results.cells import other_cells
-from lossbench.results.part_files import FAILED, Run, seeds_on_disk
+from lossbench.results.part_files import FAILED, Run, runs_on_disk
 from lossbench.tuning.study_files import open_studies, read_trials
 
 # The most left-out cells that are listed before a sweep runs; ``plan=true`` lists all.
 LEFT_OUT_SHOWN = 5
 
 
-def first_lines(plan: Plan, before: dict[str, dict[int, Run]], open_seeds: dict[str, list[int]]) -> list[str]:
+def first_lines(plan: Plan, before: dict[str, dict[RunId, Run]], open_runs: dict[str, list[RunId]]) -> list[str]:
     """Return the first lines: how many runs are finished and open and why, then notes and left-out cells."""
     n_finished = sum(len(runs) for runs in before.values())
     line = f"{plan.name}: {counted(len(plan.cells), 'cell')}, {counted(plan.n_runs, 'run')}, {n_finished} finished"
-    n_open = sum(map(len, open_seeds.values()))
+    n_open = sum(map(len, open_runs.values()))
     reasons = []
     if n_finished and n_open:
-        rerun = sum(seed in before[folder] for folder, seeds in open_seeds.items() for seed in seeds)
+        rerun = sum(run in before[folder] for folder, runs in open_runs.items() for run in runs)
         if rerun:
             reasons.append(f"{rerun} run again (rerun={plan.rerun})")
         if n_open > rerun:
             reasons.append(f"{n_open - rerun} to run")
     if not n_open:
         reasons.append("nothing to run")
-    reasons += [*_studies(plan, open_seeds), *_other_runs(plan)]
+    reasons += [*_studies(plan, open_runs), *_other_runs(plan)]
     failed = sum(run.info.status == FAILED for runs in before.values() for run in runs.values())
     if failed and plan.rerun == "none":
         reasons.append(f"{failed} of them failed (rerun=failed runs these again)")
@@ -44,9 +45,9 @@ def first_lines(plan: Plan, before: dict[str, dict[int, Run]], open_seeds: dict[
     return lines + ([f"  left out: {more} more (plan=true shows all)"] if more else [])
 
 
-def _studies(plan: Plan, open_seeds: dict[str, list[int]]) -> list[str]:
+def _studies(plan: Plan, open_runs: dict[str, list[RunId]]) -> list[str]:
     """Return a clause with the number of studies that come before the runs and of their finished trials, if any."""
-    studies = open_studies(plan, open_seeds)
+    studies = open_studies(plan, open_runs)
     if not studies:
         return []
     n_trials = sum(cell.settings.study.trials for cell in studies)
@@ -58,16 +59,22 @@ def _studies(plan: Plan, open_seeds: dict[str, list[int]]) -> list[str]:
 def _other_runs(plan: Plan) -> list[str]:
     """Return clauses about runs in the sweep's folder that the plan does not have: of other seeds or settings."""
     said = []
-    more = sum(len(set(seeds_on_disk(plan.folder / cell.folder)) - set(plan.seeds)) for cell in plan.cells)
+    more = sum(len(_others(plan, cell)) for cell in plan.cells)
     if more:
         said.append(f"{counted(more, 'run')} of other seeds on disk")
     others = list(other_cells(plan))
     if others:
-        n_runs = sum(len(seeds) for _, seeds in others)
+        n_runs = sum(len(runs) for _, runs in others)
         changed = dict.fromkeys(change for other, _ in others for change in _changes(plan, other))
         named = ", ".join(list(changed)[:3]) + (", …" if len(changed) > 3 else "")
         said.append(f"{counted(n_runs, 'run')} of other settings on disk" + (f" (changed: {named})" if named else ""))
     return said
+
+
+def _others(plan: Plan, cell: Cell) -> set[RunId]:
+    """Return the runs of a cell on disk that the plan does not have, but for that on all rows."""
+    known = {*plan.runs(cell), *([cell.settings.folds.of_all_rows] if cell.settings.folds else [])}
+    return set(runs_on_disk(plan.folder / cell.folder)) - known
 
 
 def _changes(plan: Plan, other: dict[str, Any]) -> list[str]:
@@ -75,11 +82,11 @@ def _changes(plan: Plan, other: dict[str, Any]) -> list[str]:
     return changes(other["settings"], same_name[0].settings) if same_name else []
 
 
-def open_lines(plan: Plan, open_seeds: dict[str, list[int]]) -> list[str]:
+def open_lines(plan: Plan, open_runs: dict[str, list[RunId]]) -> list[str]:
     """Return a line for each cell with the number of its open runs, for ``plan=true``."""
-    studies = {cell.folder for cell in open_studies(plan, open_seeds)}
+    studies = {cell.folder for cell in open_studies(plan, open_runs)}
     lines = []
     for cell in plan.cells:
         first = f", after {cell.settings.study.trials} trials" if cell.folder in studies else ""
-        lines.append(f"  {cell.name}: {len(open_seeds[cell.folder])} of {len(plan.seeds)} runs to do{first}")
+        lines.append(f"  {cell.name}: {len(open_runs[cell.folder])} of {len(plan.runs(cell))} runs to do{first}")
     return lines

@@ -67,7 +67,7 @@ class Terminal:
         if (cell.name, error) in self._failures:
             return
         self._failures.add((cell.name, error))
-        self.line(f"FAILED  {cell.name} seed={run.info.seed}: {error}")
+        self.line(f"FAILED  {cell.name} {run.info.id.name}: {error}")
         self.line(f"        log: {self.plan.folder / cell.folder / 'lossbench.log'}")
 
     def study_finished(self, cell: Cell, outcome: Outcome, seconds: float) -> None:

@@ -4,18 +4,25 @@ import math
 import textwrap
 
 from lossbench.comparison import mean_interval
-from lossbench.config.settings import StandardizeSettings
+from lossbench.config.settings import FOLDS, SAMPLES, SEEDS, StandardizeSettings
 from lossbench.console.text_tables import WIDTH, mean_and_interval, text_table
 from lossbench.findings.number_formats import joined, number
 from lossbench.findings.published import published
 from lossbench.findings.recommendation import advice_lines
 from lossbench.findings.sentences import answer, name_in, outside_domain, verdict_hints, what_went_wrong
-from lossbench.findings.tables import Table, tables
+from lossbench.findings.tables import ANOTHER_SAMPLE, FRESH_SAMPLES, NEW_ROWS, Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, lower_is_better
 from lossbench.planning.keys import cell_key, untuned
 from lossbench.planning.plan import Plan
 from lossbench.results.cells import CellResults
 from lossbench.tuning.study_files import TOLERANCE, Outcome, outcomes
+
+# By what a cell's runs repeat: what verdicts are about, and what ± is of.
+MEANING = {
+    SEEDS: (NEW_ROWS, "over seeds, on these test rows"),
+    FOLDS: (f"{ANOTHER_SAMPLE} of this size", "over folds, for another sample"),
+    SAMPLES: (FRESH_SAMPLES, "over samples"),
+}
 
 
 def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
@@ -35,11 +42,10 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
 
 def _legend(plan: Plan) -> str:
     """Return the meaning of the columns of the tables."""
-    drawn = {cell.settings.draws_samples for cell in plan.cells}
-    about = [*(["new rows"] if False in drawn else []), *(["fresh samples"] if True in drawn else [])]
-    over = [*(["seeds, on these test rows"] if False in drawn else []), *(["samples"] if True in drawn else [])]
+    repeated = dict.fromkeys(cell.settings.repeat.name for cell in plan.cells)
+    about, over = ([MEANING[name][i] for name in repeated] for i in (0, 1))
     return (
-        f"verdict: on the difference to the baseline, paired by seed, for {joined(about)}; ±: over {joined(over)}; n: "
+        f"verdict: on the difference to the baseline, paired by seed, for {joined(about)}; ±: {joined(over)}; n: "
         "runs that neither diverged nor are stuck."
     )
 
@@ -176,5 +182,6 @@ def _published_table(plan: Plan, results: list[CellResults]) -> list[str]:
                 "yes" if row.inside else "no",
             ]
         )
-    said = f"published, and over our {len(plan.seeds)} seeds (range: least to greatest run; below: share of runs)"
+    n_seeds = len(plan.seeds[SEEDS])
+    said = f"published, and over our {n_seeds} seeds (range: least to greatest run; below: share of runs)"
     return [said, *text_table(rows, left=2, gap=" ")]

@@ -1,6 +1,5 @@
 """Formats tables of plain text."""
 
-from lossbench.comparison import mean_interval
 from lossbench.findings.number_formats import number, spread
 from lossbench.results.cells import CellResults
 
@@ -9,7 +8,7 @@ WIDTH = 80
 
 def mean_and_interval(results: CellResults, name: str) -> str:
     """Return the mean and interval of a final metric over the working runs, as ``0.842 ± 0.003``."""
-    interval = mean_interval(results.working_scores(name))
+    interval = results.interval(name)
     if interval.n == 0:
         return "-"
     # The half width of equal values is a rounding error of their mean; show it as 0.

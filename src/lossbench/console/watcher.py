@@ -8,6 +8,7 @@ import threading
 import time
 
 from lossbench.console.progress import Terminal
+from lossbench.ground.run_ids import RunId
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED, part_path, read_run, read_runs
@@ -20,11 +21,11 @@ POLL_SECONDS = 0.1
 class Watcher:
     """A thread that follows the open runs of a plan while the block runs."""
 
-    def __init__(self, plan: Plan, terminal: Terminal, open_seeds: dict[str, list[int]]):
+    def __init__(self, plan: Plan, terminal: Terminal, open_runs: dict[str, list[RunId]]):
         self.plan = plan
         self.terminal = terminal
-        self._waiting = {folder: set(seeds) for folder, seeds in open_seeds.items()}
-        self._studies = open_studies(plan, open_seeds)
+        self._waiting = {folder: set(runs) for folder, runs in open_runs.items()}
+        self._studies = open_studies(plan, open_runs)
         self._n_trainings = plan.n_runs + sum(map(_n_trainings, self._studies))
         # The seconds of a cell count only runs of this start, not those that were finished before.
         self._started = time.time()
@@ -70,18 +71,18 @@ class Watcher:
     def _look(self, cell: Cell) -> None:
         folder, waiting = self.plan.folder / cell.folder, self._waiting[cell.folder]
         parts = folder / "parts"
-        # One listing instead of a look at the file of every open seed.
+        # One listing instead of a look at the file of every open run.
         names = set(os.listdir(parts)) if parts.is_dir() else set()
-        for seed in sorted(seed for seed in waiting if f"seed={seed}.npz" in names):
-            run = read_run(part_path(folder, seed))
+        for each in sorted((each for each in waiting if f"{each.name}.npz" in names), key=lambda each: each.order):
+            run = read_run(part_path(folder, each))
             if run is None:
                 continue
-            waiting.discard(seed)
+            waiting.discard(each)
             if run.info.status == FAILED:
                 self.terminal.run_failed(cell, run)
         self.terminal.advance(self._n_done())
         if not waiting:
-            results = CellResults(cell, list(read_runs(folder, self.plan.seeds).values()))
+            results = CellResults(cell, list(read_runs(folder, self.plan.runs(cell)).values()))
             self.terminal.cell_finished(results, results.seconds(since=self._started))
 
 

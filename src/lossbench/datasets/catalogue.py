@@ -376,6 +376,12 @@ def split_counts(split: SplitSettings, n_samples: int) -> list[int]:
     return [int(value * n_samples) if isinstance(value, float) else value for value in asked]
 
 
+def validation_share(split: SplitSettings) -> float:
+    """Return which share of the rows that are not tested is for validation."""
+    both = split.train + split.validation
+    return split.validation / both if both else 0.0
+
+
 def scaled_target_range(info: DatasetInfo, settings: DatasetSettings) -> tuple[float, float]:
     """Return the range of the targets after scaling.
 

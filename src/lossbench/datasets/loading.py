@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from lossbench.config.settings import DatasetSettings, FileSettings, group_settings, plain
-from lossbench.datasets.catalogue import DatasetInfo, described, n_outputs
+from lossbench.config.settings import DatasetSettings, FileSettings, FoldsSettings, group_settings, plain
+from lossbench.datasets.catalogue import DatasetInfo, described, n_outputs, validation_share
+from lossbench.datasets.folds import all_rows, fold_rows
 from lossbench.datasets.scaling import TargetScaling, fit_targets, prepare_numbers, prepare_texts
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.user_file.columns import Columns
@@ -62,6 +63,8 @@ class Dataset:
     preprocessing : dict
         The fitted preprocessing as plain data: ``numbers``, ``texts`` and ``targets``, each None if unused; see
         ``scaling``. A saved model applies it to new rows.
+    test_rows : int array or None
+        Of a fold: which rows of the data its test split has.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Dataset:
     target_scaling: TargetScaling | None = None
     ordered: bool = False
     preprocessing: dict[str, Any] = field(default_factory=dict)
+    test_rows: np.ndarray | None = None
 
     @property
     def unit(self) -> tuple[float, ...]:
@@ -112,13 +116,88 @@ def load(settings: DatasetSettings) -> Dataset:
 
 @functools.lru_cache(maxsize=8)
 def _load(settings_json: str) -> Dataset:
-    settings: DatasetSettings = group_settings("dataset", json.loads(settings_json))
+    settings = _settings(settings_json)
+    made = _make(settings)
+    by_class = described(settings).task in ("binary", "multiclass")
+    order = ordered_rows(made.y, settings.split.seed, by_class=by_class)
+    return _prepared(settings, made, order, split_slices(settings.split, len(made.x)))
+
+
+def load_fold(settings: DatasetSettings, folds: FoldsSettings, place: tuple[int, int] | None) -> Dataset:
+    """Return the data set of one fold of a cell, all preprocessing fitted on its training rows; cached.
+
+    Parameters
+    ----------
+    settings : DatasetSettings
+        The cell's.
+    place : (repetition, fold) or None
+        None: all rows are for training.
+
+    Returns
+    -------
+    Dataset
+        With ``test_rows``, and the digest of all rows.
+    """
+    return _load_fold(json.dumps(plain(settings), sort_keys=True), folds, place)
+
+
+# As many as 2 x 5 folds, so that the next loss finds them, and all rows.
+@functools.lru_cache(maxsize=11)
+def _load_fold(settings_json: str, folds: FoldsSettings, place: tuple[int, int] | None) -> Dataset:
+    settings, made = _settings(settings_json), _made_for_folds(settings_json)
+    by_class = described(settings).task in ("binary", "multiclass")
+    share = validation_share(settings.split)
+    rows = (
+        all_rows(made.y, folds, share, by_class=by_class)
+        if place is None
+        else fold_rows(made.y, folds, place, share, by_class=by_class)
+    )
+    parts = {"train": rows.train, "validation": rows.validation, "test": rows.test}
+    edges = np.cumsum([0, *map(len, parts.values())]).tolist()
+    slices = {name: slice(edges[i], edges[i + 1]) for i, name in enumerate(parts) if len(parts[name])}
+    order = np.concatenate(list(parts.values()))
+    found = _prepared(settings, made, order, slices, digest=made.digest, all_levels=True)
+    return replace(found, test_rows=rows.test)
+
+
+def _settings(settings_json: str) -> DatasetSettings:
+    return group_settings("dataset", json.loads(settings_json))
+
+
+@functools.lru_cache(maxsize=1)
+def _made_for_folds(settings_json: str) -> "_Made":
+    return _make(_settings(settings_json))
+
+
+def _make(settings: DatasetSettings) -> "_Made":
+    return _read(settings) if isinstance(settings, FileSettings) else _generate(described(settings), settings)
+
+
+def _prepared(
+    settings: DatasetSettings,
+    made: "_Made",
+    order: np.ndarray,
+    rows: dict[str, slice],
+    *,
+    digest: str = "",
+    all_levels: bool = False,
+) -> Dataset:
+    """Return data in an order of its rows, split and preprocessed.
+
+    Parameters
+    ----------
+    order : int array
+        Indices of rows.
+    rows : dict
+        The slice of the ordered rows that each split takes.
+    digest : str
+        Of the data; '' takes that of the ordered and scaled rows.
+    all_levels : bool
+        See ``prepare_texts``.
+    """
     info = described(settings)
-    made = _read(settings) if isinstance(settings, FileSettings) else _generate(info, settings)
-    order = ordered_rows(made.y, settings.split.seed, by_class=info.task in ("binary", "multiclass"))
     x, y, codes = made.x[order], made.y[order], made.codes[order]
     optimum = {name: values[order] for name, values in made.optimum.items()}
-    rows = split_slices(settings.split, len(x))
     standardize = settings.standardize
     fit_rows = slice(None) if standardize.fitted_on == "all_rows" else rows["train"]
     imputes = isinstance(settings, FileSettings) and settings.missing == "impute"
@@ -127,7 +206,8 @@ def _load(settings_json: str) -> Dataset:
         how = standardize.x
         x, preprocessing["numbers"] = prepare_numbers(x, rows["train"], fit_rows, how, imputes=imputes)
     if codes.shape[1]:
-        encoded, preprocessing["texts"] = prepare_texts(codes, made.levels, rows["train"], imputes=imputes)
+        how_texts = {"imputes": imputes, "all_levels": all_levels}
+        encoded, preprocessing["texts"] = prepare_texts(codes, made.levels, rows["train"], **how_texts)
         x = np.hstack([np.asarray(x, np.float32), encoded])
     numbers = info.task in NUMBER_TASKS
     scaling = None
@@ -147,7 +227,7 @@ def _load(settings_json: str) -> Dataset:
             name: Part(x[part], y[part], {key: values[part] for key, values in optimum.items()})
             for name, part in rows.items()
         },
-        digest=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:16],
+        digest=digest or hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:16],
         target_scaling=scaling if standardize.metrics == "original" else None,
         ordered=info.ordered,
         preprocessing=preprocessing,
@@ -203,10 +283,16 @@ class _Made:
     levels: list[list[str]]
     optimum: dict[str, np.ndarray]
 
+    @functools.cached_property
+    def digest(self) -> str:
+        """Hash of all features and targets, before scaling."""
+        arrays = (self.x, self.y, self.codes)
+        return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()[:16]
+
 
 def _generate(info: DatasetInfo, settings: DatasetSettings) -> _Made:
     parameters = settings.parameters
-    x, y = _make(info.maker, parameters)
+    x, y = _call(info.maker, parameters)
     optimum = load_function(info.optimum)(x, parameters) if info.optimum else {}
     return _Made(x, y, np.empty((len(x), 0), np.int32), [], optimum)
 
@@ -228,7 +314,7 @@ def _read(settings: FileSettings) -> _Made:
     return _Made(x[kept], target.values[kept], codes[kept], levels, {})
 
 
-def _make(maker: str, parameters: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def _call(maker: str, parameters: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return features and targets from a generator, or from one of scikit-learn's loaders."""
     function = load_function(maker)
     return function(return_X_y=True) if maker.startswith("sklearn.datasets:load_") else function(**parameters)

@@ -98,7 +98,7 @@ def prepare_numbers(
 
 
 def prepare_texts(
-    codes: np.ndarray, levels: list[list[str]], train: slice, *, imputes: bool
+    codes: np.ndarray, levels: list[list[str]], train: slice, *, imputes: bool, all_levels: bool
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Impute and one-hot encode text features; return the columns of 0 and 1, and the fitted values.
 
@@ -107,7 +107,9 @@ def prepare_texts(
     codes : int array, shape (n_samples, n_columns)
         The position of each text in its column's ``levels``; -1 where missing.
     train : slice
-        The rows whose texts get a column each, and whose most frequent text replaces missing ones, if ``imputes``.
+        The rows whose most frequent text replaces missing ones, if ``imputes``. Their texts get a column each.
+    all_levels : bool
+        Whether the texts of all rows get a column each, so that the number of columns does not depend on ``train``.
 
     Returns
     -------
@@ -123,6 +125,10 @@ def prepare_texts(
         codes = imputer.fit(codes[train]).transform(codes)
         most = np.nan_to_num(imputer.statistics_.astype(np.float64)).astype(int)
         fill = [texts[code] for texts, code in zip(levels, most, strict=True)]
-    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32).fit(codes[train])
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
+    encoded = encoder.fit(codes if all_levels else codes[train]).transform(codes)
+    if all_levels:
+        # Nothing is learned of a text that no training row has.
+        encoded *= encoded[train].any(axis=0)
     known = [[texts[int(c)] for c in kept] for texts, kept in zip(levels, encoder.categories_, strict=True)]
-    return encoder.transform(codes), {"levels": known, "fill": fill}
+    return encoded, {"levels": known, "fill": fill}

@@ -6,7 +6,7 @@ from lossbench.config.settings import SplitSettings
 from lossbench.datasets.catalogue import SPLITS, split_counts
 
 
-def ordered_rows(y: np.ndarray, seed: int | None, *, by_class: bool) -> np.ndarray:
+def ordered_rows(y: np.ndarray, seed: int | list[int] | None, *, by_class: bool) -> np.ndarray:
     """Return row indices in the order in which the splits take them.
 
     Without a seed the rows keep their order. With ``by_class`` the shuffled rows of each class are spread evenly over

@@ -16,7 +16,7 @@ from lossbench.config.settings import (
     plain,
     with_values,
 )
-from lossbench.datasets.catalogue import DATASETS, n_samples, split_counts
+from lossbench.datasets.catalogue import DATASETS, n_samples, split_counts, validation_share
 from lossbench.datasets.user_file.reading import reading_of
 from lossbench.datasets.user_file.text import PARQUET_SUFFIXES
 from lossbench.export.function_source import Source
@@ -44,8 +44,11 @@ ENCODED = {
 SCALERS = {"standard": "StandardScaler", "minmax": "MinMaxScaler", "robust": "RobustScaler"}
 
 
-def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float) -> str:
-    """Return a script that trains a cell with one seed and prints its main metric on the test split.
+def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float, for_new_rows: str = "") -> str:
+    """Return a script that trains a cell with one seed and prints its main metric.
+
+    It trains on all rows if the cell is cross-validated, and then prints the metric on them; else on the training
+    split, and prints that of the test split.
 
     Parameters
     ----------
@@ -57,6 +60,8 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float) -> 
         The random seed of the script.
     score : float
         The main metric of lossbench's own run with this seed, named in the script for comparison.
+    for_new_rows : str
+        The metric to expect for new rows, with its interval, for a script that trains on all rows.
 
     Raises
     ------
@@ -66,7 +71,8 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float) -> 
     settings, pair = with_values(cell.settings, tuned), cell.pair
     _check(cell.name, settings)
     source = Source(imports=["import keras", "import numpy as np"])
-    data = _data(cell, source)
+    judged = "test" if cell.settings.folds is None else "train"
+    data = _data(cell, source, judged)
     loss = _loss(settings, pair, source)
     environment = Environment(
         loader=PackageLoader("lossbench.export", "."),
@@ -77,7 +83,9 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float) -> 
     return environment.get_template("keras_script.py.j2").render(
         title=f"{cell.loss} on {cell.dataset}",
         summary=LOSSES[settings.loss.name].meaning,
-        expected=f"test {MAIN_METRICS[cell.task]} {score:.4f}",
+        expected=f"{judged} {MAIN_METRICS[cell.task]} {score:.4f}",
+        for_new_rows=for_new_rows,
+        judged=judged,
         imports=sorted(dict.fromkeys(source.imports), key=lambda line: (line.split()[0] != "import", line)),
         definitions=source.definitions,
         seed=seed,
@@ -88,7 +96,7 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float) -> 
         layers=_layers(cell, settings.model, pair),
         optimizer=_optimizer(settings.optimizer),
         loss=loss,
-        judge=_judge(cell, pair),
+        judge=_judge(cell, pair, judged),
     )
 
 
@@ -110,19 +118,25 @@ def _check(name: str, settings: CellSettings) -> None:
         raise UsageError(Problem(f"{name}: the script is written for a plain training, without {' and '.join(asked)}."))
 
 
-def _data(cell: Cell, source: Source) -> str:
+def _data(cell: Cell, source: Source, judged: str) -> str:
     """Return the lines that make x and y, define the splits as slices, and scale."""
     settings = cell.settings.dataset
     file = settings if isinstance(settings, FileSettings) else None
     lines = _made_lines(settings, source) if file is None else _table_lines(file, cell.task, source)
-    if settings.split.seed is not None:
+    folds = cell.settings.folds
+    seed = settings.split.seed if folds is None else [folds.seed, 0]
+    if seed is not None:
         source.add("lossbench.datasets.splits:ordered_rows")
         by_class = cell.task in ("binary", "multiclass")
-        lines.append(f"order = ordered_rows(y, {settings.split.seed}, by_class={by_class})")
+        lines.append(f"order = ordered_rows(y, {seed}, by_class={by_class})")
         lines.append("x, y = x[order], y[order]")
         lines += ["texts = texts.iloc[order]"] if file and file.facts.categories else []
-    counts = split_counts(settings.split, n_samples(settings))
-    lines.append(f"train, test = slice(0, {counts[0]}), slice({counts[0] + counts[1]}, {sum(counts)})")
+    if folds is None:
+        counts = split_counts(settings.split, n_samples(settings))
+        lines.append(f"train, {judged} = slice(0, {counts[0]}), slice({counts[0] + counts[1]}, {sum(counts)})")
+    else:
+        n_train = n_samples(settings) - round(validation_share(settings.split) * n_samples(settings))
+        lines.append(f"train = slice(0, {n_train})")
     numbers = cell.task in NUMBER_TASKS
     if numbers:
         lines.append("y = y.reshape(len(y), -1)")
@@ -268,21 +282,21 @@ def _optimizer(settings: OptimizerSettings) -> str:
     return f"keras.optimizers.{OPTIMIZERS[settings.name].keras}({_arguments(given)})"
 
 
-def _judge(cell: Cell, pair: Pair) -> str:
+def _judge(cell: Cell, pair: Pair, judged: str) -> str:
     """Return the lines that print the main metric."""
     if cell.task in NUMBER_TASKS:
         activation = HEADS[pair.head].activation
         raw = _is_raw(pair) and activation != "linear"
         activated = f"keras.activations.get({activation!r})(output)" if raw else "output"
-        lines = [f"prediction, true = np.asarray({activated})[:, : y.shape[1]], y[test]"]
+        lines = [f"prediction, true = np.asarray({activated})[:, : y.shape[1]], y[{judged}]"]
         standardize = cell.settings.dataset.standardize
         if standardize.y in SCALERS and standardize.metrics == "original":
             lines.append("prediction, true = y_scaler.inverse_transform(prediction), y_scaler.inverse_transform(true)")
-        return "\n".join([*lines, 'print("test rmse", float(np.sqrt(np.mean((true - prediction) ** 2))))'])
+        return "\n".join([*lines, f'print("{judged} rmse", float(np.sqrt(np.mean((true - prediction) ** 2))))'])
     if pair.encoding in ("one_hot", "integer"):
         decided = "output.argmax(axis=1)"
     else:
         middle = {"tanh": 0.0, "linear": 0.5 if pair.encoding == "zero_one" else 0.0}.get(pair.head, 0.5)
         decided = f"(output > {0.0 if _is_raw(pair) else middle})" + ("" if cell.task == "multilabel" else "[:, 0]")
     every = ".all(axis=1)" if cell.task == "multilabel" else ""
-    return f'print("test {MAIN_METRICS[cell.task]}", float(np.mean(({decided} == y[test]){every})))'
+    return f'print("{judged} {MAIN_METRICS[cell.task]}", float(np.mean(({decided} == y[{judged}]){every})))'

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from lossbench.comparison import Interval, mean_interval
+from lossbench.comparison import Interval, Sample, mean_interval
 from lossbench.findings.number_formats import ends, joined, number
 from lossbench.findings.tables import sample
 from lossbench.losses.heads import HEADS
@@ -67,8 +67,13 @@ class Evidence:
 
     def difference(self, dataset: str, loss: str, baseline: str, metric: str) -> Interval:
         """Return the mean difference in a test metric, loss less baseline, over the seeds with which both work."""
-        own, base = (sample(self.cell(dataset, name), f"test/{metric}", self.plan.seeds) for name in (loss, baseline))
+        own, base = (self.sample(dataset, name, metric) for name in (loss, baseline))
         return mean_interval(own.working - base.working)
+
+    def sample(self, dataset: str, loss: str, metric: str) -> Sample:
+        """Return a test metric of a cell over the plan's seeds."""
+        found = self.cell(dataset, loss)
+        return sample(found, f"test/{metric}", self.plan.runs(found.cell))
 
     def mean(self, dataset: str, loss: str, name: str) -> float:
         """Return the mean of a final metric over a cell's working runs."""
@@ -169,7 +174,7 @@ def _errors_by_sign(evidence: Evidence, loss: str) -> tuple[float, float, float]
 def three_codings(evidence: Evidence) -> Checked:
     """Check whether the three codings of cross-entropy on blobs give different results."""
     names = ("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence")
-    scores = [sample(evidence.cell("blobs", name), "test/accuracy", evidence.plan.seeds).values for name in names]
+    scores = [evidence.sample("blobs", name, "accuracy").values for name in names]
     equal = np.mean([np.array_equal(run, run[:1].repeat(3)) for run in np.stack(scores, axis=1)])
     printed = [evidence.published("blobs", name, split) for split in ("train", "test") for name in names]
     spread = max(max(printed[:3]) - min(printed[:3]), max(printed[3:]) - min(printed[3:]))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossbench.comparison.power import LEAST_SEEDS
 from lossbench.export.saved_model.reading import has_model
 from lossbench.findings.number_formats import ends, joined
 from lossbench.findings.sentences import name_in, nothing_learned
@@ -13,7 +12,7 @@ from lossbench.findings.tables import Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
-from lossbench.results.part_files import Run
+from lossbench.results.part_files import Run, read_run
 from lossbench.tuning.study_files import Outcome, read_outcome
 
 
@@ -39,7 +38,7 @@ def advice(table: Table) -> Advice | None:
     The baseline is recommended if the comparison cannot tell it from the best loss, because a change that brings no
     gain is not worth making. Otherwise the best loss is recommended.
     """
-    if table.best is None or table.refused or len(table.seeds) < LEAST_SEEDS:
+    if table.best is None or table.refused or table.n_units < table.least_units:
         return None
     best, baseline = table.best, table.baseline[table.best]
     if not table.beats_naive(best):
@@ -67,7 +66,7 @@ def advice_lines(plan: Plan, table: Table) -> list[str]:
     found = advice(table)
     if found is None:
         nothing = nothing_learned(table)
-        why = nothing[0] if nothing else f"it needs {LEAST_SEEDS} seeds or more, and none missing."
+        why = nothing[0] if nothing else f"it needs {table.least_units} {table.runs_are} or more, and no run missing."
         return [f"No recommendation for {table.data}: {why}"]
     cell = found.results.cell
     alone = len({other.data for other in plan.cells}) == 1
@@ -98,10 +97,16 @@ def _written(value: object) -> str:
 
 
 def typical_run(results: CellResults) -> Run | None:
-    """Return the working run with the median value of ``judged_by``; None if no run works."""
-    runs = results.working.runs
+    """Return the run whose network stands for a cell; None if no run works.
+
+    Of a cross-validation it is the one that was trained on all rows, None before it has been; else the working run with
+    the median value of ``judged_by``.
+    """
+    runs, folds = results.working.runs, results.cell.settings.folds
     if not runs:
         return None
+    if folds is not None:
+        return read_run(runs[0].path.parent / f"{folds.of_all_rows.name}.npz")
     name = judged_by(runs[0], results.cell)
     order = np.argsort([run.info.scores[name] for run in runs], kind="stable")
     return runs[int(order[(len(runs) - 1) // 2])]
@@ -114,17 +119,20 @@ def judged_by(run: Run, cell: Cell) -> str:
 
 
 def saved_runs(plan: Plan, results: list[CellResults]) -> list[tuple[CellResults, Run]]:
-    """Return the runs whose networks are kept as models, each with its cell's results.
+    """Return the runs whose networks are kept as models, each with its cell's results."""
+    runs = ((result, typical_run(result)) for result in saved_cells(plan, results))
+    return [(result, run) for result, run in runs if run is not None]
 
-    ``tracking.models`` decides: the typical run of every cell (``all``), of each data set's ``winner`` (``best``), or
-    none at all (``none``).
+
+def saved_cells(plan: Plan, results: list[CellResults]) -> list[CellResults]:
+    """Return the cells of which a network is kept.
+
+    ``tracking.models`` decides: every cell (``all``), each data set's ``winner`` (``best``), or none (``none``).
     """
     wanted = plan.tracking.models
     if wanted == "none":
         return []
-    chosen = results if wanted == "all" else [found for table in tables(plan, results) if (found := winner(table))]
-    runs = ((result, typical_run(result)) for result in chosen)
-    return [(result, run) for result, run in runs if run is not None]
+    return results if wanted == "all" else [found for table in tables(plan, results) if (found := winner(table))]
 
 
 def winner(table: Table) -> CellResults | None:

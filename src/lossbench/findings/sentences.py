@@ -33,16 +33,17 @@ def answer(table: Table) -> str:
     if len(inside) < 2:
         return f"On {table.data} {name_in(table, table.best)} is the only loss inside its domain."
     n = int(table.samples[table.best].works.sum())
-    if len(table.seeds) < LEAST_SEEDS:
-        most = max((c.needed.seeds or 0 for c in table.comparisons if c), default=0) or LEAST_SEEDS
+    if table.n_units < table.least_units:
+        most = max((c.needed.seeds or 0 for c in table.comparisons if c), default=0) or table.least_units
+        few = counted(n if table.runs_are == "seeds" else table.n_units, table.runs_are[:-1])
         return (
-            f"On {table.data} {name_in(table, table.best)} has the best mean; {counted(n, 'seed')} are too few for a "
-            f"verdict ({most} would do)."
+            f"On {table.data} {name_in(table, table.best)} has the best mean; {few} are too few for a verdict ({most} "
+            "would do)."
             if n != 1
             else f"On {table.data} {name_in(table, table.best)} is best with the one seed; that is no verdict."
         )
     text = f"On {table.data} {_leaders(table)}{_others(table)}."
-    return text + (" Under 10 seeds: take it with care." if len(table.seeds) < FEW_SEEDS else "")
+    return text + (f" Under 10 {table.runs_are}: take it with care." if table.n_units < FEW_SEEDS else "")
 
 
 def outside_domain(cells: list[Cell]) -> str:
@@ -76,7 +77,7 @@ def _leaders(table: Table) -> str:
     if verdicts == {EQUIVALENT} and any(table.baseline[i] == i for i in table.group):
         return f"{shown} do equally well (within {size(table.metric, margin)})"
     on = f" on {table.n_rows} test rows" if table.n_rows else ""
-    return f"{shown} are best, and these {len(table.seeds)} {table.runs_are}{on} cannot tell them apart"
+    return f"{shown} are best, and these {table.n_units} {table.runs_are}{on} cannot tell them apart"
 
 
 def _others(table: Table) -> str:
@@ -128,23 +129,23 @@ def name_in(table: Table, place: int) -> str:
 def what_went_wrong(results: CellResults, name: str = "") -> list[str]:
     """Return a line for each kind of run that went wrong in a cell: diverged, stuck or failed.
 
-    Each line has the number of such runs, their seeds and, except for failed ones, a confidence interval of the rate.
+    Each line has the number of such runs, names them and, except for failed ones, gives an interval of their rate.
     """
     name = name or results.cell.label
     groups = {
-        DIVERGED: [run.info.seed for run in results.runs if run.info.status == DIVERGED],
-        "stuck": [run.info.seed for run in results.runs if run.info.stuck],
-        FAILED: [run.info.seed for run in results.runs if run.info.status == FAILED],
+        DIVERGED: [run.info.id for run in results.runs if run.info.status == DIVERGED],
+        "stuck": [run.info.id for run in results.runs if run.info.stuck],
+        FAILED: [run.info.id for run in results.runs if run.info.status == FAILED],
     }
     lines = []
-    for word, seeds in groups.items():
-        if not seeds:
+    for word, ids in groups.items():
+        if not ids:
             continue
-        rate = share_interval(len(seeds), len(results.runs))
-        shown = ", ".join(map(str, seeds[:6])) + (", …" if len(seeds) > 6 else "")
-        which = f"seed{'s' if len(seeds) > 1 else ''} {shown}"
+        rate = share_interval(len(ids), len(results.runs))
+        shown = ", ".join(each.short for each in ids[:6]) + (", …" if len(ids) > 6 else "")
+        what = "repetition.fold.seed" if ids[0].split else "seed" if len(ids) == 1 else "seeds"
         chance = f"; a rate of {100 * rate.low:.1f} to {100 * rate.high:.1f} %" if word != FAILED else ""
-        lines.append(f"{name}: {len(seeds)} of {len(results.runs)} {word} ({which}{chance})")
+        lines.append(f"{name}: {len(ids)} of {len(results.runs)} {word} ({what} {shown}{chance})")
     return lines
 
 
@@ -152,12 +153,13 @@ def verdict_hints(table: Table) -> list[str]:
     """Return what a reader of the verdicts must know: other verdicts on these rows, few rows, and what would help."""
     if table.refused:
         return []
-    return [*_on_these_rows(table), *nothing_learned(table), *_few_rows(table), *_what_would_help(table)]
+    said = [*_on_these_rows(table), *nothing_learned(table), *_folds_left_out(table)]
+    return [*said, *_few_rows(table), *_what_would_help(table)]
 
 
 def nothing_learned(table: Table) -> list[str]:
     """Return a line if the best loss is not surely better than the naive predictor, with the difference."""
-    if table.best is None or len(table.seeds) < LEAST_SEEDS or table.beats_naive(table.best):
+    if table.best is None or table.n_units < table.least_units or table.beats_naive(table.best):
         return []
     found = table.over_naive(table.best)
     assert found is not None
@@ -183,6 +185,15 @@ def _on_these_rows(table: Table) -> list[str]:
     return [f"verdicts are about new rows; on these {n} alone: {', '.join(said)}."] if said else []
 
 
+def _folds_left_out(table: Table) -> list[str]:
+    """Name the losses whose difference rests on fewer folds than there are, because no run of the others works."""
+    if table.samples[0].folds is None:
+        return []
+    found = [(i, c.difference.n) for i, c in enumerate(table.comparisons) if c and c.difference.n < table.n_units]
+    named = [f"{name_in(table, i)} ({n} of {table.n_units})" for i, n in found]
+    return [f"compared over the folds in which both losses work: {', '.join(named)}."] if named else []
+
+
 def _few_rows(table: Table) -> list[str]:
     """Warn of a test split that is too small to tell much, with the error that it leaves in a single mean."""
     if table.best is None or not 0 < table.n_rows < FEW_ROWS:
@@ -199,8 +210,9 @@ def _what_would_help(table: Table) -> list[str]:
     if not needed:
         return []
     if all(c.verdict == NO_VERDICT for c in table.comparisons if c):
-        return [f"too few seeds: {max(n.seeds or 0 for n in needed)} would do for a verdict."]
+        return [f"too few {table.runs_are}: {max(n.seeds or 0 for n in needed)} would do for a verdict."]
+    rows = "test rows" if table.runs_are == "seeds" else "rows"
     if not all(n.said() for n in needed):
-        return ["inconclusive: more seeds and test rows than are practical would be needed."]
+        return [f"inconclusive: more {table.runs_are} and {rows} than are practical would be needed."]
     together = Needed(max(n.seeds or 0 for n in needed), max(n.rows or 0 for n in needed))
-    return [f"inconclusive: {together.said(table.runs_are)} would tell."]
+    return [f"inconclusive: {together.said(table.runs_are, rows)} would tell."]

@@ -10,50 +10,62 @@ from typing import Any
 import numpy as np
 
 from lossbench.comparison import Comparison, Sample, best_group, compare_pairs, mean_interval
-from lossbench.comparison.mean_tests import Tested, of_new_rows, of_runs
+from lossbench.comparison.mean_tests import Tested, fold_means, of_folds, of_new_rows, of_runs
+from lossbench.comparison.power import LEAST_SEEDS
+from lossbench.comparison.verdict import LEAST_FOLDS
 from lossbench.config.settings import ReportSettings
+from lossbench.ground.run_ids import RunId
 from lossbench.losses.pairing import BASELINES
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.metrics.rows import has_contributions, step
 from lossbench.planning.plan import Cell, Plan
-from lossbench.results.cells import CellResults
+from lossbench.results.cells import CellResults, test_per_train
 from lossbench.results.part_files import FAILED, FINISHED
 
 # A table of more cells names no best group: testing all pairs would take longer than the answer is worth.
 MOST_IN_GROUP = 60
+# What a verdict may be about.
+NEW_ROWS, THESE_ROWS, FRESH_SAMPLES, ANOTHER_SAMPLE = "new rows", "these rows", "fresh samples", "another sample"
 
 
-def sample(results: CellResults, name: str, seeds: list[int]) -> Sample:
-    """Return the sample of a final metric (``test/accuracy``) of a cell: one value for each seed.
+def sample(results: CellResults, name: str, runs: list[RunId]) -> Sample:
+    """Return the sample of a final metric (``test/accuracy``) of a cell: one value for each run.
 
-    Runs that diverged have no value but count as failures to train; runs with an error count as missing.
+    Runs that diverged have no value but count as failures to train; runs with an error count as missing. Of a
+    cross-validation each run has its fold.
     """
-    infos = {run.info.seed: run.info for run in results.runs if run.info.status != FAILED}
-    scores = [infos[seed].scores.get(name, math.nan) if seed in infos else math.nan for seed in seeds]
-    works = [seed in infos and infos[seed].works for seed in seeds]
-    finished = [seed in infos and infos[seed].status == FINISHED for seed in seeds]
-    missing = [seed not in infos for seed in seeds]
+    infos = {run.info.id: run.info for run in results.runs if run.info.status != FAILED}
+    scores = [infos[run].scores.get(name, math.nan) if run in infos else math.nan for run in runs]
+    works = [run in infos and infos[run].works for run in runs]
+    finished = [run in infos and infos[run].status == FINISHED for run in runs]
+    missing = [run not in infos for run in runs]
     values = np.where(finished, np.array(scores, np.float64), np.nan)
-    return Sample(values, np.array(works, bool), np.array(missing, bool))
+    found = Sample(values, np.array(works, bool), np.array(missing, bool))
+    folds = results.cell.settings.folds
+    if folds is None:
+        return replace(found, fresh=results.cell.settings.draws_samples)
+    numbers = np.array([folds.number(run) for run in runs])
+    n_rows = results.described.get("n_rows", 0)
+    return replace(found, folds=numbers, test_per_train=test_per_train(folds), n_rows=n_rows)
 
 
-def sample_with_rows(results: CellResults, metric: str, seeds: list[int]) -> Sample:
-    """Return a metric of the test split over the plan's seeds, with what each test row contributes where it is known.
+def sample_with_rows(results: CellResults, metric: str, runs: list[RunId]) -> Sample:
+    """Return a metric of the test split over the plan's runs, with what each test row contributes where it is known.
 
     With it, a difference can be told for new rows too.
     """
-    found = sample(results, f"test/{metric}", seeds)
-    if results.cell.settings.draws_samples:
-        return replace(found, fresh=True)
-    by_seed = results.contributions(metric) if has_contributions(metric) else {}
-    if not by_seed or not found.works.any():
+    found = sample(results, f"test/{metric}", runs)
+    if results.cell.settings.repeat.has_own_rows:
         return found
-    nothing = np.full(len(next(iter(by_seed.values()))), np.nan, np.float32)
-    rows = np.stack([by_seed.get(seed, nothing) for seed in seeds])
+    by_run = results.contributions(metric) if has_contributions(metric) else {}
+    if not by_run or not found.works.any():
+        return found
+    nothing = np.full(len(next(iter(by_run.values()))), np.nan, np.float32)
+    rows = np.stack([by_run.get(run, nothing) for run in runs])
     # A working run without raw predictions is of another program's making.
     if not np.isfinite(rows[found.works]).all():
         return found
-    predictions = [results.predictions.get(seed, "") for seed in seeds]
+    predictions = [results.predictions.get(run, "") for run in runs]
     n_rows = len(results.targets["test"])
     return replace(found, rows=rows, n_rows=n_rows, step=step(metric), predictions=predictions)
 
@@ -93,12 +105,12 @@ class Table:
         The data set, with its own swept settings.
     metric : str
         The metric's name without the split (``accuracy``).
-    seeds : list of int
-        The plan's seeds.
+    runs : list of RunId
+        The runs that the plan has of each cell.
     results : list of CellResults
         The cells' results, the one with the best mean first; the lists below have the same order.
     samples : list of Sample
-        The cells' values of the metric, one for each seed.
+        The cells' values of the metric, one for each run.
     baseline : list of int
         The index of each cell's baseline; a baseline's is its own.
     comparisons : list of Comparison or None
@@ -114,7 +126,7 @@ class Table:
 
     data: str
     metric: str
-    seeds: list[int]
+    runs: list[RunId]
     results: list[CellResults]
     samples: list[Sample]
     baseline: list[int]
@@ -132,10 +144,13 @@ class Table:
     def over_naive(self, place: int) -> Tested | None:
         """Return the tested difference of a cell to the naive predictor; None where it is not known."""
         result, own = self.results[place], self.samples[place]
+        naive_of = {run.info.id: run.info.naive.get(f"test/{self.metric}", math.nan) for run in result.runs}
+        differences = own.working - np.array([naive_of.get(run, math.nan) for run in self.runs])
+        there = np.isfinite(differences)
+        if own.folds is not None:
+            return of_folds(fold_means(differences[there], own.folds[there]), own.test_per_train)
         if own.fresh:
-            scores = {run.info.seed: run.info.naive.get(f"test/{self.metric}", math.nan) for run in result.runs}
-            differences = own.working - np.array([scores.get(seed, math.nan) for seed in self.seeds])
-            return of_runs(differences[np.isfinite(differences)])
+            return of_runs(differences[there])
         naive, rows = result.naive.get(f"test/{self.metric}"), result.naive_contributions(self.metric)
         if naive is None or rows is None or own.rows is None:
             return None
@@ -151,18 +166,32 @@ class Table:
 
     @property
     def about(self) -> str:
-        """The data that the verdicts are about: ``new rows``, ``fresh samples`` or ``these rows``."""
-        return "fresh samples" if self.samples[0].fresh else "new rows" if self.n_rows else "these rows"
+        """The data that the verdicts are about, such as ``NEW_ROWS``."""
+        own = self.samples[0]
+        if own.folds is not None:
+            return ANOTHER_SAMPLE
+        return FRESH_SAMPLES if own.fresh else NEW_ROWS if self.n_rows else THESE_ROWS
 
     @property
     def runs_are(self) -> str:
-        """What the runs of a cell differ by, as a plural noun: ``seeds``, or ``samples`` (of which each has a seed)."""
-        return "samples" if self.samples[0].fresh else "seeds"
+        """What a difference is taken over, as a plural noun: ``seeds``, ``folds`` or ``samples``."""
+        return {ANOTHER_SAMPLE: "folds", FRESH_SAMPLES: "samples"}.get(self.about, "seeds")
+
+    @property
+    def n_units(self) -> int:
+        """The number of ``runs_are``: of seeds, of folds in all repetitions, or of samples."""
+        folds = self.samples[0].folds
+        return len(self.runs) if folds is None else len(np.unique(folds))
+
+    @property
+    def least_units(self) -> int:
+        """The least number of ``runs_are`` that a verdict needs."""
+        return LEAST_SEEDS if self.samples[0].folds is None else LEAST_FOLDS
 
     @property
     def n_rows(self) -> int:
-        """The number of test rows, if the verdicts are about new rows; 0 if they are about these."""
-        return self.samples[0].n_rows
+        """The number of test rows, if the verdicts are about new rows; else 0."""
+        return self.samples[0].n_rows if self.samples[0].folds is None else 0
 
     def verdict(self, place: int) -> str:
         """Return the verdict in a cell's row: ``baseline``, a comparison's verdict, or ``-`` if nothing is compared."""
@@ -179,17 +208,18 @@ def main_table(plan: Plan, results: list[CellResults]) -> Table:
 
 def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:
     """Return the table of one data set's cells by a metric of the test split."""
-    samples = [sample_with_rows(result, metric, plan.seeds) for result in results]
+    runs = plan.runs(results[0].cell)
+    samples = [sample_with_rows(result, metric, runs) for result in results]
     lower = lower_is_better(metric)
     order = _best_first(samples, lower)
     results, samples = [results[i] for i in order], [samples[i] for i in order]
     # Baselines are chosen in the plan's order, so that they do not depend on the results that order the table.
     planned = baselines([results[order.index(i)].cell for i in range(len(order))], plan.report.baseline)
     baseline = [order.index(planned[i]) for i in order]
-    missing = {r.cell.label: n for r in results if (n := len(plan.seeds) - len(r.runs) + r.count(FAILED))}
+    missing = {r.cell.label: n for r in results if (n := len(runs) - len(r.runs) + r.count(FAILED))}
     refused = ""
     if missing and not plan.report.allow_missing:
-        refused = f"{sum(missing.values())} of {len(results) * len(plan.seeds)} runs are missing or failed"
+        refused = f"{sum(missing.values())} of {len(results) * len(runs)} runs are missing or failed"
     comparisons: list[Comparison | None] = [None] * len(results)
     best: int | None = None
     group: list[int] = []
@@ -199,7 +229,7 @@ def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:
         if metric == MAIN_METRICS[results[0].cell.task]:
             best, group = _best(results, samples, lower)
     return Table(
-        results[0].cell.data, metric, plan.seeds, results, samples, baseline, comparisons, best, group, refused, missing
+        results[0].cell.data, metric, runs, results, samples, baseline, comparisons, best, group, refused, missing
     )
 
 

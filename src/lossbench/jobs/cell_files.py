@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 def write_cell(prepared: PreparedCell, folder: Path) -> None:
     """Write the files that all runs of a cell share to the cell's folder.
 
-    Where each run has a sample of its own, the targets and the naive predictor are the runs', not the cell's.
+    Where runs have rows of their own, the targets and the naive predictor are the runs', not the cell's.
     """
     cell, dataset = prepared.cell, prepared.dataset
-    shared = not cell.settings.draws_samples
+    shared = not cell.settings.repeat.has_own_rows
     content: dict[str, Any] = {
         "name": cell.name,
         "key": cell.key,
@@ -42,6 +42,7 @@ def write_cell(prepared: PreparedCell, folder: Path) -> None:
         "naive": prepared.naive if shared else {},
         "naive_loss": prepared.naive_loss if shared else None,
         "ceiling": prepared.ceiling if shared else {},
+        **({"n_rows": sum(len(split.y) for split in dataset.splits.values())} if cell.settings.folds else {}),
         "source": commit(),
         "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy", "scikit-learn")},
     }
@@ -61,6 +62,7 @@ def _model(prepared: PreparedCell) -> dict[str, Any]:
     if prepared.cell.settings.draws_samples:
         return {"format": FORMAT, "problem": "each of its runs is trained on a sample of its own (repeat=samples)"}
     try:
+        # Of a cross-validation this is what was fitted to all rows, as the network that is kept was.
         return model_contents(prepared.cell, prepared.dataset, prepared.structure.network)
     except Exception as error:
         # The runs are still worth training if their network cannot be kept as a model.

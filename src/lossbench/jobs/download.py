@@ -6,12 +6,13 @@ from pathlib import Path
 from lossbench.datasets.catalogue import DATASETS, DatasetInfo
 from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.loading_functions import load_function
+from lossbench.jobs.open_runs import OpenRuns
 from lossbench.planning.plan import Plan
 
 
-def missing_downloads(plan: Plan, open_seeds: dict[str, list[int]]) -> list[DatasetInfo]:
+def missing_downloads(plan: Plan, open_runs: OpenRuns) -> list[DatasetInfo]:
     """Return the data sets of cells with open runs that Keras must still download."""
-    names = {cell.settings.dataset.name for cell in plan.cells if open_seeds[cell.folder]}
+    names = {cell.settings.dataset.name for cell in plan.cells if open_runs[cell.folder]}
     return [info for name in sorted(names) if (info := DATASETS[name]).download and not _place(info).exists()]
 
 

@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from lossbench.datasets.corruption import kept_rows
+from lossbench.ground.run_ids import RunId
 from lossbench.jobs.prepare import PreparedRun, by_split
 from lossbench.metrics.calibration import calibrated_scores
 from lossbench.metrics.catalogue import MAIN_METRICS
@@ -31,10 +32,11 @@ def evaluated(run: PreparedRun, trained: Trained, started: float) -> tuple[RunIn
     prepared, cell = run.cell, run.cell.cell
     raw = _raw_predictions(run, trained)
     scores = by_split(_scores(run, raw))
+    own, scaling = cell.settings.repeat.has_own_rows, prepared.dataset.target_scaling
     score, loss = scores[f"train/{MAIN_METRICS[cell.task]}"], float(trained.curves["train/loss"][-1])
     info = RunInfo(
-        seed=run.seed,
-        key=run_key(cell, run.seed),
+        seed=run.id.seed,
+        key=run_key(cell, run.id),
         status=DIVERGED if trained.diverged_epoch else FINISHED,
         started=started,
         ended=time.time(),
@@ -43,15 +45,18 @@ def evaluated(run: PreparedRun, trained: Trained, started: float) -> tuple[RunIn
         selected_epoch=trained.selected_epoch,
         scores=scores,
         naive=prepared.naive,
-        ceiling=prepared.ceiling if prepared.sample is not None else {},
+        ceiling=prepared.ceiling if own else {},
         tuned=prepared.outcome.parameters if prepared.outcome else {},
         study=prepared.outcome.study if prepared.outcome else "",
+        repetition=run.id.repetition,
+        fold=run.id.fold,
+        target_scaling=scaling.to_json() if own and scaling else None,
     )
     return info, _arrays(run, trained, raw)
 
 
 def _arrays(run: PreparedRun, trained: Trained, raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the arrays of a run: curves, weights, raw predictions, and its training split if it was corrupted."""
+    """Return the arrays of a run: curves, weights, raw predictions, and targets that are not those of all runs."""
     prepared, settings = run.cell, run.cell.cell.settings
     arrays = {"epochs": trained.epochs}
     arrays |= {f"curve/{name}": curve for name, curve in prepared.curves(trained).items()}
@@ -59,9 +64,13 @@ def _arrays(run: PreparedRun, trained: Trained, raw: dict[str, np.ndarray]) -> d
     arrays |= {f"raw/{name}": values for name, values in raw.items() if name in run.splits}
     if settings.is_corrupted:
         clean, n_classes = prepared.dataset.splits["train"], prepared.dataset.n_classes
-        rows = kept_rows(settings.corruption, clean.y, n_classes, run.seed)
+        rows = kept_rows(settings.corruption, clean.y, n_classes, run.id.training_seed)
         arrays |= {"train/y": run.splits["train"].y, "train/rows": rows.astype(np.int32)}
-    if prepared.grid is not None and prepared.sample is None:
+    if settings.repeat.has_own_rows and "test" in run.splits:
+        arrays["test/y"] = run.splits["test"].y
+    if prepared.dataset.test_rows is not None and "test" in run.splits:
+        arrays["test/rows"] = prepared.dataset.test_rows.astype(np.int32)
+    if prepared.grid is not None:
         arrays |= {"grid/raw": raw["grid"], "grid/x0": prepared.grid[0], "grid/x1": prepared.grid[1]}
     return arrays
 
@@ -92,7 +101,7 @@ def _scores(run: PreparedRun, raw: dict[str, np.ndarray]) -> dict[str, Scores]:
         name: evaluate(pair, part.y, raw[name], ordered=dataset.ordered, in_unit=dataset.in_unit)
         for name, part in splits.items()
     }
-    if run.cell.calibrates:
+    if run.cell.calibrates and "test" in splits:
         validation, test = splits["validation"], splits["test"]
         scores["test"] |= calibrated_scores(pair, validation.y, raw["validation"], test.y, raw["test"])
     return scores
@@ -102,7 +111,7 @@ def _raw_predictions(run: PreparedRun, trained: Trained) -> dict[str, np.ndarray
     """Return the raw predictions on every split and on the decision grid."""
     prepared = run.cell
     inputs = {name: part.x for name, part in run.splits.items()}
-    if prepared.grid is not None and prepared.sample is None:
+    if prepared.grid is not None:
         first, second = np.meshgrid(*prepared.grid, indexing="ij")
         inputs["grid"] = np.stack([first.ravel(), second.ravel()], axis=1)
     predict = PREDICT[prepared.cell.settings.trainer]
@@ -112,6 +121,6 @@ def _raw_predictions(run: PreparedRun, trained: Trained) -> dict[str, np.ndarray
     return dict(zip(inputs, np.split(together, edges), strict=True))
 
 
-def run_key(cell: Cell, seed: int) -> str:
-    """Return the identifier of a run in part files and in MLflow: digits of the cell's key, and the seed."""
-    return f"{cell.key[:16]}-{seed}"
+def run_key(cell: Cell, run: RunId) -> str:
+    """Return the identifier of a run in part files and in MLflow: digits of the cell's key, and those of the run."""
+    return f"{cell.key[:16]}-{run.short}"

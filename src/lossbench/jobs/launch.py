@@ -18,6 +18,8 @@ from omegaconf import DictConfig
 from lossbench.config.paths import conf_folder
 from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.files import write_text
+from lossbench.ground.run_ids import read_run_id
+from lossbench.jobs.open_runs import OpenRuns
 from lossbench.planning.command_line import encode
 from lossbench.planning.composition import search_path_override
 from lossbench.planning.plan import Plan, read_plan
@@ -25,8 +27,8 @@ from lossbench.planning.plan import Plan, read_plan
 log = logging.getLogger(__name__)
 
 
-def launch(plan: Plan, open_seeds: dict[str, list[int]]) -> None:
-    """Run a job for each cell with open seeds, and return when all jobs have ended.
+def launch(plan: Plan, open_runs: OpenRuns) -> None:
+    """Run a job for each cell with open runs, and return when all jobs have ended.
 
     ``plan.json`` must be written before, because jobs read their cell from it.
 
@@ -36,25 +38,26 @@ def launch(plan: Plan, open_seeds: dict[str, list[int]]) -> None:
         If the launcher is not installed or cannot run the jobs.
     """
     launcher = next((text.partition("=")[2] for text in plan.hydra if text.startswith("hydra/launcher=")), "basic")
-    content = {"threads": n_cores() if launcher == "basic" else _threads_of_a_worker(plan), "seeds": open_seeds}
-    # Each job reads its cell's open seeds from this file, in whatever process the launcher runs it.
+    names = {folder: [run.name for run in runs] for folder, runs in open_runs.items()}
+    content = {"threads": n_cores() if launcher == "basic" else _threads_of_a_worker(plan), "runs": names}
+    # Each job reads its cell's open runs from this file, in whatever process the launcher runs it.
     write_text(plan.folder / "open.json", json.dumps(content))
     overrides = [*search_path_override(), *plan.hydra, encode("name", plan.name)]
     overrides.append(encode("hydra.sweep.dir", str(plan.folder)))
     if plan.experiment:
         overrides.append(f"experiment={plan.experiment}")
     try:
-        with _compiling_ahead(plan, open_seeds) if launcher == "basic" else nullcontext():
+        with _compiling_ahead(plan, open_runs) if launcher == "basic" else nullcontext():
             _multirun(overrides)
     except Exception as error:
         raise MissingEnvironmentError(_launcher_problem(launcher, error)) from error
 
 
-def _compiling_ahead(plan: Plan, open_seeds: dict[str, list[int]]) -> AbstractContextManager:
+def _compiling_ahead(plan: Plan, open_runs: OpenRuns) -> AbstractContextManager:
     """Compile the programs of later cells in a thread; the basic launcher runs jobs in this process, one by one."""
     from lossbench.jobs.run_cell import compile_ahead
 
-    return compile_ahead([cell for cell in plan.cells if open_seeds[cell.folder]], plan.folder)
+    return compile_ahead(plan, open_runs)
 
 
 def _multirun(overrides: list[str]) -> None:
@@ -95,12 +98,12 @@ def _threads_of_a_worker(plan: Plan) -> int:
 def job_overrides(folder: Path) -> list[list[str]]:
     """Return the Hydra overrides of each open job of the sweep in a folder."""
     plan = read_plan(folder)
-    seeds = json.loads((folder / "open.json").read_text())["seeds"]
+    names = json.loads((folder / "open.json").read_text())["runs"]
     common = [f"experiment={plan.experiment}"] if plan.experiment else []
     return [
         [*common, *cell.overrides, encode("name", plan.name), encode("hydra.sweep.subdir", cell.folder)]
         for cell in plan.cells
-        if seeds[cell.folder]
+        if names[cell.folder]
     ]
 
 
@@ -117,6 +120,7 @@ def job(config: DictConfig) -> None:
         # Imported here: it loads TensorFlow, which the process that only launches jobs elsewhere does not need.
         from lossbench.jobs.run_cell import run_cell
 
-        run_cell(cell, folder, opened["seeds"][cell.folder], opened["threads"])
+        runs = [run for name in opened["runs"][cell.folder] if (run := read_run_id(name)) is not None]
+        run_cell(cell, folder, runs, opened["threads"])
     except Exception:
         log.exception("%s ended", cell.name)

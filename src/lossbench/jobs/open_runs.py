@@ -5,21 +5,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lossbench.findings.recommendation import saved_cells
 from lossbench.ground.errors import MissingEnvironmentError, Problem
-from lossbench.planning.plan import Plan
-from lossbench.results.part_files import FAILED, Run, part_path, read_run
+from lossbench.ground.run_ids import RunId
+from lossbench.planning.plan import Cell, Plan
+from lossbench.results.cells import CellResults
+from lossbench.results.part_files import FAILED, Run, part_path, read_run, read_runs
 from lossbench.tuning.study_files import read_outcome
 
+# The open runs of each cell, by its folder.
+OpenRuns = dict[str, list[RunId]]
 
-def open_seeds_of(plan: Plan, runs: dict[int, Run]) -> list[int]:
-    """Return the seeds of a cell that must be run, given the runs on disk and ``rerun``."""
 
-    def is_open(seed: int) -> bool:
-        if plan.rerun == "all" or seed not in runs:
+def open_runs_of(plan: Plan, cell: Cell, there: dict[RunId, Run]) -> list[RunId]:
+    """Return the runs of a cell that must be trained, given the runs on disk and ``rerun``."""
+
+    def is_open(run: RunId) -> bool:
+        if plan.rerun == "all" or run not in there:
             return True
-        return plan.rerun == "failed" and runs[seed].info.status == FAILED
+        return plan.rerun == "failed" and there[run].info.status == FAILED
 
-    return [seed for seed in plan.seeds if is_open(seed)]
+    return [run for run in plan.runs(cell) if is_open(run)]
+
+
+def open_runs_of_all_rows(plan: Plan, results: list[CellResults]) -> OpenRuns:
+    """Return for each cross-validated cell of which a network is kept the run on all rows, if it must be trained."""
+    chosen = {result.cell.folder: result for result in saved_cells(plan, results) if result.working.runs}
+    found: OpenRuns = {cell.folder: [] for cell in plan.cells}
+    for folder, result in chosen.items():
+        if result.cell.settings.folds is not None:
+            run = result.cell.settings.folds.of_all_rows
+            there = read_runs(plan.folder / folder, [run])
+            # Runs that were trained again belong to another version of the code, and so does this one.
+            is_old = plan.rerun == "all" and run in there
+            found[folder] = [run] if run not in there or is_old else []
+    return found
 
 
 def rename_folders(plan: Plan) -> None:
@@ -32,19 +52,19 @@ def rename_folders(plan: Plan) -> None:
             earlier.rename(plan.folder / cell.folder)
 
 
-def set_earlier_aside(plan: Plan, open_seeds: dict[str, list[int]]) -> None:
+def set_earlier_aside(plan: Plan, open_runs: OpenRuns) -> None:
     """Move the part files of runs that are done again to ``earlier/``, before the first job.
 
     Once its part file is moved a run counts as open. So after a kill the same command runs the rest, and no earlier
     result is taken for a new one.
     """
-    for folder, seeds in open_seeds.items():
-        for seed in seeds:
-            part = part_path(plan.folder / folder, seed)
+    for folder, runs in open_runs.items():
+        for each in runs:
+            part = part_path(plan.folder / folder, each)
             run = read_run(part)
             if run is not None:
                 _set_study_aside(plan, plan.folder / folder)
-                aside = plan.folder / folder / "earlier" / f"seed={seed}-{int(run.info.ended * 1000)}.npz"
+                aside = plan.folder / folder / "earlier" / f"{each.name}-{int(run.info.ended * 1000)}.npz"
                 aside.parent.mkdir(exist_ok=True)
                 part.rename(aside)
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from lossbench.config.settings import CellSettings, with_values
 from lossbench.datasets.corruption import corrupted
-from lossbench.datasets.loading import Dataset, Part, fresh_sample, load
+from lossbench.datasets.loading import Dataset, Part, fresh_sample, load, load_fold
 from lossbench.ground import quiet_tensorflow  # noqa: F401
+from lossbench.ground.run_ids import RunId
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.classification import Scores
 from lossbench.metrics.reference_predictors import (
@@ -22,6 +23,8 @@ from lossbench.training import specification
 from lossbench.training.specification import Data, Hyperparameters, Structure, Trained
 from lossbench.tuning.study_files import Outcome
 
+# Prepared folds that a cell holds; more than threads are at work on at a time.
+MOST_FOLDS_HELD = 4
 # Points of the decision grid along each of the two features.
 GRID_POINTS = 45
 
@@ -34,13 +37,13 @@ class PreparedCell:
     ----------
     outcome : Outcome or None
         The outcome of the cell's study; None for an untuned cell.
-    sample : int or None
-        The seed whose fresh sample this is about, if each run has its own.
+    of : RunId or None
+        The run that this is about, if runs have rows of their own; None for what all runs have in common.
     """
 
     cell: Cell
     outcome: Outcome | None = None
-    sample: int | None = None
+    of: RunId | None = None
 
     @cached_property
     def settings(self) -> CellSettings:
@@ -49,31 +52,58 @@ class PreparedCell:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The cell's data set, or the sample's, not corrupted."""
-        settings = self.cell.settings.dataset
-        return load(settings if self.sample is None else fresh_sample(settings, self.sample))
+        """The data set, not corrupted: the cell's, the run's sample or fold, or in a cross-validation all rows."""
+        settings, folds = self.cell.settings.dataset, self.cell.settings.folds
+        if folds is not None:
+            return load_fold(settings, folds, self.of.split if self.of else None)
+        return load(settings if self.of is None else fresh_sample(settings, self.of.seed))
 
     @cached_property
     def data(self) -> Data:
         """The clean data as inputs of the compiled program."""
         return specification.make_data(self.cell.pair, self.dataset.splits, self.dataset.n_classes, self.dataset.unit)
 
-    def run(self, seed: int) -> "PreparedRun":
-        """Return the run of a seed: its own are a corrupted training split, or with fresh samples all of its data."""
-        if self.cell.settings.draws_samples and self.sample is None:
-            return replace(self, sample=seed).run(seed)
+    def of_run(self, run: RunId) -> "PreparedCell":
+        """Return what a run has in common with those of the same rows: this, or what is prepared for its rows."""
+        if self.of is not None or not self.cell.settings.repeat.has_own_rows:
+            return self
+        if self.cell.settings.draws_samples:
+            return replace(self, of=run)
+        if run.split is None:
+            return self
+        # Runs are trained fold by fold, so few folds are in use at a time.
+        found = self._folds.get(run.split) or replace(self, of=run)
+        self._folds[run.split] = found
+        if len(self._folds) > MOST_FOLDS_HELD:
+            self._folds.pop(next(iter(self._folds)), None)
+        return found
+
+    @cached_property
+    def _folds(self) -> "dict[tuple[int, int], PreparedCell]":
+        return {}
+
+    def structures(self, runs: list[RunId]) -> "list[Structure]":
+        """Return the different structures of these runs, in their order: one, or one for each size of a fold."""
+        if self.cell.settings.draws_samples:
+            return [self.of_run(runs[0]).structure]
+        return list(dict.fromkeys(self.of_run(run).structure for run in runs))
+
+    def run(self, run: RunId) -> "PreparedRun":
+        """Return a run with its data: its own are a corrupted training split, or all rows."""
+        if self.of is None and (own := self.of_run(run)) is not self:
+            return own.run(run)
         clean, settings = self.dataset.splits, self.cell.settings.corruption
-        train = corrupted(settings, clean["train"], self.dataset.n_classes, seed)
+        train = corrupted(settings, clean["train"], self.dataset.n_classes, run.training_seed)
         data = self.data
         if train is not clean["train"]:
             given = specification.make_data(self.cell.pair, {"train": train}, self.dataset.n_classes)
             data = Data(data.x | given.x, data.y | given.y, data.target | given.target, data.unit)
-        return PreparedRun(self, seed, clean | {"train": train}, data)
+        return PreparedRun(self, run, clean | {"train": train}, data)
 
     @cached_property
     def structure(self) -> Structure:
         """The structure for which the program is compiled (model, loss, optimizer, shapes), the same for every seed."""
-        return specification.make_structure(self.settings, self.cell.pair, self.run(0).data)
+        return specification.make_structure(self.settings, self.cell.pair, self.run(self.of or RunId(0)).data)
 
     @cached_property
     def hyperparameters(self) -> Hyperparameters:
@@ -89,7 +119,7 @@ class PreparedCell:
             name: naive_scores(self.cell.pair, y["train"], values, n_classes, ordered=dataset.ordered)
             for name, values in y.items()
         }
-        if self.calibrates:
+        if self.calibrates and "test" in scores:
             scores["test"] |= naive_calibrated_scores(y["train"], y["test"], n_classes)
         return by_split(scores)
 
@@ -127,8 +157,11 @@ class PreparedCell:
 
     @cached_property
     def grid(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The axes of the decision grid, float32 arrays of shape (GRID_POINTS,); None unless there are two features."""
-        if self.dataset.n_features != 2:
+        """The axes of the decision grid, float32 arrays of shape (GRID_POINTS,); None unless there are two features.
+
+        None too where runs have rows of their own, for which features are scaled apart.
+        """
+        if self.dataset.n_features != 2 or self.cell.settings.repeat.has_own_rows:
             return None
         x = np.concatenate([split.x for split in self.dataset.splits.values()])
         margin = 0.05 * (x.max(axis=0) - x.min(axis=0))
@@ -152,7 +185,7 @@ class PreparedRun:
     """
 
     cell: PreparedCell
-    seed: int
+    id: RunId
     splits: dict[str, Part]
     data: Data
 

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from lossbench.config.search_space import LEARNING_RATE, dimensions
 from lossbench.config.settings import CUSTOM
 from lossbench.datasets.loading import load
 from lossbench.ground import quiet_tensorflow  # noqa: F401
+from lossbench.ground.run_ids import RunId
 from lossbench.ground.user_functions import make_importable
 from lossbench.jobs.cell_files import write_cell
 from lossbench.jobs.evaluate import evaluated, run_key
+from lossbench.jobs.open_runs import OpenRuns
 from lossbench.jobs.prepare import PreparedCell
-from lossbench.planning.plan import Cell
+from lossbench.planning.plan import Cell, Plan
 from lossbench.results.part_files import FAILED, RunInfo, write_part
 from lossbench.training import specification
 from lossbench.training.compiled import program_for
@@ -33,21 +36,22 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def compile_ahead(cells: list[Cell], folder: Path) -> Iterator[None]:
-    """Compile the programs of a sweep's cells in a thread while the block runs, in the order of the cells.
+def compile_ahead(plan: Plan, open_runs: OpenRuns) -> Iterator[None]:
+    """Compile the programs of a sweep's open runs in a thread while the block runs, in the order of the cells.
 
     So later cells compile while earlier ones train.
     """
     stopped = threading.Event()
 
     def build():
-        for cell in cells:
+        for cell in plan.cells:
             if stopped.is_set():
                 return
-            if cell.settings.trainer != "compiled":
+            runs = open_runs[cell.folder]
+            if not runs or cell.settings.trainer != "compiled":
                 continue
             try:
-                for structure in _structures(cell, folder / cell.folder):
+                for structure in _structures(cell, plan.folder / cell.folder, runs):
                     if stopped.is_set():
                         return
                     program_for(structure)
@@ -65,8 +69,8 @@ def compile_ahead(cells: list[Cell], folder: Path) -> Iterator[None]:
         thread.join()
 
 
-def _structures(cell: Cell, folder: Path) -> Iterator[Structure]:
-    """Yield the structures of a cell's programs, in the order in which the cell needs them.
+def _structures(cell: Cell, folder: Path, runs: list[RunId]) -> Iterator[Structure]:
+    """Yield the structures of the programs of a cell's open runs, in the order in which the cell needs them.
 
     Before a tuned cell's study has ended, structures that the study may still change cannot be known and are left out.
     """
@@ -76,10 +80,10 @@ def _structures(cell: Cell, folder: Path) -> Iterator[Structure]:
         if not all(key == LEARNING_RATE or key.startswith("loss.") for key in searched):
             return
         yield PreparedStudy(cell, load(cell.settings.dataset)).structure({})
-    yield PreparedCell(cell, outcome).structure
+    yield from PreparedCell(cell, outcome).structures(runs)
 
 
-def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None:
+def run_cell(cell: Cell, folder: Path, runs: list[RunId], n_threads: int) -> None:
     """Run the study of a tuned cell, then train its runs and write each one's part file as soon as it has ended.
 
     An error is never raised: the runs that it concerns are written as failed, and the log has the traceback.
@@ -88,8 +92,8 @@ def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None
     ----------
     folder : Path
         The cell's folder.
-    seeds : list of int
-        The open seeds.
+    runs : list of RunId
+        The open runs.
     n_threads : int
         The number of trainings that run at the same time.
     """
@@ -99,19 +103,20 @@ def run_cell(cell: Cell, folder: Path, seeds: list[int], n_threads: int) -> None
         make_importable()
         folder.mkdir(parents=True, exist_ok=True)
         if cell.settings.loss.name == CUSTOM:
-            _check_custom_loss(PreparedCell(cell), seeds[0])
-        outcome = _search(cell, folder, n_threads) if cell.is_tuned else None
+            _check_custom_loss(PreparedCell(cell), runs[0])
+        outcome = _search(cell, folder, runs, n_threads) if cell.is_tuned else None
         started = time.time()
         prepared = PreparedCell(cell, outcome)
         write_cell(prepared, folder)
         if cell.settings.trainer == "compiled":
-            _compile(prepared.structure)
+            for structure in prepared.structures(runs):
+                _compile(structure)
     except Exception as error:
         log.exception("%s cannot be trained", cell.name)
-        for seed in seeds:
-            _write_failed(cell, folder, seed, started, error)
+        for each in runs:
+            _write_failed(cell, folder, each, started, error)
         return
-    _train_all(prepared, folder, seeds, n_threads)
+    _train_all(prepared, folder, runs, n_threads)
 
 
 @functools.cache
@@ -123,10 +128,10 @@ def _leave_imports_alone() -> None:
     gc.freeze()
 
 
-def _search(cell: Cell, folder: Path, n_threads: int) -> Outcome:
+def _search(cell: Cell, folder: Path, runs: list[RunId], n_threads: int) -> Outcome:
     if cell.settings.trainer == "compiled":
         # Compiled before the first trial: an error in compiling is reported as itself, not as a failure of every trial.
-        for structure in islice(_structures(cell, folder), 1):
+        for structure in islice(_structures(cell, folder, runs), 1):
             _compile(structure)
     outcome = search(cell, load(cell.settings.dataset), folder, n_threads)
     if outcome.problem:
@@ -144,9 +149,10 @@ def _compile(structure: Structure) -> None:
         ) from error
 
 
-def _check_custom_loss(prepared: PreparedCell, seed: int) -> None:
+def _check_custom_loss(prepared: PreparedCell, run: RunId) -> None:
     batch = slice(0, prepared.cell.settings.batch_size)
     x, y = (part["train"][batch] for part in (prepared.data.x, prepared.data.y))
+    seed = run.training_seed
     specification.check_loss(prepared.structure, prepared.cell.pair, x, y, seed, prepared.hyperparameters.loss)
 
 
@@ -154,10 +160,10 @@ class NoLearningRateError(Exception):
     """Every trial of a cell's study failed, so its runs cannot be trained."""
 
 
-def _train_all(prepared: PreparedCell, folder: Path, seeds: list[int], n_threads: int) -> None:
+def _train_all(prepared: PreparedCell, folder: Path, runs: list[RunId], n_threads: int) -> None:
     stop = threading.Event()
     with ThreadPoolExecutor(n_threads, thread_name_prefix="train") as pool:
-        futures: list[Future] = [pool.submit(_run, prepared, folder, seed, stop) for seed in seeds]
+        futures: list[Future] = [pool.submit(_run, prepared, folder, each, stop) for each in runs]
         try:
             for future in futures:
                 future.result()
@@ -168,29 +174,30 @@ def _train_all(prepared: PreparedCell, folder: Path, seeds: list[int], n_threads
             raise
 
 
-def _run(prepared: PreparedCell, folder: Path, seed: int, stop: threading.Event) -> None:
+def _run(prepared: PreparedCell, folder: Path, run: RunId, stop: threading.Event) -> None:
     cell, started = prepared.cell, time.time()
     try:
-        run = prepared.run(seed)
+        own = prepared.run(run)
         trained = TRAIN[cell.settings.trainer](
-            run.cell.structure, run.data, prepared.hyperparameters, seed, stop.is_set
+            own.cell.structure, own.data, prepared.hyperparameters, run.training_seed, stop.is_set
         )
-        info, arrays = evaluated(run, trained, started)
+        info, arrays = evaluated(own, trained, started)
         write_part(folder, info, arrays)
     except specification.StoppedError:
         # The user interrupted the sweep: without a part file the run stays open.
         return
     except Exception as error:
-        log.exception("%s seed=%d failed", cell.name, seed)
-        _write_failed(cell, folder, seed, started, error)
+        log.exception("%s %s failed", cell.name, run.name)
+        _write_failed(cell, folder, run, started, error)
 
 
-def _write_failed(cell: Cell, folder: Path, seed: int, started: float, error: Exception) -> None:
+def _write_failed(cell: Cell, folder: Path, run: RunId, started: float, error: Exception) -> None:
     text = "".join(traceback.format_exception_only(error)).strip()
     text = str(error) if isinstance(error, NoLearningRateError) else text
-    info = RunInfo(seed, run_key(cell, seed), FAILED, started, time.time(), error=text)
+    info = RunInfo(run.seed, run_key(cell, run), FAILED, started, time.time(), error=text)
+    info = replace(info, repetition=run.repetition, fold=run.fold)
     try:
         write_part(folder, info, {})
     except OSError:
         # The disk may be full. Without a part file the run stays open, and the next start trains it.
-        log.exception("%s seed=%d could not be written", cell.name, seed)
+        log.exception("%s %s could not be written", cell.name, run.name)

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lossbench.config.settings import (
+    AUTO,
     FILE,
+    FOLDS,
+    SEEDS,
     CellSettings,
     DatasetSettings,
     FileSettings,
@@ -17,7 +20,7 @@ from lossbench.config.settings import (
     plain,
     sweep_settings,
 )
-from lossbench.datasets.catalogue import DATASETS, DatasetInfo, described, n_outputs, scaled_target_range
+from lossbench.datasets.catalogue import DATASETS, DatasetInfo, described, n_outputs, n_samples, scaled_target_range
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.choice import chosen_rows
 from lossbench.losses.definition import Loss
@@ -27,6 +30,11 @@ from lossbench.planning.command_line import ALL, Arguments
 from lossbench.planning.composition import composed, to_container, typed
 from lossbench.planning.plan import swept_value
 from lossbench.planning.schema import GROUPS
+
+# Values of these keys ask for one split instead of folds.
+ONE_SPLIT = ("dataset.split.train", "dataset.split.test", "dataset.split.seed")
+# From so many rows on, ``repeat=auto`` is one split.
+MANY_ROWS = 20_000
 
 
 @dataclass
@@ -146,6 +154,10 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
             try:
                 content, wrong = typed(draft_choices, values, experiment)
                 dataset, notes = _with_facts(content["dataset"])
+                if content["repeat"]["name"] == AUTO:
+                    draft_choices, note = with_repeat(draft_choices, values, dataset)
+                    content, wrong = typed(draft_choices, values, experiment)
+                    notes = [*notes, *note]
             except UsageError as error:
                 problems += error.problems
                 continue
@@ -155,6 +167,26 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
             if chosen_rows(settings.loss):
                 drafts.append(Draft(draft_choices, values, swept, settings, sweep_settings(content), notes))
     return drafts, left_out, problems
+
+
+def with_repeat(
+    choices: dict[str, str], values: dict[str, Any], dataset: DatasetSettings
+) -> tuple[dict[str, str], list[str]]:
+    """Return the choices with what ``repeat=auto`` means for a data set, and a note if that needs a word.
+
+    Folds judge every row and say what to expect of another sample. Generated data have fresh samples for that, and
+    seeds keep the one split of the texts that they come from. Someone who sets the size or the seed of a split asks
+    for that split. With very many rows one split says as much, and twice five folds take ten times as long.
+    """
+    one_split = [key for key in values if key.startswith(ONE_SPLIT)]
+    generated = "random_state" in dataset.parameters
+    n_rows = n_samples(dataset)
+    if generated or one_split:
+        return {**choices, "repeat": SEEDS}, []
+    if n_rows < MANY_ROWS:
+        return {**choices, "repeat": FOLDS}, []
+    note = f"{n_rows} rows: all runs have one split (repeat=folds cross-validates)"
+    return {**choices, "repeat": SEEDS}, [note]
 
 
 def _with_facts(content: dict[str, Any]) -> tuple[DatasetSettings, list[str]]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from lossbench.config.settings import CellSettings, NoTuneSettings, plain
+from lossbench.config.settings import FOLDS, CellSettings, NoTuneSettings, SplitSettings, plain
+from lossbench.datasets.catalogue import validation_share
 
 # Part of every cell's key. Increase it when the same settings give other results than before: all cells are then
 # trained again.
@@ -34,8 +35,11 @@ def key_settings(settings: CellSettings | Mapping[str, Any]) -> dict[str, Any]:
     """
     content = plain(settings)
     there = {name: content[name] for name in KEY_SETTINGS if name in content}
+    if "repeat" in there:
+        # More seeds and more repetitions are more runs of the same cell.
+        there["repeat"] = {k: v for k, v in there["repeat"].items() if k not in ("default_seeds", "repetitions")}
     found = {name: value for name, value in there.items() if value != NEUTRAL.get(name)}
-    found["dataset"] = _dataset_content(content["dataset"])
+    found["dataset"] = _dataset_content(content["dataset"], in_folds=there.get("repeat", {}).get("name") == FOLDS)
     found["model"] = {name: value for name, value in found["model"].items() if (name, value) not in NEUTRAL_OF_MODELS}
     return found
 
@@ -51,13 +55,15 @@ def untuned(settings: CellSettings) -> CellSettings:
     return replace(settings, tune=NoTuneSettings(name="none"))
 
 
-def _dataset_content(dataset: Mapping[str, Any]) -> dict[str, Any]:
+def _dataset_content(dataset: Mapping[str, Any], *, in_folds: bool) -> dict[str, Any]:
     """Return the settings of a data set that affect results.
 
     A file's path is omitted: its digest, in ``file``, identifies it. ``standardize.metrics`` is omitted if targets
     are not scaled, because it has no effect then, and if it is ``scaled``, the only unit before the setting existed.
+    Of the split, only the share of validation rows has an effect in a cross-validation.
     """
     standardize = dict(dataset["standardize"])
     if standardize["y"] == "none" or standardize["metrics"] == "scaled":
         del standardize["metrics"]
-    return {name: value for name, value in dataset.items() if name != "path"} | {"standardize": standardize}
+    found = {name: value for name, value in dataset.items() if name != "path"} | {"standardize": standardize}
+    return found | ({"split": {"validation": validation_share(SplitSettings(**dataset["split"]))}} if in_folds else {})

@@ -40,9 +40,10 @@ class _Read:
     problems: tuple[Problem, ...] = ()
 
 
-def normalised_sweep(sweep: SweepSettings) -> tuple[SweepSettings, list[Problem]]:
+def normalised_sweep(sweep: SweepSettings, default_seeds: int) -> tuple[SweepSettings, list[Problem]]:
     """Return the settings of a sweep with its seeds as a list and loss aliases resolved, and problems."""
-    seeds = _seeds(sweep.seeds, "", "seeds=30 means the seeds 0 to 29, 'seeds=[3,5]' these two, seed=3 this one.")
+    given = default_seeds if sweep.seeds is None else sweep.seeds
+    seeds = _seeds(given, "", "seeds=30 means the seeds 0 to 29, 'seeds=[3,5]' these two, seed=3 this one.")
     return replace(sweep, seeds=seeds.value, report=normalised_report(sweep.report)), list(seeds.problems)
 
 

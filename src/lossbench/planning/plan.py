@@ -9,6 +9,8 @@ from typing import Any
 
 from lossbench.config.paths import home
 from lossbench.config.settings import (
+    SAMPLES,
+    SEEDS,
     CellSettings,
     ReportSettings,
     TrackingSettings,
@@ -19,13 +21,14 @@ from lossbench.config.settings import (
 )
 from lossbench.datasets.catalogue import described, n_outputs
 from lossbench.ground.errors import Problem, UsageError
+from lossbench.ground.run_ids import RunId
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.pairing import Pair
-from lossbench.planning.keys import key_settings
+from lossbench.planning.keys import NEUTRAL, key_settings
 
 # The format of ``plan.json``. Increase it when plans in the earlier format need a conversion. Plans without a format
-# have format 1.
-FORMAT = 2
+# have format 1; up to format 2 all cells have the same list of seeds.
+FORMAT = 3
 # Swept settings with these prefixes change the data, and losses are only compared on the same data.
 OF_THE_DATA = ("dataset.", "corruption", "repeat")
 
@@ -122,10 +125,12 @@ def swept_value(key: str, value: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A sweep: cells in order, all with the same seeds.
+    """A sweep: cells in order, all that repeat the same (``repeat``) with the same seeds.
 
     Attributes
     ----------
+    seeds : dict
+        The seeds, by what cells repeat: ``{"folds": [0, 1, 2]}``.
     skipped : list of (name, reason)
         Invalid combinations.
     published : list of dict
@@ -142,7 +147,7 @@ class Plan:
     experiment: str | None
     command: str
     cells: list[Cell]
-    seeds: list[int]
+    seeds: dict[str, list[int]]
     tracking: TrackingSettings
     report: ReportSettings
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -161,7 +166,12 @@ class Plan:
     @property
     def n_runs(self) -> int:
         """The number of runs."""
-        return len(self.cells) * len(self.seeds)
+        return sum(len(self.runs(cell)) for cell in self.cells)
+
+    def runs(self, cell: Cell) -> list[RunId]:
+        """Return the runs of a cell."""
+        repeat = cell.settings.repeat
+        return repeat.runs(self.seeds[repeat.name])
 
     @property
     def left_out(self) -> list[tuple[str, list[str], str]]:
@@ -191,6 +201,8 @@ def read_plan(folder: Path) -> Plan:
         message = f"{folder / 'plan.json'} was written by a later lossbench: it has format {found}, not {FORMAT}."
         raise UsageError(Problem(message, "the command of the sweep, given again, writes it anew."))
     content["cells"] = [_read_cell(cell, found) for cell in content["cells"]]
+    if found <= 2:
+        content["seeds"] = dict.fromkeys((SEEDS, SAMPLES), content["seeds"])
     content["skipped"] = [tuple(entry) for entry in content["skipped"]]
     content["report"] = report_settings(content["report"])
     content["tracking"] = tracking_settings(content["tracking"])
@@ -207,11 +219,17 @@ def _read_cell(content: dict[str, Any], found: int) -> Cell:
 def changes(first: Any, second: Any) -> list[str]:
     """Return the differences between two cells in the settings that affect results, as ``key old -> new``."""
     made = _flat(key_settings(first)) | _flat(key_settings(second))
+    # Settings from before a group existed do not contain it.
+    first, second = ({**NEUTRAL, **plain(settings)} for settings in (first, second))
     # For files only the digests are compared; the other facts follow from the content.
     made = {key: value for key, value in made.items() if not key.startswith("dataset.file.") or key.endswith("digest")}
     # Neutral settings are omitted above; read old and new values from the full settings.
-    old, new = _flat(plain(first)), _flat(plain(second))
-    return [f"{key} {old.get(key)} -> {new.get(key)}" for key in made if old.get(key) != new.get(key)]
+    old, new = _flat(first), _flat(second)
+    differing = [key for key in made if old.get(key) != new.get(key)]
+    # Another choice of a group has other settings; its name says so.
+    others = {key.removesuffix("name") for key in differing if key.endswith(".name")}
+    shown = [key for key in differing if key.endswith(".name") or not key.startswith(tuple(others))]
+    return [f"{key.removesuffix('.name')} {old.get(key)} -> {new.get(key)}" for key in shown]
 
 
 def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:

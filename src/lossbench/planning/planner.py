@@ -43,7 +43,7 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
             raise UsageError(_nothing_matches(grids, arguments, experiment))
         check_launcher(arguments.hydra)
         drafts, left_out, problems = drafts_of(assignments, experiment)
-    cells, skipped, sweep = _resolve(drafts, problems)
+    cells, skipped, sweep, seeds = _resolve(drafts, problems)
     name = sweep.name or _sweep_name(arguments, experiment)
     _check_sweep_name(name)
     problems = report_problems(sweep.report, [cell.loss for cell in cells])
@@ -54,7 +54,7 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         experiment=experiment,
         command=command,
         cells=cells,
-        seeds=sweep.seeds,
+        seeds=seeds,
         skipped=unique([*skipped, *left_out]),
         notes=unique([*arguments.notes, *(note for draft in drafts for note in draft.notes)]),
         published=to_container(common.published) if _as_published(grids, arguments) else [],
@@ -81,8 +81,10 @@ def _nothing_matches(grids: list[dict[str, list]], arguments: Arguments, experim
     return Problem(f"experiment={experiment} has no cell with {asked}.", f"{has}Without experiment=, any choice goes.")
 
 
-def _resolve(drafts: list[Draft], problems: list[Problem]) -> tuple[list[Cell], list[tuple[str, str]], SweepSettings]:
-    """Return the valid cells, the skipped combinations with reasons, and the settings of the sweep.
+def _resolve(
+    drafts: list[Draft], problems: list[Problem]
+) -> tuple[list[Cell], list[tuple[str, str]], SweepSettings, dict[str, list[int]]]:
+    """Return the valid cells, the skipped combinations with reasons, the settings of the sweep, and its seeds.
 
     Raises
     ------
@@ -113,7 +115,8 @@ def _resolve(drafts: list[Draft], problems: list[Problem]) -> tuple[list[Cell], 
         key = cell_key(draft.settings)
         # Different words can mean the same settings: one cell then, trained once.
         cells.setdefault(key, _cell(draft, key, outside))
-    return list(cells.values()), skipped, possible[0][0].sweep
+    seeds = {draft.settings.repeat.name: draft.sweep.seeds for draft, _ in possible}
+    return list(cells.values()), skipped, possible[0][0].sweep, seeds
 
 
 def _resolve_draft(draft: Draft, problems: list[Problem]) -> str | None:
@@ -126,7 +129,7 @@ def _resolve_draft(draft: Draft, problems: list[Problem]) -> str | None:
         is invalid, which has been added to the problems.
     """
     # The loss comes first: head and pair can only be resolved with a valid loss.
-    draft.sweep, unread_sweep = normalised_sweep(draft.sweep)
+    draft.sweep, unread_sweep = normalised_sweep(draft.sweep, draft.settings.repeat.default_seeds)
     draft.settings, unread_loss = normalised_loss(draft.settings)
     wrong = [*unread_loss, *validate_loss(draft.settings)]
     if wrong:

@@ -76,7 +76,7 @@ def _value_problems(settings: CellSettings) -> list[Problem]:
     for name in ("epochs", "batch_size", "evaluate_every"):
         check.within(name, 1, 10**9)
     check.one_of("trainer", TRAINERS)
-    _check_dataset(check, settings.dataset)
+    _check_dataset(check, settings.dataset, in_folds=settings.folds is not None)
     _check_model(check, settings)
     _check_optimizer(check, settings)
     _check_schedule(check, settings)
@@ -141,11 +141,11 @@ class _Checker:
             self.add(f"{key} must be one of {', '.join(allowed)}; got {self.value(key)!r}.")
 
 
-def _check_dataset(check: _Checker, dataset: DatasetSettings) -> None:
+def _check_dataset(check: _Checker, dataset: DatasetSettings, *, in_folds: bool) -> None:
     info, parameters = described(dataset), dataset.parameters
     for name, (low, high) in info.ranges.items():
         check.within(f"dataset.{name}", low, high)
-    _check_split(check, dataset)
+    _check_split(check, dataset, in_folds=in_folds)
     # make_classification also makes two redundant features, linear combinations of the informative ones.
     others = 2 if info.name == "imbalanced" else 0
     if "n_informative" in parameters and parameters["n_informative"] + others > parameters["n_features"]:
@@ -164,7 +164,7 @@ def _check_dataset(check: _Checker, dataset: DatasetSettings) -> None:
         check.add(f"dataset.standardize.y must be none for {TASKS[info.task]}; got {dataset.standardize.y}.")
 
 
-def _check_split(check: _Checker, dataset: DatasetSettings) -> None:
+def _check_split(check: _Checker, dataset: DatasetSettings, *, in_folds: bool) -> None:
     split, n_all = dataset.split, n_samples(dataset)
     path = dataset.path if isinstance(dataset, FileSettings) else ""
     given = {"train": split.train, "validation": split.validation, "test": split.test}
@@ -173,6 +173,11 @@ def _check_split(check: _Checker, dataset: DatasetSettings) -> None:
         if not (type(value) is int and value >= 0) and not (isinstance(value, float) and 0.0 <= value < 1.0):
             check.add(f"dataset.split.{name} must be a count, or a share below 1; got {value!r}.")
     if len(check.problems) > n_problems:
+        return
+    if in_folds:
+        # Of the split only the share of validation rows counts.
+        if split.validation and not split.train:
+            check.add("dataset.split.train must be above 0 where dataset.split.validation is; got 0.")
         return
     counts = dict(zip(SPLITS, split_counts(split, n_all), strict=True))
     for name in ("train", "test"):
@@ -317,7 +322,13 @@ def _check_corruption(check: _Checker, settings: CellSettings) -> None:
 
 
 def _check_repeat(check: _Checker, settings: CellSettings) -> None:
-    dataset = settings.dataset
+    dataset, folds = settings.dataset, settings.folds
+    if folds is not None:
+        check.within("repeat.folds", 2, 1000)
+        check.within("repeat.repetitions", 1, 1000)
+        check.within("repeat.seed", 0, 2**32 - 1)
+        if folds.folds > n_samples(dataset):
+            check.add(f"repeat.folds must be at most the number of rows; got {folds.folds} of {n_samples(dataset)}.")
     if settings.draws_samples and "random_state" not in dataset.parameters:
         generated = [name for name, info in DATASETS.items() if "random_state" in info.ranges]
         check.add(

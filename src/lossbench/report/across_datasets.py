@@ -144,7 +144,7 @@ def _swept_figure(
         mark = ink.mark(rest[1])
         seen[mark.number] = seen.get(mark.number, -1) + 1
         own = sorted(line)
-        found = [mean_interval(samples[line[value].name].working) for value in own]
+        found = [samples[line[value].name].interval for value in own]
         mean, low, high = (np.array([getattr(interval, end) for interval in found]) for end in ("mean", "low", "high"))
         style = ink.LINES[seen[mark.number] % len(ink.LINES)]
         axes.plot(own, mean, color=mark.colour, marker=mark.marker, markersize=5, linestyle=style, label=label)

@@ -2,7 +2,8 @@
 
 from lossbench.comparison import Interval, share_interval
 from lossbench.config.search_space import LEARNING_RATE
-from lossbench.findings.number_formats import IN_POINTS, decimals, ends, size
+from lossbench.config.settings import FOLDS, SAMPLES, SEEDS
+from lossbench.findings.number_formats import IN_POINTS, counted, decimals, ends, size
 from lossbench.findings.sentences import outside_domain
 from lossbench.planning.plan import Plan
 
@@ -13,13 +14,14 @@ def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:
         "Every loss was trained from the same initial weights, on the same batches in the same order. A difference is "
         "taken seed by seed.",
     ]
-    drawn = {cell.settings.draws_samples for cell in plan.cells}
-    if False in drawn:
-        is_generated = all("random_state" in cell.settings.dataset.parameters for cell in plan.cells)
-        said += _about_rows(len(plan.seeds), is_generated=is_generated)
-    if True in drawn:
+    repeated = {cell.settings.repeat.name for cell in plan.cells}
+    if SEEDS in repeated:
+        said += _about_rows(plan)
+    if FOLDS in repeated:
+        said += _about_folds(plan, alone=len(repeated) == 1)
+    if SAMPLES in repeated:
         said.append(
-            f"{'Each run' if False not in drawn else 'With repeat=samples, each run'} has a sample of its own from the "
+            f"{'Each run' if len(repeated) == 1 else 'With repeat=samples, each run'} has a sample of its own from the "
             "generator, training and test rows, the same for all losses. ± and intervals of differences count how the "
             "samples vary: they say what to expect of another sample of this size."
         )
@@ -45,8 +47,25 @@ def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:
     return said
 
 
-def _about_rows(n_seeds: int, *, is_generated: bool) -> list[str]:
+def _about_folds(plan: Plan, *, alone: bool) -> list[str]:
+    """Return what intervals and verdicts say where runs are those of a cross-validation."""
+    folds = next(cell.settings.folds for cell in plan.cells if cell.settings.folds)
+    n_seeds = len(plan.seeds[FOLDS])
+    return [
+        f"{'Runs' if alone else 'With repeat=folds, runs'} are trained in {folds.repetitions} x {folds.folds} folds, "
+        f"{counted(n_seeds, 'seed')} in each. In a repetition every row is a test row once; scalers, encodings and "
+        "imputation are fitted anew in each fold, and the folds are the same for all losses.",
+        "± and the interval of a difference say what to expect of another sample of this size. Folds share most of "
+        "their training rows, so their variance alone would be too small: the corrected t of Nadeau and Bengio allows "
+        "for that. More repetitions and seeds make an interval a little narrower; more rows make it narrower.",
+    ]
+
+
+def _about_rows(plan: Plan) -> list[str]:
     """Return what intervals and verdicts say where all runs share their training and test rows."""
+    n_seeds = len(plan.seeds[SEEDS])
+    is_generated = all("random_state" in cell.settings.dataset.parameters for cell in plan.cells)
+    hint = "samples asks that of fresh samples" if is_generated else "folds asks that of another sample"
     return [
         "± is the 95 % Student-t interval of a mean over seeds, on these test rows: how well these seeds determine the "
         "mean, not how far a single run may lie from it.",
@@ -56,7 +75,7 @@ def _about_rows(n_seeds: int, *, is_generated: bool) -> list[str]:
         f"The seeds vary initial weights and batch order. The training rows are the same in all {n_seeds} runs: "
         "networks trained on another sample may differ more than any interval here says, and in a close race in "
         "another order.",
-        *(["The same command with repeat=samples asks that of fresh samples."] if is_generated else []),
+        f"The same command with repeat={hint}.",
     ]
 
 

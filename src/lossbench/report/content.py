@@ -10,7 +10,7 @@ from lossbench import __version__
 from lossbench.findings.claims import Finding, check_claims
 from lossbench.findings.published import Published, published
 from lossbench.findings.tables import tables
-from lossbench.planning.plan import Plan
+from lossbench.planning.plan import Cell, Plan
 from lossbench.report.across_datasets import Ranking, overall_figures, rankings
 from lossbench.report.caveats import limits
 from lossbench.report.dataset_section import Section, section
@@ -101,7 +101,7 @@ class Content:
         )
         facts = [
             ("command", self.plan.command),
-            ("seeds", _seeds(self.plan.seeds)),
+            ("seeds", "; ".join(dict.fromkeys(_seeds(self.plan, cell) for cell in self.plan.cells))),
             ("lossbench", self.version),
             ("libraries", "; ".join(versions)),
             ("commit", "; ".join(filter(None, sources)) or "not a git checkout"),
@@ -147,10 +147,12 @@ def _source(found: dict[str, Any]) -> str:
     return source.get("commit", "")[:12] + (", with changes" if source.get("dirty") == "true" else "")
 
 
-def _seeds(seeds: list[int]) -> str:
+def _seeds(plan: Plan, cell: Cell) -> str:
+    seeds, folds = plan.seeds[cell.settings.repeat.name], cell.settings.folds
+    text = ", ".join(map(str, seeds))
     if seeds == list(range(len(seeds))):
-        return f"{len(seeds)}: 0 to {len(seeds) - 1}"
-    return ", ".join(map(str, seeds))
+        text = f"{len(seeds)}: 0 to {len(seeds) - 1}"
+    return f"{text}, in each of {folds.repetitions} x {folds.folds} folds" if folds else text
 
 
 def _moment(seconds: float) -> str:

@@ -11,7 +11,7 @@ from lossbench.comparison import Comparison, mean_interval
 from lossbench.comparison.diagnosis import Diagnosis
 from lossbench.config.settings import FileSettings
 from lossbench.console.text_tables import mean_and_interval
-from lossbench.datasets.catalogue import DATASETS
+from lossbench.datasets.catalogue import DATASETS, n_samples
 from lossbench.findings.number_formats import counted, joined
 from lossbench.findings.recommendation import advice_lines
 from lossbench.findings.sentences import answer, verdict_hints, what_went_wrong
@@ -131,7 +131,7 @@ def section(plan: Plan, table: Table) -> Section:
 
 def _row(table: Table, place: int, label: str) -> Row:
     result, own = table.results[place], table.samples[place]
-    interval = mean_interval(own.working)
+    interval = own.interval
     return Row(
         cell=result.cell,
         label=label,
@@ -175,10 +175,13 @@ def _trials(plan: Plan, cell: Cell) -> list[tuple[float, float]]:
 def _about(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
     settings = cell.settings.dataset
     counts = [f"{len(arrays[f'y/{s}'])} {s}" for s in ("train", "validation", "test") if f"y/{s}" in arrays]
-    if isinstance(settings, FileSettings):
-        return "; ".join(filter(None, [_about_file(settings), ", ".join(counts)]))
     if cell.settings.draws_samples:
         counts = ["a fresh sample for each run"]
+    if cell.settings.folds:
+        folds = cell.settings.folds
+        counts = [f"{n_samples(settings)} rows in {folds.repetitions} x {folds.folds} folds"]
+    if isinstance(settings, FileSettings):
+        return "; ".join(filter(None, [_about_file(settings), ", ".join(counts)]))
     own = [f"{key} {value}" for key, value in settings.parameters.items()]
     return "; ".join(filter(None, [DATASETS[settings.name].description, ", ".join(own), ", ".join(counts)]))
 

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from lossbench.comparison import Comparison, mean_interval
+from lossbench.comparison import Comparison
 from lossbench.findings.number_formats import number, spread
 from lossbench.findings.tables import Table, metric_table
 from lossbench.planning.plan import Plan
@@ -95,7 +95,7 @@ def _rows(plan: Plan, results: list[CellResults], metric: str) -> list[list[obje
     table = metric_table(plan, results, metric)
     rows = []
     for i, result in enumerate(table.results):
-        own, found, cell = mean_interval(table.samples[i].working), table.comparisons[i], result.cell
+        own, found, cell = table.samples[i].interval, table.comparisons[i], result.cell
         base = table.results[table.baseline[i]].cell.name
         row: list[object] = [table.data, metric, cell.name, cell.loss, cell.head, base]
         row += [own.n, *(_float(v) for v in (own.mean, own.low, own.high))]

@@ -12,6 +12,7 @@ from lossbench.console.text_tables import WIDTH, text_table
 from lossbench.findings.number_formats import number
 from lossbench.findings.tables import margin, sample
 from lossbench.ground.errors import Problem, UsageError
+from lossbench.ground.run_ids import RunId
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Plan, changes
 from lossbench.report.caveats import difference_text
@@ -46,23 +47,34 @@ def shared_cells(first: Plan, second: Plan) -> list[Shared]:
     UsageError
         If the sweeps share no cell or no seed.
     """
-    seeds = [seed for seed in first.seeds if seed in second.seeds]
     ours = {result.cell.name: result for result in read_results(first)}
     theirs = {result.cell.name: result for result in read_results(second)}
     names = [name for name in ours if name in theirs]
-    if not names or not seeds:
+    runs = {name: _shared_runs(first, second, ours[name], theirs[name]) for name in names}
+    if not any(runs.values()):
         what = "cell" if not names else "seed"
         hint = f"{first.name} has {', '.join(list(ours)[:3])}; {second.name} has {', '.join(list(theirs)[:3])}."
         raise UsageError(Problem(f"{first.name} and {second.name} must share a {what}; they share none.", hint))
     found = []
     for data in dict.fromkeys(ours[name].cell.data for name in names):
-        found += _compared(second, [(ours[n], theirs[n]) for n in names if ours[n].cell.data == data], seeds)
+        chosen = [name for name in names if ours[name].cell.data == data and runs[name]]
+        if chosen:
+            found += _compared(second, [(ours[n], theirs[n]) for n in chosen], runs[chosen[0]])
     return found
 
 
-def _compared(plan: Plan, pairs: list[tuple[CellResults, CellResults]], seeds: list[int]) -> list[Shared]:
+def _shared_runs(first: Plan, second: Plan, a: CellResults, b: CellResults) -> list[RunId]:
+    """Return the runs that two cells share; none if their folds are others."""
+    one, other = a.cell.settings.folds, b.cell.settings.folds
+    if one and other and (one.folds, one.seed) != (other.folds, other.seed):
+        return []
+    there = set(second.runs(b.cell))
+    return [run for run in first.runs(a.cell) if run in there]
+
+
+def _compared(plan: Plan, pairs: list[tuple[CellResults, CellResults]], runs: list[RunId]) -> list[Shared]:
     metric = MAIN_METRICS[pairs[0][0].cell.task]
-    samples = [(sample(a, f"test/{metric}", seeds), sample(b, f"test/{metric}", seeds)) for a, b in pairs]
+    samples = [(sample(a, f"test/{metric}", runs), sample(b, f"test/{metric}", runs)) for a, b in pairs]
     margins = [margin(plan.report, metric, a) for a, _ in samples]
     comparisons = compare_pairs(samples, margins=margins, lower_is_better=lower_is_better(metric))
     return [
@@ -73,8 +85,9 @@ def _compared(plan: Plan, pairs: list[tuple[CellResults, CellResults]], seeds: l
 
 def against_lines(first: Plan, second: Plan, cells: list[Shared]) -> list[str]:
     """Return the comparison as lines for the terminal."""
-    seeds = len(cells[0].first.values)
-    lines = [f"{second.name} against {first.name}: {len(cells)} shared cells, {seeds} shared seeds"]
+    seeds, folds = len(cells[0].first.values), cells[0].first.folds is not None
+    what, on = ("runs in folds", "another sample") if folds else ("seeds", "these test rows")
+    lines = [f"{second.name} against {first.name}: {len(cells)} shared cells, {seeds} shared {what}"]
     for data in dict.fromkeys(cell.data for cell in cells):
         chosen = [cell for cell in cells if cell.data == data]
         lines += ["", f"{data}: test {chosen[0].metric}"]
@@ -91,9 +104,7 @@ def against_lines(first: Plan, second: Plan, cells: list[Shared]) -> list[str]:
         lines += text_table(rows, left=1)
     changed = list(dict.fromkeys(change for cell in cells for change in cell.changed))
     said = f"changed: {'; '.join(changed[:8])}" if changed else "no setting differs: the same runs"
-    note = (
-        "difference: second less first, paired by seed (accuracy in points), with its 95 % interval for these test rows"
-    )
+    note = f"difference: second less first, paired by seed (accuracy in points), with its 95 % interval for {on}"
     return [*lines, "", *textwrap.wrap(note, WIDTH), *textwrap.wrap(said, WIDTH)]
 
 

@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from lossbench.comparison import Interval, mean_of_runs
+from lossbench.config.settings import FoldsSettings
+from lossbench.ground.run_ids import RunId
+from lossbench.losses.heads import NUMBER_TASKS
 from lossbench.metrics.rows import contributions, naive_contributions
 from lossbench.planning.plan import Cell, Plan
-from lossbench.results.part_files import FINISHED, Run, read_runs, seeds_on_disk
+from lossbench.results.part_files import FINISHED, Run, read_runs, runs_on_disk
 
 # Test rows that the variance over rows is taken from, where there are more.
 MOST_ROWS = 20_000
@@ -55,8 +59,8 @@ class CellResults:
 
     @property
     def naive(self) -> dict[str, float]:
-        """The naive predictor's scores; where runs have samples of their own, the means over them."""
-        if self.cell.settings.draws_samples:
+        """The naive predictor's scores; where runs have rows of their own, the means over them."""
+        if self.cell.settings.repeat.has_own_rows:
             return _means([run.info.naive for run in self.runs])
         return next((run.info.naive for run in self.runs if run.info.naive), {})
 
@@ -68,24 +72,41 @@ class CellResults:
 
     @property
     def ceiling(self) -> dict[str, float]:
-        """The best scores that the generator allows, over own samples the means; empty where they are not known."""
-        if self.cell.settings.draws_samples:
+        """The best scores that the generator allows, over own rows the means; empty where they are not known."""
+        if self.cell.settings.repeat.has_own_rows:
             return _means([run.info.ceiling for run in self.runs])
         return self.described.get("ceiling", {})
 
-    def in_unit(self, values: np.ndarray) -> np.ndarray:
-        """Return targets or predictions of the first output, shape (n_samples,), in the unit of the metrics."""
-        scaling = self.described.get("target_scaling")
-        return values * scaling["scale"][0] + scaling["center"][0] if scaling else values
+    def in_unit(self, values: np.ndarray, run: Run) -> np.ndarray:
+        """Return targets or predictions of a run, shape (n_samples, n_outputs), in the unit of the metrics."""
+        scaling = run.info.target_scaling or self.described.get("target_scaling")
+        return values * np.array(scaling["scale"]) + np.array(scaling["center"]) if scaling else values
+
+    def test_targets(self, run: Run) -> np.ndarray | None:
+        """Return the targets of a run's test rows: numbers in the unit of the metrics; None where they are not kept."""
+        own = self.cell.settings.repeat.has_own_rows
+        y = run.array("test/y") if own else self.targets.get("test")
+        return self.in_unit(y, run) if y is not None and self.cell.task in NUMBER_TASKS else y
 
     @cached_property
     def targets(self) -> dict[str, np.ndarray]:
-        """The targets of each split, in the unit of training; empty if no run has begun."""
+        """The targets of each split, in the unit of training; empty where runs have rows of their own or none began."""
         paths = [path for run in self.runs[:1] if (path := run.path.parents[1] / "data.npz").exists()]
         if not paths:
             return {}
         with np.load(paths[0], allow_pickle=False) as file:
             return {name.removeprefix("y/"): file[name] for name in file.files if name.startswith("y/")}
+
+    def interval(self, name: str) -> Interval:
+        """Return the mean of a final metric over the working runs, with its 95 % interval; ``n`` counts the runs.
+
+        Of a cross-validation the interval is that of the corrected t, for another sample of this size.
+        """
+        folds, values = self.cell.settings.folds, self.working_scores(name)
+        if folds is None:
+            return mean_of_runs(values)
+        numbers = [folds.number(run.info.id) for run in self.working.runs if name in run.info.scores]
+        return mean_of_runs(values, np.array(numbers), test_per_train(folds))
 
     @cached_property
     def _shown_rows(self) -> np.ndarray:
@@ -99,8 +120,10 @@ class CellResults:
         scaling = self.described.get("target_scaling")
         return np.array(scaling["scale"] if scaling else 1.0)
 
-    def contributions(self, metric: str) -> dict[int, np.ndarray]:
-        """Return what each test row contributes to a metric, by the seed of each run that has raw predictions.
+    def contributions(self, metric: str) -> dict[RunId, np.ndarray]:
+        """Return what each test row contributes to a metric, for each run that has raw predictions.
+
+        Empty where runs have test rows of their own.
 
         Parameters
         ----------
@@ -111,17 +134,17 @@ class CellResults:
             return {}
         rows, pair = self._shown_rows, self.cell.pair
         y = self.targets["test"][rows]
-        found = {run.info.seed: raw for run in self.runs if (raw := run.array("raw/test")) is not None}
+        found = {run.info.id: raw for run in self.runs if (raw := run.array("raw/test")) is not None}
         return {
-            seed: contributions(pair, metric, y, raw[rows], self._scale).astype(np.float32)
-            for seed, raw in found.items()
+            each: contributions(pair, metric, y, raw[rows], self._scale).astype(np.float32)
+            for each, raw in found.items()
         }
 
     @cached_property
-    def predictions(self) -> dict[int, str]:
-        """A digest of the raw predictions for the test split, by the seed of each run that has them."""
-        found = {run.info.seed: raw for run in self.runs if (raw := run.array("raw/test")) is not None}
-        return {seed: hashlib.sha256(raw.tobytes()).hexdigest() for seed, raw in found.items()}
+    def predictions(self) -> dict[RunId, str]:
+        """A digest of the raw predictions for the test split, of each run that has them."""
+        found = {run.info.id: raw for run in self.runs if (raw := run.array("raw/test")) is not None}
+        return {each: hashlib.sha256(raw.tobytes()).hexdigest() for each, raw in found.items()}
 
     def naive_contributions(self, metric: str) -> np.ndarray | None:
         """Return what each test row contributes to a metric of the naive predictor; None for several labels."""
@@ -142,6 +165,11 @@ class CellResults:
         return max(info.ended for info in infos) - min(info.started for info in infos) if infos else 0.0
 
 
+def test_per_train(folds: FoldsSettings) -> float:
+    """Return how many test rows a fold has for each row that is not tested."""
+    return 1.0 / (folds.folds - 1)
+
+
 def _means(scores: list[dict[str, float]]) -> dict[str, float]:
     """Return the mean of each score over those that have it."""
     names = dict.fromkeys(name for found in scores for name in found)
@@ -150,15 +178,17 @@ def _means(scores: list[dict[str, float]]) -> dict[str, float]:
 
 def read_results(plan: Plan) -> list[CellResults]:
     """Return the results of the plan's cells in the plan's order; runs of other seeds on disk are ignored."""
-    return [CellResults(cell, list(read_runs(plan.folder / cell.folder, plan.seeds).values())) for cell in plan.cells]
+    return [
+        CellResults(cell, list(read_runs(plan.folder / cell.folder, plan.runs(cell)).values())) for cell in plan.cells
+    ]
 
 
-def other_cells(plan: Plan) -> Iterator[tuple[dict[str, Any], list[int]]]:
-    """Yield the content of ``cell.json`` and the seeds of each cell in the folder that the plan does not have."""
+def other_cells(plan: Plan) -> Iterator[tuple[dict[str, Any], list[RunId]]]:
+    """Yield the content of ``cell.json`` and the runs of each cell in the folder that the plan does not have."""
     planned = {cell.folder for cell in plan.cells}
     for path in sorted(plan.folder.glob("*/cell.json")):
         if path.parent.name not in planned:
-            yield json.loads(path.read_text()), seeds_on_disk(path.parent)
+            yield json.loads(path.read_text()), runs_on_disk(path.parent)
 
 
 def curve_matrix(results: CellResults, name: str) -> tuple[np.ndarray, np.ndarray]:

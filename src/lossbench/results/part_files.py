@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lossbench.ground.files import replace_file
+from lossbench.ground.run_ids import RunId, read_run_id
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 
@@ -44,6 +45,10 @@ class RunInfo:
         The values that a study chose, by the settings' keys; the run was trained with them instead of the cell's own.
     study : str
         The name of the study that chose ``tuned``; '' for an untuned cell.
+    repetition, fold : int or None
+        Of a cross-validation; see ``ground.run_ids``.
+    target_scaling : dict or None
+        Of a run with training rows of its own: ``center`` and ``scale`` of its targets; else ``cell.json`` has them.
     """
 
     seed: int
@@ -60,6 +65,14 @@ class RunInfo:
     error: str = ""
     tuned: dict[str, Any] = field(default_factory=dict)
     study: str = ""
+    repetition: int | None = None
+    fold: int | None = None
+    target_scaling: dict[str, list[float]] | None = None
+
+    @property
+    def id(self) -> RunId:
+        """The run's identity within its cell."""
+        return RunId(self.seed, self.repetition, self.fold)
 
     @property
     def works(self) -> bool:
@@ -98,16 +111,18 @@ class Run:
         return {name.removeprefix(prefix): a for name, a in self.arrays.items() if name.startswith(prefix)}
 
 
-def part_path(folder: Path, seed: int) -> Path:
-    """Return the path of a seed's part file in its cell's folder."""
-    return folder / "parts" / f"seed={seed}.npz"
+def part_path(folder: Path, run: RunId) -> Path:
+    """Return the path of a run's part file in its cell's folder."""
+    return folder / "parts" / f"{run.name}.npz"
 
 
 def write_part(folder: Path, info: RunInfo, arrays: dict[str, np.ndarray]) -> None:
     """Write a run's part file; a kill in the middle leaves no part file rather than half of one."""
-    path = part_path(folder, info.seed)
+    path = part_path(folder, info.id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = np.array(json.dumps(asdict(info)))
+    # What a run does not have is not named.
+    content = {name: value for name, value in asdict(info).items() if value is not None}
+    text = np.array(json.dumps(content))
 
     def write(file):
         np.savez(file, info=text, **arrays)  # type: ignore[arg-type]
@@ -123,7 +138,7 @@ def remove_unfinished(folder: Path) -> None:
     for path in (
         *folder.glob(".*.npz.*"),
         *folder.glob(".*.json.*"),
-        *folder.glob("parts/.seed=*"),
+        *folder.glob("parts/.*"),
         *folder.glob("study/.*"),
     ):
         path.unlink(missing_ok=True)
@@ -139,13 +154,13 @@ def read_run(path: Path) -> Run | None:
         return None
 
 
-def read_runs(folder: Path, seeds: list[int]) -> dict[int, Run]:
-    """Return those of the seeds' runs that are on disk in a cell's folder, by seed, in the order of ``seeds``."""
-    runs = ((seed, read_run(part_path(folder, seed))) for seed in seeds)
-    return {seed: run for seed, run in runs if run is not None}
+def read_runs(folder: Path, ids: list[RunId]) -> dict[RunId, Run]:
+    """Return those of the runs that are on disk in a cell's folder, by their identities, in the order of ``ids``."""
+    runs = ((each, read_run(part_path(folder, each))) for each in ids)
+    return {each: run for each, run in runs if run is not None}
 
 
-def seeds_on_disk(folder: Path) -> list[int]:
-    """Return the seeds of all part files in a cell's folder, in ascending order."""
-    names = (path.stem.removeprefix("seed=") for path in (folder / "parts").glob("seed=*.npz"))
-    return sorted(int(name) for name in names if name.isdigit())
+def runs_on_disk(folder: Path) -> list[RunId]:
+    """Return the identities of all part files in a cell's folder, in their order."""
+    found = (read_run_id(path.stem) for path in (folder / "parts").glob("*.npz"))
+    return sorted((each for each in found if each is not None), key=lambda each: each.order)

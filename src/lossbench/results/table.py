@@ -8,6 +8,7 @@ import pandas as pd
 
 from lossbench.config.search_space import LEARNING_RATE
 from lossbench.ground.files import write_text
+from lossbench.ground.run_ids import RunId
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import RunInfo
@@ -16,29 +17,36 @@ from lossbench.results.part_files import RunInfo
 def results_table(plan: Plan, results: list[CellResults]) -> pd.DataFrame:
     """Return a table with a row for each run of the plan, missing runs included.
 
-    Its columns are the run's cell and seed, its status, its swept settings and every final metric.
+    Its columns are the run's cell, its seed, in a cross-validation its repetition and fold, its status, its swept
+    settings and every final metric.
     """
+    in_folds = any(cell.settings.folds for cell in plan.cells)
     swept = list(dict.fromkeys(key for cell in plan.cells for key in cell.swept))
     scores = list(dict.fromkeys(name for result in results for run in result.runs for name in run.info.scores))
     rows = []
     for result in results:
-        runs = {run.info.seed: run.info for run in result.runs}
-        rows += [_row(plan, result.cell, seed, runs.get(seed), swept) for seed in plan.seeds]
+        runs = {run.info.id: run.info for run in result.runs}
+        rows += [
+            _row(plan, result.cell, each, runs.get(each), swept, in_folds=in_folds) for each in plan.runs(result.cell)
+        ]
     table = pd.DataFrame(rows)
     # Sorted by split, so that all metrics of a split stand side by side.
     ordered = [name for split in ("train", "validation", "test") for name in scores if name.startswith(f"{split}/")]
-    # Nine columns of ``_row`` stand before the swept settings.
-    return table.reindex(columns=[*table.columns[: 9 + len(swept)], *ordered])
+    others = [name for name in table.columns if name not in scores]
+    return table.reindex(columns=[*others, *ordered])
 
 
-def _row(plan: Plan, cell: Cell, seed: int, info: RunInfo | None, swept: list[str]) -> dict[str, Any]:
+def _row(
+    plan: Plan, cell: Cell, run: RunId, info: RunInfo | None, swept: list[str], *, in_folds: bool
+) -> dict[str, Any]:
     row: dict[str, Any] = {
         "sweep": plan.name,
         "cell": cell.name,
         "dataset": cell.dataset,
         "head": cell.head,
         "loss": cell.loss,
-        "seed": seed,
+        **({"repetition": _whole(run.repetition), "fold": _whole(run.fold)} if in_folds else {}),
+        "seed": run.seed,
         "status": info.status if info else "missing",
         "stuck": info.stuck if info else False,
         "learning_rate": _learning_rate(cell, info),
@@ -46,6 +54,11 @@ def _row(plan: Plan, cell: Cell, seed: int, info: RunInfo | None, swept: list[st
     values = {"tune": "none", **cell.swept}
     row |= {key: json.dumps(v) if isinstance(v := values.get(key), (list, dict)) else v for key in swept}
     return row | (info.scores if info else {})
+
+
+def _whole(value: int | None) -> int | str:
+    """Return a number as it is and nothing as an empty text; pandas would make fractions of a column with both."""
+    return "" if value is None else value
 
 
 def _learning_rate(cell: Cell, info: RunInfo | None) -> float | None:

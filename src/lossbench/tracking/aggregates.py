@@ -3,7 +3,6 @@
 import numpy as np
 from mlflow.entities import Metric
 
-from lossbench.comparison import mean_interval
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import DIVERGED, FAILED
 from lossbench.tracking.experiment import milliseconds
@@ -19,7 +18,7 @@ def aggregates(results: CellResults) -> dict[str, float]:
     }
     for name in dict.fromkeys(name for run in results.runs for name in run.info.scores):
         scores = results.working_scores(name)
-        interval = mean_interval(scores)
+        interval = results.interval(name)
         finite = scores[np.isfinite(scores)]
         values[f"final/{name}"] = interval.mean
         if interval.n > 1:

@@ -6,7 +6,7 @@ from lossbench.planning.plan import Plan
 from lossbench.tracking.saved_views import TRAINING, views
 
 EXPERIMENT_NOTE = """\
-{n_cells} cells, {n_seeds} seeds each: {links}
+{n_cells} cells, {n_runs} runs: {links}
 
 `{command}`
 
@@ -48,7 +48,7 @@ def description(plan: Plan, experiment: Recorded) -> dict[str, str]:
     links = _links(plan, experiment.experiment_id)
     models = MODELS_NOTE[plan.tracking.models]
     note = EXPERIMENT_NOTE.format(
-        n_cells=len(plan.cells), n_seeds=len(plan.seeds), command=plan.command, links=links, models=models
+        n_cells=len(plan.cells), n_runs=plan.n_runs, command=plan.command, links=links, models=models
     )
     shown = {view.tag: view.content(experiment.creation_time - i) for i, view in enumerate(views(plan))}
     return {"mlflow.note.content": note} | shown

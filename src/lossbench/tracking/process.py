@@ -22,6 +22,7 @@ from lossbench.config.paths import default_store, home
 from lossbench.console.summary import summary_lines
 from lossbench.findings.recommendation import saved_runs
 from lossbench.ground.files import write_text
+from lossbench.ground.run_ids import RunId
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report.freshness import SUMMARY
 from lossbench.results.cells import CellResults, read_results
@@ -115,7 +116,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
-    waiting = {cell.folder: set(plan.seeds) for cell in plan.cells}
+    waiting = {cell.folder: set(plan.runs(cell)) for cell in plan.cells}
     trials = {cell.folder: _of_study(cell) for cell in plan.cells}
     message = None if running else "finish"
     n_waiting = plan.n_runs
@@ -160,16 +161,16 @@ def _send_study(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None
         tracker.studies.add_study(cell, outcome, read_trials(cell, folder))
 
 
-def _send_new(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None:
+def _send_new(plan: Plan, tracker: Any, cell: Cell, waiting: set[RunId]) -> None:
     """Write the new runs of a cell, and after the last one the cell itself; remove them from ``waiting``."""
     if not waiting:
         return
-    runs = read_runs(plan.folder / cell.folder, sorted(waiting))
+    runs = read_runs(plan.folder / cell.folder, sorted(waiting, key=lambda run: run.order))
     for run in runs.values():
         tracker.add_run(cell, run)
     waiting -= set(runs)
     if runs and not waiting:
-        tracker.add_cell(CellResults(cell, list(read_runs(plan.folder / cell.folder, plan.seeds).values())))
+        tracker.add_cell(CellResults(cell, list(read_runs(plan.folder / cell.folder, plan.runs(cell)).values())))
 
 
 def _of_study(cell: Cell) -> set[int]:

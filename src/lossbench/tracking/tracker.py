@@ -13,6 +13,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run
 
 from lossbench.console.text_tables import mean_and_interval
 from lossbench.datasets.catalogue import DATASETS
+from lossbench.ground.run_ids import RunId
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report.freshness import FIGURES, PAGE, SUMMARY, TABLE
@@ -68,14 +69,14 @@ class Tracker(Experiment):
             tags = self.tags(cell, "run") | {
                 "mlflow.parentRunId": parent,
                 "run_key": run.info.key,
-                "seed": str(run.info.seed),
+                **_identity(run.info.id),
                 "status": run.info.status,
                 "stuck": str(run.info.stuck).lower(),
                 "started": started,
             }
             if run.info.error:
                 tags["error"] = run.info.error[:5000]
-            recorded = self.create(f"{cell.name}/seed={run.info.seed}", tags, run.info.started)
+            recorded = self.create(f"{cell.name}/{run.info.id.name}", tags, run.info.started)
             self._seed_runs[run.info.key] = recorded
         elif recorded.info.lifecycle_stage == "deleted":
             return
@@ -94,7 +95,7 @@ class Tracker(Experiment):
             metrics.append(Metric("diverged_epoch", run.info.diverged_epoch, moment, 0))
         if run.info.selected_epoch:
             metrics.append(Metric("selected_epoch", run.info.selected_epoch, moment, 0))
-        self.log(run_id, metrics, params(cell, run.info.tuned) | {"seed": str(run.info.seed)})
+        self.log(run_id, metrics, params(cell, run.info.tuned) | _identity(run.info.id))
         status = "FAILED" if run.info.status == FAILED else "FINISHED"
         self.terminate(run_id, status, run.info.ended)
 
@@ -172,7 +173,7 @@ class Tracker(Experiment):
         """Return the id of a cell's MLflow run with exactly the plan's seeds, which is created if there is none."""
         if cell.key in self._current:
             return self._current[cell.key]
-        seeds = _short_seeds(self.plan.seeds)
+        seeds = self._runs_of(cell)
         same = [
             run
             for run in self._cells.get(cell.key, [])
@@ -187,7 +188,7 @@ class Tracker(Experiment):
         return self._new_cell_run(cell, started)
 
     def _new_cell_run(self, cell: Cell, started: float) -> str:
-        tags = self.tags(cell, "cell") | {"cell_key": cell.key, "seeds": _short_seeds(self.plan.seeds)}
+        tags = self.tags(cell, "cell") | {"cell_key": cell.key, "seeds": self._runs_of(cell)}
         tags |= self._study_tags(cell)
         tags["mlflow.runColor"] = COLOURS[self.plan.cells.index(cell) % len(COLOURS)]
         run = self.create(cell.name, tags | self.source(), started)
@@ -198,6 +199,12 @@ class Tracker(Experiment):
                 self.client.set_tag(seed_run.info.run_id, "mlflow.parentRunId", run.info.run_id)
         self._current[cell.key] = run.info.run_id
         return run.info.run_id
+
+    def _runs_of(self, cell: Cell) -> str:
+        """Return which runs a cell has, in short: ``30``, or ``2 x 5 folds x 3``."""
+        repeat = cell.settings.folds
+        folds = f"{repeat.repetitions} x {repeat.folds} folds x " if repeat else ""
+        return folds + _short_seeds(self.plan.seeds[cell.settings.repeat.name])
 
     def _study_tags(self, cell: Cell) -> dict[str, str]:
         """Return tags that name a tuned cell's study, and the edge of the range if the learning rate lies there."""
@@ -229,7 +236,8 @@ class Tracker(Experiment):
         }
         page = f"#/experiments/{self.experiment_id}/runs?{TRAINING}&{urlencode(query, quote_via=quote)}"
         seeds = f"[Its seeds, the worst first]({page})"
-        return f"test {metric} {value} over {len(results.runs)} seeds. {seeds}{self._study_note(results)}"
+        noun = "runs" if cell.settings.folds else "seeds"
+        return f"test {metric} {value} over {len(results.runs)} {noun}. {seeds}{self._study_note(results)}"
 
     def _study_note(self, results: CellResults) -> str:
         """Return a sentence with the tuned learning rate and a link to its study; '' for an untuned cell."""
@@ -248,6 +256,12 @@ class Tracker(Experiment):
         source = DATASETS[cell.settings.dataset.name].source
         dataset = Dataset(cell.dataset, info["digest"], "code", json.dumps({"source": source}))
         self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "train and test")])])
+
+
+def _identity(run: RunId) -> dict[str, str]:
+    """Return what tells a run from the others of its cell, as tags or params."""
+    place = {"repetition": run.repetition, "fold": run.fold} if run.split else {}
+    return {name: str(value) for name, value in {**place, "seed": run.seed}.items()}
 
 
 def _short_seeds(seeds: list[int]) -> str:

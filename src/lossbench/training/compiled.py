@@ -158,14 +158,14 @@ class Program:
         best = [tf.constant(np.inf, tf.float32), tf.constant(0), *state[0], *state[1]] if structure.selects else []
         carry: tuple = (*state, optimizer_state, best)
         rates = hyperparameters.rates(structure) if structure.scheduled else None
-        tensors = self._tensors(data)
+        tensors, judging = self._tensors(data), _judging(structure, data, hyperparameters)
         points, done, diverged, ended = [], 0, 0, False
         while done < hyperparameters.epochs and not ended:
             if stopped():
                 raise StoppedError
             order, n_epochs = _stack_orders(orders, structure, hyperparameters.epochs - done)
             *carry, history, diverged_in_call, ended_in_call = self._compiled(
-                *carry, tf.constant(order), _rates_of_call(rates, structure, done), tensors, parameters,
+                *carry, tf.constant(order), _rates_of_call(rates, structure, done), tensors, judging, parameters,
                 tf.constant(done), tf.constant(n_epochs), tf.constant(hyperparameters.epochs),
             )  # fmt: skip
             diverged, ended = int(diverged_in_call), bool(ended_in_call)
@@ -239,9 +239,11 @@ class Program:
         for _, n in s.n_samples:
             data += [tf.TensorSpec((n, s.n_features)), tf.TensorSpec((n, s.n_outputs))]
             data.append(tf.TensorSpec((n, s.n_outputs) if several else (n,), target_type))
+        judging = {"weights": tf.TensorSpec((s.n_outputs,))} if _weighs_outputs(s) else {}
+        judging |= {"min_delta": tf.TensorSpec(())} if s.selects else {}
         scalar = tf.TensorSpec((), tf.int32)
         parameters = [tf.TensorSpec(np.shape(default)) for _, default in s.parameters]
-        return trainable, rest, optimizer, best, order, rates, data, parameters, scalar, scalar, scalar
+        return trainable, rest, optimizer, best, order, rates, data, judging, parameters, scalar, scalar, scalar
 
     def _compile_ahead(self) -> None:
         """Compile by a call with zero epochs, so that the first run does not wait for XLA."""
@@ -250,7 +252,7 @@ class Program:
 
     # The methods below are traced: their arguments are tensors, and plain Python in them runs once, at tracing.
 
-    def _train(self, trainable, rest, optimizer, best, order, rates, data, parameters, done, n_epochs, last):
+    def _train(self, trainable, rest, optimizer, best, order, rates, data, judging, parameters, done, n_epochs, last):
         """Train ``n_epochs`` epochs after ``done`` earlier ones; ``last`` is the final epoch of the whole run."""
         structure = self.structure
         x, y, _ = data[:3]
@@ -281,7 +283,7 @@ class Program:
             number = done + e + 1
             best, history, diverged, ended = tf.cond(
                 (number % structure.evaluate_every == 0) | (number == last),
-                lambda: self._record(state, best, data, parameters, history, e, number),
+                lambda: self._record(state, best, data, judging, parameters, history, e, number),
                 lambda: (best, history, diverged, ended),
             )
             return e + 1, state, best, history, diverged, ended
@@ -322,37 +324,37 @@ class Program:
             self._optimizer.apply(gradients)
         return [scope.get_current_value(v) for v in variables], [scope.get_current_value(v) for v in state]
 
-    def _record(self, state, best, data, parameters, history, e, number):
+    def _record(self, state, best, data, judging, parameters, history, e, number):
         """Evaluate all splits; return the best epoch, the history, the epoch of divergence or 0, and whether to end."""
         trainable, rest, _ = state
         values = []
         for i in range(len(self.structure.n_samples)):
-            values += self._evaluate(trainable, rest, data[3 * i : 3 * i + 3], parameters)
+            values += self._evaluate(trainable, rest, data[3 * i : 3 * i + 3], judging, parameters)
         row = tf.stack([tf.cast(number, tf.float32), *values])
         history = tf.tensor_scatter_nd_update(history, [[e]], [row])
         diverged = tf.where(tf.math.is_finite(values[0]), 0, number)
         if not self.structure.selects:
             return best, history, diverged, diverged > 0
-        best = self._better(best, trainable, rest, values, number)
+        best = self._better(best, trainable, rest, values, number, judging)
         patience = self.structure.patience
         return best, history, diverged, (diverged > 0) | ((number - best[1] >= patience) if patience else False)
 
-    def _better(self, best, trainable, rest, values, number):
+    def _better(self, best, trainable, rest, values, number, judging):
         """Return value, number and weights of the best epoch so far, this one included."""
         name, sign = self.structure.selection
         value = sign * values[curve_names(self.structure).index(name)]
-        is_better = value < best[0] - self.structure.min_delta
+        is_better = value < best[0] - judging["min_delta"]
         both = zip([value, number, *trainable, *rest], best, strict=True)
         return [tf.where(is_better, new, old) for new, old in both]
 
-    def _evaluate(self, trainable, rest, split, parameters):
+    def _evaluate(self, trainable, rest, split, judging, parameters):
         """Return the mean loss, the terms of a weighted sum, and the main metric over a whole split."""
         n = split[0].shape[0]
 
         def sums(x, y, target):
             raw, _ = self._model.stateless_call(trainable, rest, x, training=False)
             losses = [tf.reduce_sum(loss(y, raw, **parameters)) for loss in (self._loss, *self._terms)]
-            return [*losses, self._metric_sum(raw, target)]
+            return [*losses, self._metric_sum(raw, target, judging)]
 
         def batch(i, totals):
             begin = i * specification.EVALUATION_BATCH
@@ -373,12 +375,12 @@ class Program:
         *losses, metric = [total / n for total in totals]
         return [*losses, tf.sqrt(metric) if self.structure.pair.task in NUMBER_TASKS else metric]
 
-    def _metric_sum(self, raw, target):
+    def _metric_sum(self, raw, target, judging):
         """Return the sum over samples of the squared error (numbers) or of correct decisions."""
         pair = self.structure.pair
         if pair.task in NUMBER_TASKS:
             prediction = keras.activations.get(HEADS[pair.head].activation)(raw)[:, : self.structure.n_outputs]
-            error = (prediction - target) * tf.constant(self.structure.unit)
+            error = (prediction - target) * judging.get("weights", tf.constant([1.0]))
             return tf.reduce_sum(tf.reduce_mean(tf.square(error), axis=-1))
         decided = decide(raw, pair.head, pair.encoding, pair.task, argmax=tf.argmax)
         right = tf.cast(decided, tf.int32) == target
@@ -397,6 +399,23 @@ def _stack_orders(orders: Iterator[np.ndarray], structure: Structure, remaining:
     for e in range(n_epochs):
         stacked[e] = next(orders)
     return stacked, n_epochs
+
+
+def _weighs_outputs(structure: Structure) -> bool:
+    """Return whether errors of several outputs are weighed against each other in the main metric."""
+    return structure.pair.task in NUMBER_TASKS and structure.n_outputs > 1
+
+
+def _judging(structure: Structure, data: Data, hyperparameters: Hyperparameters) -> dict[str, tf.Tensor]:
+    """Return the inputs by which the program judges a run that depend on the scaling of the targets."""
+    found = {}
+    if _weighs_outputs(structure):
+        weights = np.broadcast_to(data.weights_of_outputs, structure.n_outputs)
+        found["weights"] = tf.constant(weights, tf.float32)
+    if structure.selects:
+        # The program computes the metric in units of the first output.
+        found["min_delta"] = tf.constant(hyperparameters.min_delta / data.unit[0], tf.float32)
+    return found
 
 
 def _rates_of_call(rates: np.ndarray | None, structure: Structure, done: int) -> list[tf.Tensor]:

@@ -59,7 +59,7 @@ def train_with_fit(
             for loss in (per_sample_loss(structure.pair, activation), *term_losses(structure.pair, activation).values())
         ]
         model.compile(optimizer=build_optimizer(optimizer), loss=losses[0])
-        evaluation = _Evaluation(structure, data, losses, hyperparameters.epochs, stopped)
+        evaluation = _Evaluation(structure, data, losses, hyperparameters, stopped)
         n_train = dict(structure.n_samples)["train"]
         orders = np.stack(list(batch_orders(seed, n_train, hyperparameters.epochs)))
         model.fit(
@@ -94,10 +94,18 @@ class _Evaluation(keras.callbacks.Callback):
     """Evaluates all splits after an epoch; ends the training on divergence, early stopping, or when asked to stop."""
 
     def __init__(
-        self, structure: Structure, data: Data, losses: list[Callable], epochs: int, stopped: Callable[[], bool]
+        self,
+        structure: Structure,
+        data: Data,
+        losses: list[Callable],
+        hyperparameters: Hyperparameters,
+        stopped: Callable[[], bool],
     ):
         super().__init__()
-        self.structure, self.data, self.losses, self.epochs, self.stopped = structure, data, losses, epochs, stopped
+        self.structure, self.data, self.losses, self.stopped = structure, data, losses, stopped
+        self.epochs = hyperparameters.epochs
+        # The metric is computed in units of the first output.
+        self.min_delta = np.float32(hyperparameters.min_delta / data.unit[0])
         self.rows: list[list[float]] = []
         self.diverged_epoch = 0
         self.best, self.best_epoch, self.best_weights = np.float32(np.inf), 0, None
@@ -117,7 +125,7 @@ class _Evaluation(keras.callbacks.Callback):
                 # batches as the compiled trainer.
                 of_samples = [loss(tf.constant(y[batch]), tf.constant(raw[batch])) for batch in batches]
                 values.append(float(np.mean(np.concatenate(of_samples))))
-            values.append(main_metric(self.structure.pair, raw, target, self.structure.unit))
+            values.append(main_metric(self.structure.pair, raw, target, self.data.weights_of_outputs))
         self.rows.append([number, *values])
         if not np.isfinite(values[0]):
             self.diverged_epoch = number
@@ -129,7 +137,7 @@ class _Evaluation(keras.callbacks.Callback):
         """Keep the weights of the best epoch; end the run after ``patience`` epochs without a better one."""
         name, sign = self.structure.selection
         value = np.float32(sign * values[curve_names(self.structure).index(name)])
-        if value < self.best - np.float32(self.structure.min_delta):
+        if value < self.best - self.min_delta:
             self.best, self.best_epoch, self.best_weights = value, number, self.model.get_weights()
         if self.structure.patience and number - self.best_epoch >= self.structure.patience:
             self.model.stop_training = True

@@ -55,10 +55,6 @@ class Structure:
         Whether to keep the weights of the best epoch, by the main metric on the validation split.
     patience : int
         The run ends after this many epochs without a better one; 0 for never.
-    min_delta : float
-        The least improvement of the metric that counts.
-    unit : tuple of float
-        The weight of each output's error in the main metric of numbers, relative to the first output.
     """
 
     model: str
@@ -74,8 +70,6 @@ class Structure:
     scheduled: bool = False
     selects: bool = False
     patience: int = 0
-    min_delta: float = 0.0
-    unit: tuple[float, ...] = (1.0,)
 
     @property
     def n_raw(self) -> int:
@@ -127,15 +121,27 @@ class Data:
     target: dict[str, np.ndarray]
     unit: tuple[float, ...] = (1.0,)
 
+    @property
+    def weights_of_outputs(self) -> tuple[float, ...]:
+        """The weight of each output's error in the main metric of numbers, relative to the first output."""
+        return tuple(scale / self.unit[0] for scale in self.unit)
+
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """The inputs of a program besides data and seed; runs that differ in them share the program."""
+    """The inputs of a program besides data and seed; runs that differ in them share the program.
+
+    Attributes
+    ----------
+    min_delta : float
+        The least improvement of the main metric that counts when the best epoch is selected, in the metric's unit.
+    """
 
     learning_rate: float
     loss: dict[str, Any]
     epochs: int
     schedule: ScheduleSettings = field(default=ScheduleSettings(name="constant", warmup_epochs=0))
+    min_delta: float = 0.0
 
     def rates(self, structure: Structure) -> np.ndarray:
         """Return the learning rate of each step, shape (epochs, steps_per_epoch)."""
@@ -192,7 +198,6 @@ def make_structure(settings: CellSettings, pair: Pair, data: Data) -> Structure:
     n_raw = n_outputs * len(HEADS[pair.head].statistics)
     model = json.dumps(plain(settings.model), sort_keys=True)
     per_call = max(1, WORK_PER_CALL // (_work(model, n_features, n_raw) * n_train))
-    early = settings.early_stopping
     return Structure(
         model=model,
         optimizer=json.dumps(optimizer, sort_keys=True),
@@ -206,10 +211,7 @@ def make_structure(settings: CellSettings, pair: Pair, data: Data) -> Structure:
         epochs_per_call=min(settings.epochs, per_call),
         scheduled=not is_constant(settings.schedule),
         selects=settings.select == "best",
-        patience=early.patience or 0,
-        # The program computes the metric in units of the first output.
-        min_delta=float(early.min_delta) / data.unit[0] if settings.select == "best" else 0.0,
-        unit=tuple(scale / data.unit[0] for scale in data.unit),
+        patience=settings.early_stopping.patience or 0,
     )
 
 
@@ -251,7 +253,8 @@ def _in_shape(default: Any, given: Any) -> Any:
 def make_hyperparameters(settings: CellSettings) -> Hyperparameters:
     """Return the hyperparameters of a cell, from its validated settings."""
     loss = parameter_values(settings.loss)
-    return Hyperparameters(settings.optimizer.learning_rate, loss, settings.epochs, settings.schedule)
+    min_delta = float(settings.early_stopping.min_delta) if settings.select == "best" else 0.0
+    return Hyperparameters(settings.optimizer.learning_rate, loss, settings.epochs, settings.schedule, min_delta)
 
 
 def _shared(pair: Pair) -> Pair:

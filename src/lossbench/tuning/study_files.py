@@ -15,6 +15,7 @@ import pandas as pd
 
 from lossbench.config.search_space import LEARNING_RATE
 from lossbench.ground.files import write_text
+from lossbench.ground.run_ids import RunId
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell, Plan
 
@@ -191,9 +192,9 @@ def outcomes(plan: Plan) -> dict[str, Outcome]:
     return {key: outcome for key, outcome in found if outcome is not None}
 
 
-def open_studies(plan: Plan, open_seeds: dict[str, list[int]]) -> list[Cell]:
+def open_studies(plan: Plan, open_runs: dict[str, list[RunId]]) -> list[Cell]:
     """Return the tuned cells of a plan that have open runs and whose study has not ended."""
-    tuned = (cell for cell in plan.cells if cell.is_tuned and open_seeds[cell.folder])
+    tuned = (cell for cell in plan.cells if cell.is_tuned and open_runs[cell.folder])
     return [cell for cell in tuned if read_outcome(plan.folder / cell.folder) is None]
 
 

@@ -20,7 +20,7 @@ LONGEST_NAME = 9
 
 def confusions(frame: Frame) -> Figure | None:
     """Draw confusion matrices: for each true class, the shares of samples that are assigned to each class."""
-    if frame.table.results[0].cell.task not in ("binary", "multiclass") or "y/test" not in frame.arrays:
+    if frame.table.results[0].cell.task not in ("binary", "multiclass"):
         return None
     if frame.n_classes > MOST_CLASSES:
         return None
@@ -33,7 +33,7 @@ def confusions(frame: Frame) -> Figure | None:
         ["cell", "true", *(f"decided_{name}" for name in names)],
     )
     for result, mark, _ in frame.marks():
-        shares = _shares(frame, result)
+        shares = _shares(result, len(names))
         if shares is None or len(figure.panels) == MOST_PANELS:
             continue
         figure.rows += [[result.cell.name, name, *np.round(row, 6)] for name, row in zip(names, shares, strict=True)]
@@ -46,16 +46,17 @@ def _class_names(frame: Frame) -> list[str]:
     return settings.facts.labels if isinstance(settings, FileSettings) else [str(k) for k in range(frame.n_classes)]
 
 
-def _shares(frame: Frame, result: CellResults) -> np.ndarray | None:
+def _shares(result: CellResults, n_classes: int) -> np.ndarray | None:
     """Return the mean confusion matrix of a cell's working runs, whose rows sum to 1; None if no run works."""
-    pair, runs = result.cell.pair, [run for run in result.working.runs if "raw/test" in run.arrays]
-    if not runs:
-        return None
-    n_classes = len(_class_names(frame))
     counts = np.zeros((n_classes, n_classes))
-    for run in runs:
-        decided = decide(run.arrays["raw/test"], pair.head, pair.encoding, pair.task).astype(int)
-        counts += confusion_matrix(frame.arrays["y/test"], decided, n_classes)
+    for run in result.working.runs:
+        y = result.test_targets(run)
+        if y is not None and "raw/test" in run.arrays:
+            pair = result.cell.pair
+            decided = decide(run.arrays["raw/test"], pair.head, pair.encoding, pair.task).astype(int)
+            counts += confusion_matrix(y, decided, n_classes)
+    if not counts.any():
+        return None
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 

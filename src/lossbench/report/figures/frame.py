@@ -101,7 +101,7 @@ class Frame:
     def typical(self, result: CellResults) -> Run | None:
         """Return the working run with the median of the main metric; None if no run works."""
         runs = result.working.runs
-        ordered = sorted(runs, key=lambda run: (run.info.scores[f"test/{self.metric}"], run.info.seed))
+        ordered = sorted(runs, key=lambda run: (run.info.scores[f"test/{self.metric}"], run.info.id.order))
         return ordered[(len(ordered) - 1) // 2] if ordered else None
 
     def label(self, result: CellResults) -> str:
@@ -124,7 +124,7 @@ class Frame:
     @cached_property
     def n_classes(self) -> int:
         """The number of classes."""
-        return int(max(y.max() for name, y in self.arrays.items() if name.startswith("y/"))) + 1
+        return self.table.results[0].cell.n_outputs
 
 
 def key_panel(figure: Figure, axes: Axes) -> Panel:

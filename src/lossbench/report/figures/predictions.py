@@ -72,7 +72,7 @@ def _boundary(frame: Frame, figure: Figure, result: CellResults) -> None:
 
 def predicted(frame: Frame) -> Figure | None:
     """Draw predictions over targets, for the typical run of each loss."""
-    if frame.table.results[0].cell.task not in NUMBER_TASKS or "y/test" not in frame.arrays:
+    if frame.table.results[0].cell.task not in NUMBER_TASKS:
         return None
     figure = Figure(
         f"{frame.slug}-predicted",
@@ -80,19 +80,19 @@ def predicted(frame: Frame) -> Figure | None:
         f"The test samples of each loss's run in the middle by {frame.metric}; on the line a prediction is right.",
         ["cell", "seed", "true", "predicted"],
     )
-    found: list[tuple[CellResults, ink.Mark, Run, np.ndarray]] = []
+    found: list[tuple[CellResults, ink.Mark, Run, np.ndarray, np.ndarray]] = []
     for result, mark, _ in frame.marks():
         run = frame.typical(result)
-        if run is not None and "raw/test" in run.arrays and len(found) < MOST_PANELS:
-            predicted = HEADS[result.cell.head].activate(run.arrays["raw/test"].astype(np.float64))[:, 0]
-            predicted = result.in_unit(predicted)
-            found.append((result, mark, run, predicted))
+        true = None if run is None else result.test_targets(run)
+        if run is not None and true is not None and "raw/test" in run.arrays and len(found) < MOST_PANELS:
+            predicted = HEADS[result.cell.head].activate(run.arrays["raw/test"].astype(np.float64))
+            predicted = result.in_unit(predicted[:, : true.shape[1]], run)
+            found.append((result, mark, run, true[:, 0].astype(np.float64), predicted[:, 0]))
     if not found:
         return None
-    true = frame.table.results[0].in_unit(frame.arrays["y/test"][:, 0].astype(np.float64))
-    low, high = true.min(), true.max()
+    low, high = min(true.min() for *_, true, _ in found), max(true.max() for *_, true, _ in found)
     room = 0.08 * (high - low)
-    for result, mark, run, predicted in found:
+    for result, mark, run, true, predicted in found:
         drawn, axes = ink.panel(3.6, 3.2)
         axes.plot([low - room, high + room], [low - room, high + room], color=ink.QUIET, linewidth=0.9, zorder=1)
         kept = slice(None, None, -(-len(true) // MOST_SAMPLES))
@@ -101,10 +101,10 @@ def predicted(frame: Frame) -> Figure | None:
         axes.set_ylim(low - room, high + room)
         ink.finish(axes, frame.label(result), "true", "predicted")
         rows = np.stack([true, predicted], axis=1)
-        figure.rows += [[result.cell.name, run.info.seed, *(float(f"{v:.6g}") for v in row)] for row in rows]
+        figure.rows += [[result.cell.name, run.info.id.short, *(float(f"{v:.6g}") for v in row)] for row in rows]
         outside = float(((predicted < low - room) | (predicted > high + room)).mean())
         score = number(run.info.scores[f"test/{frame.metric}"])
-        description = f"{frame.label(result)}, seed {run.info.seed}: {frame.metric} {score}" + (
+        description = f"{frame.label(result)}, {run.info.id.name}: {frame.metric} {score}" + (
             f"; {100 * outside:.0f} % of the predictions lie outside the panel." if outside else "."
         )
         name = f"{figure.name}-{slug(frame.label(result))}"
@@ -114,7 +114,7 @@ def predicted(frame: Frame) -> Figure | None:
 
 def calibration(frame: Frame) -> Figure | None:
     """Draw reliability diagrams: accuracy over predicted probability, for losses whose heads give probabilities."""
-    cells = [(r, m, line) for r, m, line in frame.marks() if _probabilities(frame, r)]
+    cells = [(r, m, line) for r, m, line in frame.marks() if _probabilities(r)]
     if not cells:
         return None
     figure = Figure(
@@ -129,7 +129,7 @@ def calibration(frame: Frame) -> Figure | None:
     axes.plot([0, 1], [0, 1], color=ink.QUIET, linewidth=0.9, zorder=1)
     said = []
     for result, mark, line in cells:
-        sure, right = _confidence(frame, result)
+        sure, right = _confidence(result)
         bins = np.clip((sure * N_BINS).astype(int), 0, N_BINS - 1)
         counts = np.bincount(bins, minlength=N_BINS)
         there = counts > 0
@@ -161,17 +161,18 @@ def calibration(frame: Frame) -> Figure | None:
     return figure
 
 
-def _probabilities(frame: Frame, result: CellResults) -> bool:
+def _probabilities(result: CellResults) -> bool:
     runs = result.working.runs
-    has_classes = result.cell.task in ("binary", "multiclass") and "y/test" in frame.arrays
-    return has_classes and any("test/log_loss" in r.info.scores and "raw/test" in r.arrays for r in runs)
+    if result.cell.task not in ("binary", "multiclass") or not runs or result.test_targets(runs[0]) is None:
+        return False
+    return any("test/log_loss" in r.info.scores and "raw/test" in r.arrays for r in runs)
 
 
-def _confidence(frame: Frame, result: CellResults) -> tuple[np.ndarray, np.ndarray]:
+def _confidence(result: CellResults) -> tuple[np.ndarray, np.ndarray]:
     """Return the predicted probability and the correctness of each decision, over the test samples of working runs."""
-    raw = np.stack([run.arrays["raw/test"] for run in result.working.runs]).astype(np.float64)
-    p = HEADS[result.cell.head].activate(raw)
+    runs = result.working.runs
+    p = HEADS[result.cell.head].activate(np.concatenate([run.arrays["raw/test"] for run in runs]).astype(np.float64))
     if p.shape[-1] == 1:
         p = np.concatenate([1 - p, p], axis=-1)
-    right = p.argmax(axis=-1) == frame.arrays["y/test"][None, :]
-    return p.max(axis=-1).ravel(), right.ravel().astype(np.float64)
+    right = p.argmax(axis=-1) == np.concatenate([result.test_targets(run) for run in runs])
+    return p.max(axis=-1), right.astype(np.float64)

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from lossbench.comparison import mean_intervals
 from lossbench.findings.number_formats import IN_POINTS, number, size
 from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import Figure, Frame, Panel
@@ -27,7 +26,7 @@ def runs(frame: Frame) -> Figure:
         height = len(rows) - 1 - place
         values = result.working.scores(f"test/{frame.metric}")
         figure.rows += [
-            [result.cell.name, r.info.seed, r.info.scores.get(f"test/{frame.metric}"), r.info.status, r.info.stuck]
+            [result.cell.name, r.info.id.short, r.info.scores.get(f"test/{frame.metric}"), r.info.status, r.info.stuck]
             for r in result.runs
         ]
         _label(axes, height, frame.label(result), _beside(frame, result))
@@ -39,9 +38,9 @@ def runs(frame: Frame) -> Figure:
             low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
             axes.plot([low, high, high, low, low], height + 0.2 * np.array([-1, -1, 1, 1, -1]), lw=0.9, c=ink.QUIET)
             axes.plot([middle, middle], [height - 0.2, height + 0.2], color=ink.QUIET, linewidth=0.9)
-            mean, below, above, _ = (float(v[0]) for v in mean_intervals(values[:, None]))
-            axes.plot([below, above], [height, height], color=ink.INK, linewidth=1.8)
-            axes.plot([mean], [height], "D", color=ink.INK, markersize=4)
+            found = result.interval(f"test/{frame.metric}")
+            axes.plot([found.low, found.high], [height, height], color=ink.INK, linewidth=1.8)
+            axes.plot([found.mean], [height], "D", color=ink.INK, markersize=4)
     _finish_strip(axes, len(rows), f"test {frame.metric} of every run", f"test {frame.metric}")
     frame.draw_references(axes, vertical=True)
     text = "; ".join(f"{frame.label(r)}: {_range(r.working.scores(f'test/{frame.metric}'))}" for r, _, _ in rows)
@@ -69,7 +68,7 @@ def differences(frame: Frame) -> Figure | None:
     figure = Figure(
         f"{frame.slug}-differences",
         "Differences to the baseline",
-        "Mean difference over the same seeds with its 95 % interval"
+        f"Mean difference over the same {table.runs_are} with its 95 % interval"
         + (": the thick line for these test rows, the thin one for new rows" if table.n_rows else "")
         + ". The band is the margin within which a difference does not matter.",
         ["cell", "baseline", "difference", "low", "high", "seeds", "p", "p_corrected", "margin", "verdict"],
@@ -117,17 +116,24 @@ def differences(frame: Frame) -> Figure | None:
 
 
 def variances(frame: Frame) -> Figure | None:
-    """Draw for each candidate how much of the uncertainty on new rows is the seeds' and how much the test rows'."""
+    """Draw for each candidate which part of a difference's uncertainty more runs reduce, and which more rows only."""
     table = frame.table
     rows = [(i, c) for i, c in enumerate(table.comparisons) if c is not None and c.statement.tested.of_rows > 0]
     if not rows:
         return None
+    in_folds = table.samples[0].folds is not None
+    caption = (
+        "The variance of the mean difference for another sample, divided: the filled part becomes smaller with more "
+        "repetitions, the empty part, which all folds share because they share training rows, with more rows only."
+        if in_folds
+        else "The variance of the mean difference on new rows, divided: the filled part varies with the seeds and "
+        f"becomes smaller with more of them, the empty part varies with the {table.n_rows} test rows and becomes "
+        "smaller with more rows only."
+    )
     figure = Figure(
         f"{frame.slug}-variances",
         "What the uncertainty of a difference is made of",
-        "The variance of the mean difference on new rows, divided: the filled part varies with the seeds and becomes "
-        f"smaller with more of them, the empty part varies with the {table.n_rows} test rows and becomes smaller with "
-        "more rows only.",
+        caption,
         ["cell", "half_width", "variance_of_seeds", "variance_of_rows"],
     )
     drawn, axes = _strip(len(rows))
@@ -141,8 +147,9 @@ def variances(frame: Frame) -> Figure | None:
         _label(axes, height, frame.label(table.results[i]), f"± {size(frame.metric, half)}")
         axes.barh(height, share, 0.3, color=marks[i].colour)
         axes.barh(height, 100, 0.3, fill=False, edgecolor=ink.QUIET, linewidth=0.9)
-        texts.append(f"{frame.label(table.results[i])}: {share:.0f} % seeds")
-    _finish_strip(axes, len(rows), "of seeds, and of test rows", "% of the variance of the difference")
+        texts.append(f"{frame.label(table.results[i])}: {share:.0f} % {table.runs_are}")
+    title = f"of {table.runs_are}, and of {'' if in_folds else 'test '}rows"
+    _finish_strip(axes, len(rows), title, "% of the variance of the difference")
     figure.panels.append(
         Panel(figure.name, f"{'; '.join(texts)}; the rest is the rows'.", ink.to_svg(drawn, figure.name))
     )
