@@ -26,6 +26,7 @@ FORBIDDEN = {
     "losses.classification": {"mlflow", "hydra", "optuna"},
     "losses.shape": {"mlflow", "hydra", "optuna"},
     "datasets": {*HEAVY, "hydra", "optuna"},
+    "datasets.folds": {"tensorflow", "keras", "mlflow", "hydra", "optuna"},
     "datasets.corruption": {"mlflow", "hydra", "optuna"},
     "datasets.generators": {"mlflow", "hydra", "optuna"},
     "datasets.images": {"mlflow", "hydra", "optuna"},

@@ -95,6 +95,71 @@ def test_a_run_is_judged_on_the_rows_of_its_fold(tmp_path):
     assert first.info.scores["test/rmse"] == pytest.approx(float(np.sqrt(np.mean((y - raw) ** 2))), rel=1e-5)
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    # Descriptions of files are kept there.
+    monkeypatch.setenv("LOSSBENCH_HOME", str(tmp_path))
+
+
+def table_with_groups_and_times(path):
+    rng = np.random.default_rng(7)
+    rows = [f"p{i % 15},2024-01-{1 + i // 10:02d},{x:.3f},{x + i / 50:.3f}" for i, x in enumerate(rng.normal(size=150))]
+    path.write_text("patient,day,dose,response\n" + "\n".join(rows) + "\n")
+    return f"dataset.path={path}", "dataset.target=response"
+
+
+def test_groups_of_a_file_are_never_trained_on_and_tested_both(tmp_path):
+    argv = table_with_groups_and_times(tmp_path / "trial.csv")
+    cell = cell_of("dataset=csv", *argv, "dataset.groups=patient", "epochs=2")
+    assert cell.settings.dataset.facts.numbers == ["dose"]
+    run_cell(cell, tmp_path / "cell", RUNS[:15], 2)
+    for fold in range(5):
+        tested = read_run(part_path(tmp_path / "cell", RunId(0, 0, fold))).arrays["test/rows"]
+        patients = {i % 15 for i in tested}
+        assert len(tested) == 10 * len(patients)
+
+
+def test_later_rows_of_a_file_are_judged_by_what_earlier_ones_teach(tmp_path):
+    argv = table_with_groups_and_times(tmp_path / "trial.csv")
+    made = plan("dataset=csv", *argv, "dataset.time=day", "dataset.leave_out=patient", "seeds=1")
+    (cell,) = made.cells
+    assert made.runs(cell) == [RunId(0, 0, fold) for fold in range(5)]
+    prepared = PreparedCell(cell)
+    sizes = [len(prepared.run(each).splits["train"].y) for each in made.runs(cell)]
+    assert sizes == [20, 50, 70, 100, 120]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param(
+            ["dataset.groups=patient", "repeat=seeds"], "dataset.groups decides which rows make a fold;", id="one split"
+        ),
+        pytest.param(["dataset.groups=patients"], "has no column 'patients' (dataset.groups).", id="no such column"),
+        pytest.param(["dataset.groups=response"], "is both the target and in dataset.groups.", id="the target"),
+        pytest.param(
+            ["dataset.time=patient"], "column 'patient' (dataset.time) has 'p0', which is no time.", id="text"
+        ),
+        pytest.param(
+            ["dataset.groups=patient", "repeat.folds=16"],
+            "at most the number of groups; got 16 of 15.",
+            id="few groups",
+        ),
+        pytest.param(
+            ["dataset.time=day", "repeat.folds=15"],
+            "number of different times in 'day' less one; got 15 of 14.",
+            id="few days",
+        ),
+        pytest.param(
+            ["dataset.time=day", "tune=learning_rate"], "with dataset.time a study would learn from rows", id="tuned"
+        ),
+        pytest.param(["dataset.time=day", "dataset.groups=patient"], "cannot both decide which rows", id="both"),
+    ],
+)
+def test_groups_and_times_that_cannot_be_are_errors(tmp_path, options, said):
+    assert said in message("dataset=csv", *table_with_groups_and_times(tmp_path / "trial.csv"), *options)
+
+
 def test_texts_that_a_fold_does_not_train_on_count_as_nothing(tmp_path):
     rows = [f"{i},{'rare' if i == 7 else 'ab'[i % 2]},{i % 3 + i / 10}" for i in range(20)]
     (tmp_path / "table.csv").write_text("size,kind,price\n" + "\n".join(rows) + "\n")

@@ -26,6 +26,8 @@ AUTO, SEEDS, FOLDS, SAMPLES = "auto", "seeds", "folds", "samples"
 FLAT = {"flat": True}
 # FOUND: planning fills this field in; users cannot set it. The plain form omits it while it is empty.
 FOUND = {"found": True}
+# OPTIONAL: null unless the user sets it. The plain form omits it while it is null, so earlier cells keep their keys.
+OPTIONAL = {"optional": True}
 # OPEN: null in ``conf/``, and the user must set it; planning reports an error otherwise.
 OPEN = {"open": True}
 
@@ -85,6 +87,8 @@ class FileFacts:
         The feature columns: numeric ones, and one-hot encoded ones.
     left_out : dict
         The columns that are not used, each with the reason.
+    n_groups, n_times : int
+        The number of different groups, or times, of the rows; 0 without such a column.
     """
 
     digest: str
@@ -95,11 +99,17 @@ class FileFacts:
     numbers: list[str]
     categories: list[str]
     left_out: Mapping[str, str]
+    n_groups: int = field(default=0, metadata=FOUND)
+    n_times: int = field(default=0, metadata=FOUND)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileSettings(DatasetSettings):
-    """A user's CSV or Parquet file: its path, target and columns, and how to read its text."""
+    """A user's CSV or Parquet file: its path, target and columns, and how to read its text.
+
+    Rows of one group (``groups`` names the column) are never in the training and the test rows of a fold both; with a
+    column of times (``time``) each fold is judged on rows later than those that it trains on.
+    """
 
     path: str = field(metadata=OPEN)
     target: list[str]
@@ -113,7 +123,14 @@ class FileSettings(DatasetSettings):
     sep: str
     decimal: str
     encoding: str
+    groups: str | None = field(default=None, metadata=OPTIONAL)
+    time: str | None = field(default=None, metadata=OPTIONAL)
     file: FileFacts | None = field(default=None, metadata=FOUND)
+
+    @property
+    def not_features(self) -> list[str]:
+        """The columns that are no features because a setting names them."""
+        return [*self.target, *self.leave_out, *filter(None, (self.groups, self.time))]
 
     @property
     def facts(self) -> FileFacts:
@@ -597,7 +614,7 @@ def plain(settings: Any) -> Any:
             value = getattr(settings, each.name)
             if each.metadata.get("flat"):
                 result |= plain(value)
-            elif not each.metadata.get("found") or value:
+            elif value or not (each.metadata.get("found") or each.metadata.get("optional")):
                 result[each.name] = plain(value)
         return result
     if isinstance(settings, Mapping):

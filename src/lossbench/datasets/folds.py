@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, StratifiedGroupKFold
 
 from lossbench.config.settings import FoldsSettings
 from lossbench.datasets.splits import ordered_rows
@@ -23,37 +24,87 @@ class FoldRows:
     test: np.ndarray
 
 
-def fold_rows(
-    y: np.ndarray, settings: FoldsSettings, place: tuple[int, int], validation: float, *, by_class: bool
-) -> FoldRows:
+@dataclass(frozen=True)
+class Rows:
+    """What decides which rows may be in a fold together.
+
+    Attributes
+    ----------
+    y : array
+        The targets of all rows.
+    by_class : bool
+        Whether each fold gets each class in proportion.
+    groups : int array, shape (n_rows,), or None
+        Rows of one group are all trained on or all tested.
+    times : int array, shape (n_rows,), or None
+        Rows are tested by what was learned from earlier ones.
+    """
+
+    y: np.ndarray
+    by_class: bool
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+
+
+def fold_rows(rows: Rows, settings: FoldsSettings, place: tuple[int, int], validation: float) -> FoldRows:
     """Return the rows of a fold.
 
-    Each repetition shuffles all rows, with ``by_class`` so that each fold has each class in proportion, and cuts them
-    into parts that differ by at most one row. So two sizes, and two compiled programs, serve all folds.
+    Each repetition shuffles all rows and cuts them into parts that differ by at most one row, so two sizes, and two
+    compiled programs, serve all folds. Groups make parts of other sizes; times are not shuffled.
 
     Parameters
     ----------
-    y : array
-        Targets of all rows.
     place : (repetition, fold)
     validation : float
-        Share of the rows that are not tested which is kept for validation.
-    by_class : bool
-        Whether to stratify.
+        Share of the rows that are not tested which is kept for validation: with times the last of them.
     """
     repetition, fold = place
-    order = ordered_rows(y, [settings.seed, repetition], by_class=by_class)
+    if rows.times is not None:
+        return _later_rows(rows.times, settings.folds, fold, validation)
+    if rows.groups is not None:
+        return _other_groups(rows, settings, place, validation)
+    order = ordered_rows(rows.y, [settings.seed, repetition], by_class=rows.by_class)
     first, end = (len(order) * i // settings.folds for i in (fold, fold + 1))
     # What follows the fold comes first, so that the validation rows are others in each fold.
     return _with_validation(np.concatenate([order[end:], order[:first]]), order[first:end], validation)
 
 
-def all_rows(y: np.ndarray, settings: FoldsSettings, validation: float, *, by_class: bool) -> FoldRows:
+def all_rows(rows: Rows, settings: FoldsSettings, validation: float) -> FoldRows:
     """Return all rows to train on, but for a share for validation; none is left to judge."""
-    order = ordered_rows(y, [settings.seed, 0], by_class=by_class)
+    if rows.times is not None:
+        order = np.argsort(rows.times, kind="stable")
+    else:
+        order = ordered_rows(rows.y, [settings.seed, 0], by_class=rows.by_class)
     return _with_validation(order, order[:0], validation)
 
 
 def _with_validation(rest: np.ndarray, test: np.ndarray, share: float) -> FoldRows:
     n_train = len(rest) - round(share * len(rest))
     return FoldRows(rest[:n_train], rest[n_train:], test)
+
+
+def _later_rows(times: np.ndarray, n_folds: int, fold: int, validation: float) -> FoldRows:
+    """Return the rows of a part of the times to judge, and all earlier ones to train on (expanding windows)."""
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
+    # Rows of one time stay together: a part begins with the first of them.
+    first, end = (
+        int(np.searchsorted(ordered, ordered[len(order) * i // (n_folds + 1)])) if i <= n_folds else len(order)
+        for i in (fold + 1, fold + 2)
+    )
+    return _with_validation(order[:first], order[first:end], validation)
+
+
+def _other_groups(rows: Rows, settings: FoldsSettings, place: tuple[int, int], validation: float) -> FoldRows:
+    repetition, fold = place
+    state = int(np.random.SeedSequence([settings.seed, repetition]).generate_state(1)[0])
+    kind = StratifiedGroupKFold if rows.by_class else GroupKFold
+    splitter = kind(settings.folds, shuffle=True, random_state=state)
+    splits = splitter.split(np.empty(len(rows.y)), rows.y if rows.by_class else None, rows.groups)
+    rest, test = list(splits)[fold]
+    if not validation:
+        return FoldRows(rest, rest[:0], test)
+    assert rows.groups is not None
+    halves = GroupShuffleSplit(1, test_size=validation, random_state=state)
+    train, kept = next(halves.split(rest, groups=rows.groups[rest]))
+    return FoldRows(rest[train], rest[kept], test)

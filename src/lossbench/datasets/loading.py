@@ -11,10 +11,11 @@ import numpy as np
 
 from lossbench.config.settings import DatasetSettings, FileSettings, FoldsSettings, group_settings, plain
 from lossbench.datasets.catalogue import DatasetInfo, described, n_outputs, validation_share
-from lossbench.datasets.folds import all_rows, fold_rows
+from lossbench.datasets.folds import Rows, all_rows, fold_rows
 from lossbench.datasets.scaling import TargetScaling, fit_targets, prepare_numbers, prepare_texts
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.user_file.columns import Columns
+from lossbench.datasets.user_file.groups_and_times import groups_of, times_of
 from lossbench.datasets.user_file.reading import read_table, reading_of
 from lossbench.datasets.user_file.rows import feature_arrays, used_rows
 from lossbench.datasets.user_file.targets import find_target
@@ -146,12 +147,8 @@ def load_fold(settings: DatasetSettings, folds: FoldsSettings, place: tuple[int,
 def _load_fold(settings_json: str, folds: FoldsSettings, place: tuple[int, int] | None) -> Dataset:
     settings, made = _settings(settings_json), _made_for_folds(settings_json)
     by_class = described(settings).task in ("binary", "multiclass")
-    share = validation_share(settings.split)
-    rows = (
-        all_rows(made.y, folds, share, by_class=by_class)
-        if place is None
-        else fold_rows(made.y, folds, place, share, by_class=by_class)
-    )
+    given, share = Rows(made.y, by_class, made.groups, made.times), validation_share(settings.split)
+    rows = all_rows(given, folds, share) if place is None else fold_rows(given, folds, place, share)
     parts = {"train": rows.train, "validation": rows.validation, "test": rows.test}
     edges = np.cumsum([0, *map(len, parts.values())]).tolist()
     slices = {name: slice(edges[i], edges[i + 1]) for i, name in enumerate(parts) if len(parts[name])}
@@ -275,6 +272,8 @@ class _Made:
         The different texts of each text column.
     optimum : dict
         As in ``Part``.
+    groups, times : int array, shape (n_samples,), or None
+        As in ``folds.Rows``.
     """
 
     x: np.ndarray
@@ -282,6 +281,8 @@ class _Made:
     codes: np.ndarray
     levels: list[list[str]]
     optimum: dict[str, np.ndarray]
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
 
     @functools.cached_property
     def digest(self) -> str:
@@ -311,7 +312,9 @@ def _read(settings: FileSettings) -> _Made:
     target = find_target(table, settings)
     kept = used_rows(table, settings, Columns(facts.numbers, facts.categories), target)
     x, codes, levels = feature_arrays(table.frame, facts.numbers, facts.categories)
-    return _Made(x[kept], target.values[kept], codes[kept], levels, {})
+    groups = groups_of(table, settings)[kept] if settings.groups else None
+    times = times_of(table, settings)[kept] if settings.time else None
+    return _Made(x[kept], target.values[kept], codes[kept], levels, {}, groups, times)
 
 
 def _call(maker: str, parameters: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -46,7 +46,7 @@ def sample(results: CellResults, name: str, runs: list[RunId]) -> Sample:
         return replace(found, fresh=results.cell.settings.draws_samples)
     numbers = np.array([folds.number(run) for run in runs])
     n_rows = results.described.get("n_rows", 0)
-    return replace(found, folds=numbers, test_per_train=test_per_train(folds), n_rows=n_rows)
+    return replace(found, folds=numbers, test_per_train=test_per_train(results.cell.settings), n_rows=n_rows)
 
 
 def sample_with_rows(results: CellResults, metric: str, runs: list[RunId]) -> Sample:

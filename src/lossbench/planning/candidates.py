@@ -183,7 +183,7 @@ def with_repeat(
     n_rows = n_samples(dataset)
     if generated or one_split:
         return {**choices, "repeat": SEEDS}, []
-    if n_rows < MANY_ROWS:
+    if n_rows < MANY_ROWS or (isinstance(dataset, FileSettings) and (dataset.groups or dataset.time)):
         return {**choices, "repeat": FOLDS}, []
     note = f"{n_rows} rows: all runs have one split (repeat=folds cross-validates)"
     return {**choices, "repeat": SEEDS}, [note]

@@ -16,6 +16,8 @@ from lossbench.config.settings import (
     CompositeLossSettings,
     CustomLossSettings,
     CustomModelSettings,
+    FileSettings,
+    FoldsSettings,
     LossSettings,
     MlpSettings,
     ModelSettings,
@@ -78,7 +80,11 @@ def normalised(settings: CellSettings) -> tuple[CellSettings, list[Problem]]:
         tune = replace(tune, seeds=seeds.value)
     # Early stopping keeps the weights of the best epoch.
     select = settings.select if settings.early_stopping.patience is None else "best"
-    found = replace(settings, model=model.value, tune=tune, select=select)
+    repeat, dataset = settings.repeat, settings.dataset
+    if isinstance(repeat, FoldsSettings) and isinstance(dataset, FileSettings) and dataset.time:
+        # Times have one order: there is nothing to repeat.
+        repeat = replace(repeat, repetitions=1)
+    found = replace(settings, model=model.value, tune=tune, select=select, repeat=repeat)
     return found, [*model.problems, *seeds.problems]
 
 

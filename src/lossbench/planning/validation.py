@@ -327,14 +327,39 @@ def _check_repeat(check: _Checker, settings: CellSettings) -> None:
         check.within("repeat.folds", 2, 1000)
         check.within("repeat.repetitions", 1, 1000)
         check.within("repeat.seed", 0, 2**32 - 1)
-        if folds.folds > n_samples(dataset):
-            check.add(f"repeat.folds must be at most the number of rows; got {folds.folds} of {n_samples(dataset)}.")
+        for what, n in _units(dataset).items():
+            if folds.folds > n:
+                check.add(f"repeat.folds must be at most the number of {what}; got {folds.folds} of {n}.")
+    elif isinstance(dataset, FileSettings) and (dataset.groups or dataset.time):
+        asked = "groups" if dataset.groups else "time"
+        check.add(
+            f"dataset.{asked} decides which rows make a fold; repeat={settings.repeat.name} has none.",
+            f"repeat=folds, or leave dataset.{asked} out.",
+        )
+    if isinstance(dataset, FileSettings) and dataset.time:
+        if dataset.groups:
+            check.add("dataset.groups and dataset.time cannot both decide which rows make a fold.", "take one of them.")
+        if settings.is_tuned:
+            message = "with dataset.time a study would learn from rows that are later than those that it judges."
+            check.add(
+                message, "tune=none, with the learning rates to compare: -m optimizer.learning_rate=0.001,0.01,0.1"
+            )
     if settings.draws_samples and "random_state" not in dataset.parameters:
         generated = [name for name, info in DATASETS.items() if "random_state" in info.ranges]
         check.add(
             f"repeat=samples needs a data set that is generated; dataset={dataset.name} is not.",
             f"repeat=seeds, or one of {', '.join(generated)}.",
         )
+
+
+def _units(dataset: DatasetSettings) -> dict[str, int]:
+    """Return how many units the data have of which folds are made, by their name."""
+    found = {"rows": n_samples(dataset)}
+    if isinstance(dataset, FileSettings):
+        found |= {"groups": dataset.facts.n_groups} if dataset.groups else {}
+        # The first times are only trained on.
+        found |= {f"different times in {dataset.time!r} less one": dataset.facts.n_times - 1} if dataset.time else {}
+    return found
 
 
 def report_problems(report: ReportSettings, losses: list[str]) -> list[Problem]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossbench.comparison import Interval, mean_of_runs
-from lossbench.config.settings import FoldsSettings
+from lossbench.config.settings import CellSettings, FileSettings
 from lossbench.ground.run_ids import RunId
 from lossbench.losses.heads import NUMBER_TASKS
 from lossbench.metrics.rows import contributions, naive_contributions
@@ -106,7 +106,7 @@ class CellResults:
         if folds is None:
             return mean_of_runs(values)
         numbers = [folds.number(run.info.id) for run in self.working.runs if name in run.info.scores]
-        return mean_of_runs(values, np.array(numbers), test_per_train(folds))
+        return mean_of_runs(values, np.array(numbers), test_per_train(self.cell.settings))
 
     @cached_property
     def _shown_rows(self) -> np.ndarray:
@@ -165,8 +165,13 @@ class CellResults:
         return max(info.ended for info in infos) - min(info.started for info in infos) if infos else 0.0
 
 
-def test_per_train(folds: FoldsSettings) -> float:
-    """Return how many test rows a fold has for each row that is not tested."""
+def test_per_train(settings: CellSettings) -> float:
+    """Return how many test rows a fold of a cell has for each row that it learns from, on average over its folds."""
+    folds = settings.folds
+    assert folds is not None, "only a cross-validation has folds"
+    if isinstance(settings.dataset, FileSettings) and settings.dataset.time:
+        # The k-th fold learns from k parts and is judged on one.
+        return float(np.mean([1 / k for k in range(1, folds.folds + 1)]))
     return 1.0 / (folds.folds - 1)
 
 

@@ -45,15 +45,17 @@ def check_names(table: Table, settings: FileSettings) -> None:
         shown = ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
         raise UsageError(Problem("dataset=csv needs a target.", f"dataset.target=…, one of {shown}"))
     problems = []
-    for key in ("target", "leave_out", "categorical"):
-        for name in getattr(settings, key):
+    for key in ("target", "leave_out", "categorical", "groups", "time"):
+        given = getattr(settings, key) or []
+        for name in [given] if isinstance(given, str) else given:
             if name not in names:
                 said = f"{table.reading.name} has no column {name!r} (dataset.{key})."
                 problems.append(Problem(said, unknown("", name, names[:NAMES_SHOWN], also=names).hint))
     problems += [
-        Problem(f"the column {name!r} is both the target and in dataset.leave_out.")
+        Problem(f"the column {name!r} is both the target and in dataset.{key}.")
+        for key, others in (("leave_out", settings.leave_out), ("groups", [settings.groups]), ("time", [settings.time]))
         for name in settings.target
-        if name in settings.leave_out
+        if name in others
     ]
     if problems:
         raise UsageError(*problems)
@@ -75,7 +77,7 @@ def find_columns(table: Table, settings: FileSettings) -> Columns:
     """
     found, problems = Columns(), []
     for name in map(str, table.frame.columns):
-        if name in settings.target or name in settings.leave_out:
+        if name in settings.not_features:
             continue
         column = table.frame[name]
         problem = bad_cell(table, name, as_text=name in settings.categorical)

@@ -11,6 +11,7 @@ import pandas as pd
 from lossbench.config.settings import FileFacts, FileSettings, group_settings
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.user_file.columns import Columns, check_names, find_columns
+from lossbench.datasets.user_file.groups_and_times import groups_of, times_of
 from lossbench.datasets.user_file.reading import NAMES_SHOWN, Table, read_table, reading_of
 from lossbench.datasets.user_file.rows import used_rows
 from lossbench.datasets.user_file.targets import Target, check_classes, find_target
@@ -106,6 +107,8 @@ def described_file(settings: FileSettings) -> FileDescription:
         numbers=found.numbers,
         categories=found.categories,
         left_out=found.left_out,
+        n_groups=len(np.unique(groups_of(table, settings)[kept])) if settings.groups else 0,
+        n_times=len(np.unique(times_of(table, settings)[kept])) if settings.time else 0,
     )
     return FileDescription(target.task, facts, _notes(table, settings, found, target, kept))
 
