@@ -18,6 +18,7 @@ from lossbench.datasets.loading import Dataset, Part
 from lossbench.datasets.scaling import fit_targets, prepare_numbers
 from lossbench.datasets.splits import ordered_rows
 from lossbench.ground.loading_functions import load_function
+from lossbench.ground.run_ids import RunId
 from lossbench.jobs.evaluate import ended_stuck
 from lossbench.jobs.prepare import PreparedCell
 from lossbench.losses.heads import NUMBER_TASKS
@@ -85,15 +86,15 @@ def dataset_of(cell: Cell, x: np.ndarray, y: np.ndarray) -> Dataset:
     return Dataset(cell.dataset, cell.task, 0 if numbers else 2, splits, "", scaling)
 
 
-def trained(cell: Cell, x: np.ndarray, y: np.ndarray, seeds: range) -> Iterator[tuple[bool, np.ndarray, float]]:
-    """Train on the rows with each seed: whether the run works, what test rows contribute, the metric on fresh rows."""
+def trained(cell: Cell, x: np.ndarray, y: np.ndarray, runs: list[RunId]) -> Iterator[tuple[bool, np.ndarray, float]]:
+    """Train each run on the rows: whether the run works, what test rows contribute, the metric on fresh rows."""
     whole = dataset_of(cell, x, y)
     fresh, metric = whole.splits.pop("fresh"), MAIN_METRICS[cell.task]
     prepared = CellOnRows(cell, rows=whole)
     test = whole.splits["test"]
-    for seed in seeds:
-        run = prepared.run(seed)
-        done = TRAIN["compiled"](prepared.structure, run.data, prepared.hyperparameters, seed)
+    for each in runs:
+        run = prepared.run(each)
+        done = TRAIN["compiled"](prepared.structure, run.data, prepared.hyperparameters, each.training_seed)
         score, loss = (float(prepared.curves(done)[f"train/{name}"][-1]) for name in (metric, "loss"))
         works = not done.diverged_epoch and not ended_stuck(run, score, loss)
         rows = contributions(cell.pair, metric, test.y, forward(done.weights, test.x), np.array(whole.unit))
@@ -127,14 +128,15 @@ def seeds_and_folds(data: str, loss: str, n_samples: int, n_seeds: int) -> tuple
         both = np.concatenate([rows, fresh])
         # No two samples share a seed, so that no seed's luck is in all of them.
         seeds = range(i * n_seeds, (i + 1) * n_seeds)
-        of_seeds.append(list(trained(cell, x[both], y[both], seeds)))
+        of_seeds.append(list(trained(cell, x[both], y[both], [RunId(seed) for seed in seeds])))
         of_folds.append([])
         for repetition in range(REPETITIONS):
             order = rows[ordered_rows(y[rows], repetition, by_class=cell.task == "binary")]
             for fold in range(FOLDS):
                 # The last N_TEST rows are the test part.
                 turned = np.roll(order, fold * N_TEST)
-                of_folds[-1] += trained(cell, x[turned], y[turned], seeds[:SEEDS_OF_FOLD])
+                runs = [RunId(seed, repetition, fold) for seed in seeds[:SEEDS_OF_FOLD]]
+                of_folds[-1] += trained(cell, x[turned], y[turned], runs)
         print(f"\r{data} {loss}: sample {i + 1}", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
     return stacked(of_seeds), stacked(of_folds)

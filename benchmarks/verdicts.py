@@ -49,13 +49,13 @@ def main(folder: Path) -> None:
     plan = read_plan(folder)
     rng = np.random.default_rng(0)
     results = read_results(plan)
-    print(f"share of {N_DRAWS} draws whose 95 % interval holds the mean of all {len(plan.seeds)} runs")
+    print(f"share of {N_DRAWS} draws whose 95 % interval holds the mean of all {len(plan.seeds['seeds'])} runs")
     print(f"{'':46}{'10 seeds':>14}{'30 seeds':>16}")
     print(f"{'':44}{'working':>8}{'all':>8}{'working':>8}{'all':>8}  not")
     for data in dict.fromkeys(result.cell.data for result in results):
         cells = [result for result in results if result.cell.data == data]
         name = f"test/{MAIN_METRICS[cells[0].cell.task]}"
-        samples = [sample(result, name, plan.seeds) for result in cells]
+        samples = [sample(result, name, plan.runs(result.cell)) for result in cells]
         base = baselines([result.cell for result in cells], None)
         for i, (result, own) in enumerate(zip(cells, samples, strict=True)):
             row(f"{data}: {result.cell.label}", own.values, own.working, own, rng)
