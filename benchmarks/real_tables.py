@@ -73,7 +73,9 @@ def pairs(found: pd.DataFrame) -> Iterator[tuple[str, str]]:
 def report(what: str, both: list[tuple[str, str]]) -> None:
     opposite = sum({first, other} == {"better", "worse"} for first, other in both)
     said = sum(first in ("better", "worse") for first, _ in both)
-    print(f"{what}: {len(both)} pairs of verdicts, the first of them better or worse in {said}, contradicted {opposite}")
+    print(
+        f"{what}: {len(both)} pairs of verdicts, the first of them better or worse in {said}, contradicted {opposite}"
+    )
 
 
 def main(names: list[str], seeds: int) -> None:
