@@ -211,8 +211,7 @@ def _what_would_help(table: Table) -> list[str]:
         return []
     if all(c.verdict == NO_VERDICT for c in table.comparisons if c):
         return [f"too few {table.runs_are}: {max(n.seeds or 0 for n in needed)} would do for a verdict."]
-    rows = "test rows" if table.runs_are == "seeds" else "rows"
     if not all(n.said() for n in needed):
-        return [f"inconclusive: more {table.runs_are} and {rows} than are practical would be needed."]
+        return [f"inconclusive: more {table.runs_are} and {table.rows_are} than are practical would be needed."]
     together = Needed(max(n.seeds or 0 for n in needed), max(n.rows or 0 for n in needed))
-    return [f"inconclusive: {together.said(table.runs_are, rows)} would tell."]
+    return [f"inconclusive: {together.said(table.runs_are, table.rows_are)} would tell."]

@@ -178,6 +178,11 @@ class Table:
         return {ANOTHER_SAMPLE: "folds", FRESH_SAMPLES: "samples"}.get(self.about, "seeds")
 
     @property
+    def rows_are(self) -> str:
+        """The rows of which more would make a statement sharper, as a plural noun."""
+        return "test rows" if self.runs_are == "seeds" else "rows"
+
+    @property
     def n_units(self) -> int:
         """The number of ``runs_are``: of seeds, of folds in all repetitions, or of samples."""
         folds = self.samples[0].folds
