@@ -145,9 +145,7 @@ def test_a_wrong_value_of_the_cell_is_not_said_of_the_space_too():
 
 
 def test_all_that_is_wrong_is_said_at_once():
-    text = said(
-        "tune.trials=0", "tune.low=0", "tune.folds=0", "tune.metric=loss", "tune.seeds=[0]", "tune.sampler=x"
-    )
+    text = said("tune.trials=0", "tune.low=0", "tune.folds=0", "tune.metric=loss", "tune.seeds=[0]", "tune.sampler=x")
     assert text.count("error: ") == 6
 
 
