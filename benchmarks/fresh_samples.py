@@ -71,9 +71,9 @@ def cell_of(data: str, loss: str, n_rows: int) -> Cell:
     return make_plan(read_overrides(words, multirun=False), "").cells[0]
 
 
-def dataset_of(cell: Cell, x: np.ndarray, y: np.ndarray) -> Dataset:
-    """Return a data set whose first N_TRAIN rows are for training, the next N_TEST for testing, all others fresh."""
-    how, numbers, train = cell.settings.dataset.standardize, cell.task in NUMBER_TASKS, slice(N_TRAIN)
+def dataset_of(cell: Cell, x: np.ndarray, y: np.ndarray, n_train: int = N_TRAIN, n_test: int = N_TEST) -> Dataset:
+    """Return a data set whose first rows are for training, the next for testing, all others fresh."""
+    how, numbers, train = cell.settings.dataset.standardize, cell.task in NUMBER_TASKS, slice(n_train)
     x = np.ascontiguousarray(prepare_numbers(x, train, train, how.x, imputes=False)[0], np.float32)
     scaling = None
     if numbers:
@@ -81,7 +81,7 @@ def dataset_of(cell: Cell, x: np.ndarray, y: np.ndarray) -> Dataset:
         scaling = fit_targets(y, train, how.y)
         y = y if scaling is None else scaling.scaled(y)
     y = np.ascontiguousarray(y, np.float32 if numbers else np.int32)
-    edges = {"train": train, "test": slice(N_TRAIN, N_TRAIN + N_TEST), "fresh": slice(N_TRAIN + N_TEST, None)}
+    edges = {"train": train, "test": slice(n_train, n_train + n_test), "fresh": slice(n_train + n_test, None)}
     splits = {name: Part(x[rows], y[rows]) for name, rows in edges.items()}
     return Dataset(cell.dataset, cell.task, 0 if numbers else 2, splits, "", scaling)
 

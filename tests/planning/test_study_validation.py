@@ -17,16 +17,13 @@ def accepted(*argv: str) -> bool:
 @pytest.mark.parametrize(
     "argv",
     [
-        pytest.param(["tune.trials=1", "tune.batch=1"], id="least budget"),
+        pytest.param(["tune.trials=2", "tune.batch=1"], id="least budget"),
         pytest.param(["tune.trials=10000", "tune.batch=10000"], id="greatest budget"),
         pytest.param(["tune.low=1e-9", "tune.high=1e6"], id="widest range"),
         pytest.param(["tune.low=0.5", "tune.high=2"], id="range around one"),
-        pytest.param(["tune.validation=0.002"], id="one of 500 held out"),
-        pytest.param(["tune.validation=0.998"], id="all but one held out"),
-        pytest.param(
-            ["tune.validation=0.0001", "dataset.split.validation=100", "dataset.split.train=400"],
-            id="a split of its own",
-        ),
+        pytest.param(["tune.folds=2", "tune.repetitions=1"], id="two folds, once"),
+        pytest.param(["tune.folds=100", "tune.repetitions=100"], id="most folds"),
+        pytest.param(["tune.folds=10", "dataset.split.train=8", "dataset.split.validation=2"], id="with validation"),
         pytest.param(["tune.sampler=grid", "tune.trials=2"], id="two points"),
         pytest.param(["tune.sampler=random", "tune.trials=1"], id="one trial of chance"),
         pytest.param(["tune.seeds=[30]"], id="the seed after the last"),
@@ -54,10 +51,19 @@ def test_what_a_study_may_be_told(argv):
         pytest.param(["tune.batch=0"], "tune.batch must be from 1 to 10000; got 0.", id="empty batches"),
         pytest.param(["tune.low=0.1", "tune.high=0.1"], "got 0.1 and 0.1.", id="a range of one number"),
         pytest.param(["tune.high=2e6"], "which is at most 1e+06; got 0.0001 and 2e+06.", id="too wide"),
-        pytest.param(["tune.validation=0"], "above 0 and below 1; got 0.", id="nothing held out"),
-        pytest.param(["tune.validation=1"], "above 0 and below 1; got 1.", id="all held out"),
+        pytest.param(["tune.folds=1"], "tune.folds must be from 2 to 100; got 1.", id="nothing left out"),
+        pytest.param(["tune.folds=101"], "tune.folds must be from 2 to 100; got 101.", id="too many folds"),
+        pytest.param(["tune.repetitions=0"], "tune.repetitions must be from 1 to 100; got 0.", id="no repetition"),
+        pytest.param(["tune.repetitions=101"], "must be from 1 to 100; got 101.", id="too many repetitions"),
         pytest.param(
-            ["tune.validation=0.999"], "must leave samples on both sides; got 0.999 of 500.", id="no training"
+            ["tune.folds=9", "dataset.split.train=8"],
+            "tune.folds must be at most the number of rows to train on; got 9 for 8.",
+            id="more folds than rows",
+        ),
+        pytest.param(
+            ["tune.folds=9", "dataset.split.train=8", "dataset.split.validation=9", "select=best"],
+            "got 9 for 8.",
+            id="the validation split chooses the epoch",
         ),
         pytest.param(
             ["tune.sampler=grid", "tune.trials=1"], "needs two points of each range; tune.trials=1", id="grid"
@@ -139,9 +145,7 @@ def test_a_wrong_value_of_the_cell_is_not_said_of_the_space_too():
 
 
 def test_all_that_is_wrong_is_said_at_once():
-    text = said(
-        "tune.trials=0", "tune.low=0", "tune.validation=2", "tune.metric=loss", "tune.seeds=[0]", "tune.sampler=x"
-    )
+    text = said("tune.trials=0", "tune.low=0", "tune.folds=0", "tune.metric=loss", "tune.seeds=[0]", "tune.sampler=x")
     assert text.count("error: ") == 6
 
 

@@ -1,6 +1,5 @@
 """Figures, ranks and checks of claims: on results made by hand, with what must come out known."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -8,19 +7,23 @@ from xml.etree import ElementTree
 import matplotlib
 import numpy as np
 import pytest
+from support.plans import plan
 from support.results import NOISE, cell, cell_results, sweep
 from support.settings import dataset_settings
 
+from lossbench.config.search_space import LEARNING_RATE
 from lossbench.findings.claims import CHECKS, Evidence, check_claims, roughness
 from lossbench.findings.tables import main_table, tables
 from lossbench.ground.files import write_arrays
-from lossbench.planning.plan import Plan
+from lossbench.planning.plan import Cell, Plan
 from lossbench.report import drawing as ink
 from lossbench.report.across_datasets import overall_figures, rankings
 from lossbench.report.content import Content
 from lossbench.report.figures.confusions import confusions
 from lossbench.report.figures.frame import Frame
 from lossbench.results.cells import CellResults
+from lossbench.tuning.conclusion import conclude
+from lossbench.tuning.study_files import Trial, write_outcome, write_trial
 
 EPOCHS = np.arange(1, 61)
 
@@ -93,17 +96,39 @@ def test_a_swept_number_is_a_curve_and_says_where_the_order_changes():
 # ---- A tuned cell's trials.
 
 
-def test_the_learning_rates_tried_are_drawn_from_the_studys_files(home):
-    results = [cell_results(cell(loss), 0.8 + NOISE) for loss in ("binary_crossentropy", "hinge")]
-    plan = sweep(*results)
-    folder = plan.folder / results[1].cell.folder / "study"
-    folder.mkdir(parents=True)
-    for i, (rate, value) in enumerate([(0.001, 0.7), (0.1, 0.9), (10.0, None)]):
-        content = {"parameters": {"optimizer.learning_rate": rate}, "value": value}
-        (folder / f"trial={i:04d}.json").write_text(json.dumps(content))
-    content = Content(plan, results)
+def tuned(loss: str) -> Cell:
+    own = cell(loss)
+    study = plan("tune=learning_rate", "dataset=circles").cells[0].settings.tune
+    return replace(own, settings=replace(own.settings, tune=study))
+
+
+def test_the_learning_rates_of_all_losses_are_drawn_in_one_panel_from_the_studies_files(home):
+    results = [cell_results(tuned(loss), 0.8 + NOISE) for loss in ("binary_crossentropy", "hinge", "squared_hinge")]
+    own = sweep(*results)
+    # Of the third study one trial is there, and no outcome yet.
+    for result, best in zip(results, (1, 2, 0), strict=True):
+        folder = own.folder / result.cell.folder
+        values = [0.9 if i == best else 0.7 for i in range(3)]
+        trials = [
+            Trial(i, {LEARNING_RATE: 10.0 ** (i - 3)}, "finished", v, {"1.1": v, "1.2": v}, "", 0.0, 1.0)
+            for i, v in enumerate(values[: 3 if best else 1])
+        ]
+        for trial in trials:
+            write_trial(folder, trial)
+        if best:
+            write_outcome(folder, conclude(result.cell, trials, ["1.1", "1.2"], 500))
+    content = Content(own, results)
     (figure,) = (f for f in content.figures if f.name == "circles-learning-rates")
-    assert figure.panels[0].description == "Learning rates tried for hinge: the best learning rate is 0.1 with 0.900."
+    (panel,) = figure.panels
+    assert panel.description == (
+        "Learning rates chosen: binary_crossentropy 0.01 with 0.900; hinge 0.1 with 0.900; squared_hinge none of 1."
+    )
+    assert [row[1:] for row in figure.rows[3:6]] == [
+        [0.001, 0.7, 0.0, False, False],
+        [0.01, 0.7, 0.0, False, False],
+        [0.1, 0.9, 0.0, True, True],
+    ]
+    assert len(figure.rows) == 7
     assert not any("All losses were trained with the same learning rate" in text for text in content.limits)
 
 

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,19 +16,19 @@ from support.commands import BIN, environment, run
 from support.mlflow_store import mlflow_metrics, mlflow_runs
 from support.sweeps import Sweep
 
-from lossbench.config.search_space import LEARNING_RATE, dimensions
+from lossbench.config.search_space import LEARNING_RATE, dimensions, sampler
 from lossbench.config.settings import with_values
-from lossbench.datasets.loading import Dataset, load
+from lossbench.datasets.loading import Dataset, Part, load
 from lossbench.ground.errors import UsageError
 from lossbench.planning.command_line import read_flags, read_overrides
 from lossbench.planning.keys import cell_key, key_settings, untuned
 from lossbench.planning.plan import Cell
 from lossbench.planning.planner import make_plan
-from lossbench.tuning.study_files import Trial, best_trial, conclude, edge, read_outcome, read_trials, tolerance
+from lossbench.tuning.study_files import Trial, read_outcome, read_trials
 
+SMALL_STUDY = ["epochs=2", "tune.trials=4", "tune.batch=2", "tune.folds=2", "tune.repetitions=1", "tune.widen=false"]
 # Two losses, tuned and untuned; small enough to be quick.
-GRID = ["tune.sampler=grid"]
-BUDGET = ["tune.trials=6", "tune.batch=4", "tune.seeds=[1000,1001]"]
+BUDGET = ["tune.trials=5", "tune.batch=4", "tune.folds=2", "tune.repetitions=1", "tune.widen=false"]
 SMALL = ["-m", "dataset=circles", "loss=bce,hinge", "epochs=3", "seeds=2", "tune=none,learning_rate", *BUDGET]
 
 
@@ -60,9 +61,8 @@ def without_times(folder: Path) -> dict[str, dict]:
     return found
 
 
-def trial(number: int, rate: float, value: float | None) -> Trial:
-    status = "failed" if value is None else "finished"
-    return Trial(number, {LEARNING_RATE: rate}, status, value, {"1000": value}, "", float(number), number + 1.0)
+def trial(number: int, rate: float, value: float) -> Trial:
+    return Trial(number, {LEARNING_RATE: rate}, "finished", value, {"1.1": value}, "", float(number), number + 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -70,46 +70,6 @@ def small(tmp_path_factory) -> Sweep:
     """A finished sweep of four cells, two of them tuned. Not to be changed by a test."""
     home = tmp_path_factory.mktemp("small")
     return Sweep(home, "small", run(home, *SMALL, "name=small"))
-
-
-# ---- What a study says: pure functions.
-
-
-def test_the_best_trial_is_the_first_of_equals_and_never_a_failed_one():
-    trials = [trial(0, 0.1, None), trial(1, 0.2, 0.8), trial(2, 0.3, 0.9), trial(3, 0.4, 0.9)]
-    assert best_trial(trials, lower_is_better=False).number == 2
-    assert best_trial(trials, lower_is_better=True).number == 1
-    assert best_trial(trials[:1], lower_is_better=True) is None
-
-
-@pytest.mark.parametrize(
-    ("values", "lower_is_better", "expected"),
-    [
-        pytest.param([0.5, 0.902, 0.905, 0.91, 0.5], False, (2.0, 4.0), id="accuracy"),
-        pytest.param([1.0, 0.100, 0.1009, 0.1011, 0.1], True, (2.0, 3.0), id="rmse"),
-        pytest.param([0.9, None, 0.9, 0.9, None], False, (1.0, 1.0), id="a failure ends it"),
-        pytest.param([0.1, 0.1, 0.1, 0.1, 0.9], False, (5.0, 5.0), id="one alone"),
-        pytest.param([-1.0, -1.005, -2.0, -1.0, -1.0], False, (1.0, 2.0), id="below zero"),
-    ],
-)
-def test_tolerance_is_the_range_around_the_best_without_a_gap(values, lower_is_better, expected):
-    trials = [trial(i, float(i + 1), value) for i, value in enumerate(values)]
-    best = best_trial(trials, lower_is_better=lower_is_better)
-    # The order in which trials were made does not matter.
-    assert tolerance(trials[::-1], best, lower_is_better=lower_is_better) == expected
-
-
-def test_the_edge_is_a_twentieth_of_the_logarithmic_range():
-    assert [edge(10.0**exponent, 1e-4, 1.0) for exponent in (-4, -3.81, -3.79, -0.21, -0.19, 0)] == [
-        "low", "low", "", "", "high", "high",
-    ]  # fmt: skip
-
-
-def test_a_study_whose_trials_all_failed_reports_the_problem():
-    outcome = conclude(tuned_cell("dataset=circles"), [trial(0, 0.5, None), trial(1, 0.7, None)])
-    assert outcome.parameters == {}
-    assert outcome.n_failed == 2
-    assert outcome.problem == "no learning rate in [0.0001, 1] trains; widen the range (tune.low, tune.high)"
 
 
 # ---- What is asked for.
@@ -138,7 +98,7 @@ def test_tuned_cells_are_marked_in_their_names_and_join_untuned_ones_in_a_sweep(
     ("argv", "said"),
     [
         (["tune.seeds=[0,1]"], ["tune.seeds 0 and 1 are also evaluation seeds", "the runs that chose it", "1000"]),
-        (["seeds=2000"], ["tune.seeds 1000, 1001, … (5 of them)", "tune.seeds=[2000,2001,2002]"]),
+        (["seeds=2000"], ["tune.seeds 1000, 1001, … (10 of them)", "tune.seeds=[2000,2001,2002]"]),
         (["tune.seeds=5"], ["also evaluation seeds"]),
         (["tune.seeds=[]"], ["tune.seeds must be"]),
         (["tune.sampler=tp"], ["unknown tune.sampler 'tp'", "did you mean 'tpe'"]),
@@ -146,8 +106,8 @@ def test_tuned_cells_are_marked_in_their_names_and_join_untuned_ones_in_a_sweep(
         (["tune.batch=few"], ["tune.batch must be an integer"]),
         (["tune.low=1", "tune.high=0.1"], ["tune.low must be above 0 and below tune.high"]),
         (["tune.low=0"], ["tune.low must be above 0"]),
-        (["tune.validation=1"], ["tune.validation must be a share"]),
-        (["tune.validation=0.001"], ["must leave samples on both sides; got 0.001 of 500"]),
+        (["tune.folds=1"], ["tune.folds must be from 2"]),
+        (["tune.folds=50", "dataset.split.train=40"], ["at most the number of rows to train on; got 50 for 40"]),
         (["tune.metric=loss"], ["tune.metric must be one of accuracy", "a loss's own value"]),
         (["tune.metric=log_loss", "loss=hinge"], ["needs a probability; loss=hinge with head=tanh gives none"]),
         (["tune.space={optimizer.learning_rate: [0.1,1]}"], ["always searched", "tune.low to tune.high"]),
@@ -212,8 +172,8 @@ def test_proposals_are_a_function_of_the_trials_before(sampler):
     while len(trials) < n_trials(cell):
         batch = proposals(cell, trials, 5)
         assert batch == proposals(cell, trials, 5)
-        # A failed trial is one too; the peak is at 0.03.
-        values = [-abs(0.03 - p[LEARNING_RATE]) if p[LEARNING_RATE] < 0.5 else None for p in batch]
+        # The peak is at 0.03.
+        values = [-abs(0.03 - p[LEARNING_RATE]) for p in batch]
         trials += [
             trial(len(trials) + i, p[LEARNING_RATE], v) for i, (p, v) in enumerate(zip(batch, values, strict=True))
         ]
@@ -265,7 +225,11 @@ def searched(folder: Path, *argv: str):
     """Return a cell, what its study found without a test split at hand, and its trials."""
     from lossbench.tuning.study import search
 
-    cell = tuned_cell("epochs=2", "tune.trials=4", "tune.batch=2", "tune.seeds=[1000,1001]", *argv)
+    asked = [
+        *argv,
+        *(text for text in SMALL_STUDY if text.partition("=")[0] not in {a.partition("=")[0] for a in argv}),
+    ]
+    cell = tuned_cell(*asked)
     return cell, search(cell, guarded(cell), folder, n_threads=2), read_trials(cell, folder)
 
 
@@ -273,55 +237,127 @@ def test_a_study_does_not_touch_the_test_split(tmp_path):
     with pytest.raises(AssertionError, match="touched the test split"):
         guarded(tuned_cell("dataset=circles")).splits["test"]
     _, outcome, trials = searched(tmp_path, "dataset=circles")
-    assert [t.number for t in trials] == [0, 1, 2, 3]
+    # The configured rate is the fifth: it is not on the grid.
+    assert [t.number for t in trials] == [0, 1, 2, 3, 4]
+    assert trials[4].learning_rate == outcome.default == 0.01
     assert outcome == read_outcome(tmp_path)
-    assert outcome.value == max(t.value for t in trials)
+    assert outcome.value == next(t.value for t in trials if t.number == outcome.number)
 
 
-def test_held_out_samples_are_stratified_and_the_same_for_all_losses():
+def prepared(*argv: str):
     from lossbench.tuning.study import PreparedStudy
 
-    splits = [
-        PreparedStudy(cell, guarded(cell)).splits
-        for cell in plan("-m", "dataset=blobs", "loss=cce,mse", "tune=learning_rate").cells
-    ]
-    assert [(len(s["train"].x), len(s["validation"].x)) for s in splits] == [(400, 100)] * 2
-    assert (splits[0]["validation"].x == splits[1]["validation"].x).all()
-    counts = [(splits[0]["validation"].y == label).sum() for label in range(3)]
-    assert max(counts) - min(counts) <= 3
-    both = [tuple(x) for part in splits[0].values() for x in part.x]
-    assert sorted(both) == sorted(
-        tuple(x) for x in load(tuned_cell("dataset=blobs").settings.dataset).splits["train"].x
-    )
-    own = PreparedStudy(cell := tuned_cell("dataset=digits"), guarded(cell)).splits
-    assert [(name, len(part.x)) for name, part in own.items()] == [("train", 1077), ("validation", 270)]
+    return PreparedStudy(cell := tuned_cell(*argv), guarded(cell))
 
 
-def test_the_value_of_a_trial_is_the_mean_over_seeds_and_agrees_with_the_fit_trainer(tmp_path):
-    options = ["dataset=blobs", "tune.trials=1", "tune.metric=log_loss"]
-    _, compiled, (first,) = searched(tmp_path / "compiled", *options)
-    _, fit, (second,) = searched(tmp_path / "fit", *options, "trainer=fit")
+def rows_of(parts: Iterable[Part]) -> list[tuple[float, ...]]:
+    return sorted(tuple(x) for part in parts for x in part.x)
+
+
+def test_folds_are_those_of_the_training_rows_and_the_same_for_all_losses():
+    studies = [prepared("dataset=blobs", f"loss={loss}") for loss in ("cce", "mse")]
+    for one, other in zip(*(study.trainings for study in studies), strict=True):
+        splits, others = (study.prepared(each).splits for study, each in zip(studies, (one, other), strict=True))
+        assert {name: len(part.x) for name, part in splits.items()} == {"train": 400, "judging_1": 100}
+        assert one.seed == other.seed
+        assert (splits["judging_1"].x == others["judging_1"].x).all()
+        assert rows_of(splits.values()) == rows_of([load(studies[0].cell.settings.dataset).splits["train"]])
+
+
+def test_a_validation_split_is_dealt_into_folds_unless_it_chooses_the_epoch():
+    joined = prepared("dataset=digits")
+    assert len(joined.rows.x) == 1077 + 270
+    assert set(joined.prepared(joined.trainings[0]).splits) == {"train", "judging_1"}
+    apart = prepared("dataset=digits", "select=best")
+    splits = apart.prepared(apart.trainings[0]).splits
+    assert {name: len(part.x) for name, part in splits.items()} == {"train": 862, "validation": 270, "judging_1": 215}
+
+
+def test_a_study_that_chooses_epochs_judges_them_on_other_rows(tmp_path):
+    options = ["dataset=circles", "dataset.split.train=300", "dataset.split.validation=200", "epochs=5"]
+    _, outcome, trials = searched(tmp_path, *options, "select=best")
+    assert outcome.n_judging == 300
+    assert all(list(t.values) == ["1.1", "1.2"] for t in trials)
+
+
+def test_the_value_of_a_trial_is_the_mean_over_folds_and_agrees_with_the_fit_trainer(tmp_path):
+    options = ["dataset=blobs", "tune.trials=1", "tune.sampler=random", "tune.metric=log_loss"]
+    _, compiled, (first, _) = searched(tmp_path / "compiled", *options)
+    _, fit, (second, _) = searched(tmp_path / "fit", *options, "trainer=fit")
     assert first.parameters == second.parameters
     assert first.value == pytest.approx(sum(first.values.values()) / 2)
-    assert list(first.values) == ["1000", "1001"]
+    assert list(first.values) == ["1.1", "1.2"]
     assert fit.value == pytest.approx(compiled.value, abs=1e-5)
 
 
-def test_a_diverged_seed_makes_a_failed_trial_and_the_study_goes_on(tmp_path):
-    options = ["dataset=regression", "dataset.standardize.y=none", "tune.low=1e-5", "tune.high=10", "tune.sampler=grid"]
-    _, outcome, trials = searched(tmp_path, *options)
+def test_a_training_that_diverges_counts_as_the_best_constant_and_the_study_goes_on(tmp_path):
+    options = ["dataset=regression", "dataset.standardize.y=none", "tune.low=1e-5", "tune.high=10"]
+    cell, outcome, trials = searched(tmp_path, *options)
     failed = [t for t in trials if t.status == "failed"]
-    assert 1 <= len(failed) < len(trials) == 4
-    assert all(t.value is None and "seed=1000 diverged" in t.reason for t in failed)
+    assert 1 <= len(failed) < len(trials) == 5
+    assert all(t.dead == ["1.1", "1.2"] and t.reason == "2 of 2 diverged" for t in failed)
+    train = load(cell.settings.dataset).splits["train"].y
+    assert all(t.value == pytest.approx(train.std(), rel=0.05) for t in failed)
     assert outcome.n_failed == len(failed)
-    assert outcome.value is not None
+    assert outcome.number not in [t.number for t in failed]
+
+
+def test_a_training_that_is_stuck_is_dead_as_its_run_would_be(tmp_path):
+    # At this rate nothing moves: the majority class is predicted, as at the start, or less.
+    _, outcome, trials = searched(tmp_path, "dataset=imbalanced", "tune.low=1e-9", "tune.high=0.5", "epochs=20")
+    slow = next(t for t in trials if t.learning_rate == 1e-9)
+    assert slow.dead == ["1.1", "1.2"]
+    assert slow.reason == "2 of 2 stuck"
+    assert not next(t for t in trials if t.number == outcome.number).dead
+
+
+@pytest.mark.parametrize(
+    ("side", "end"), [("high", ["tune.low=1e-5", "tune.high=1e-3"]), ("low", ["tune.low=0.3", "tune.high=30"])]
+)
+def test_a_choice_at_the_edge_widens_the_range_once_with_the_same_spacing(tmp_path, side, end):
+    options = ["dataset=circles", "loss=bce", "epochs=20", "tune.trials=3", "tune.widen=true"]
+    _, outcome, trials = searched(tmp_path, *options, *end)
+    rates = [t.learning_rate for t in trials]
+    low, middle, high = sorted(rates[:3])
+    ratio = middle / low
+    assert outcome.widened == side
+    assert rates[3:] == pytest.approx([high * ratio**i if side == "high" else low / ratio**i for i in range(1, 5)])
+    assert (outcome.low, outcome.high) == pytest.approx((min(rates), max(rates)))
+    assert outcome.learning_rate in rates[3:]
+
+
+def test_a_larger_space_is_searched_by_tpe_and_decided_by_a_race_on_fresh_folds(tmp_path):
+    space = "tune.space={optimizer.momentum: [0.0, 0.95]}"
+    cell, outcome, trials = searched(tmp_path, "dataset=circles", space, "epochs=20", "tune.trials=7")
+    assert sampler(cell.settings.study) == "tpe"
+    first, raced = trials[:8], trials[8:]
+    assert first[7].parameters == {LEARNING_RATE: 0.01, "optimizer.momentum": 0.9}
+    assert {tuple(t.values) for t in first} == {("1.1", "1.2")}
+    assert {tuple(t.values) for t in raced} == {("2.1", "2.2")}
+    best = sorted(first, key=lambda t: (-t.value, t.number))[:5]
+    wanted = [t.parameters for t in best] + ([] if first[7] in best else [first[7].parameters])
+    assert [t.parameters for t in raced] == wanted
+    assert outcome.number in [t.number for t in raced]
+    assert outcome.rule == "race"
+
+
+def test_a_loss_times_a_constant_is_tuned_to_the_same_training(tmp_path):
+    found = []
+    for weight in (0.1, 1.0, 10.0):
+        terms = f"loss.terms={{mean_squared_error: {{weight: {weight}}}}}"
+        options = ["dataset=diabetes", "loss=composite", terms, "epochs=20", "tune.trials=9", "tune.folds=3"]
+        _, outcome, _ = searched(tmp_path / str(weight), *options)
+        found.append((outcome.learning_rate * weight, outcome.value))
+    # Half a decade lies between two rates; the configured one, which is kept where it is good, may be a step aside.
+    assert max(rate for rate, _ in found) <= 3.2 * min(rate for rate, _ in found)
+    assert max(value for _, value in found) == pytest.approx(min(value for _, value in found), rel=0.02)
 
 
 def test_structural_settings_can_be_searched(tmp_path):
     space = "tune.space={optimizer.momentum: {choices: [0.0, 0.9]}, loss.delta: [0.5, 2]}"
     _, outcome, trials = searched(tmp_path, "dataset=friedman1", "loss=huber", space)
     assert set(outcome.parameters) == {LEARNING_RATE, "optimizer.momentum", "loss.delta"}
-    assert all(t.parameters["optimizer.momentum"] in (0.0, 0.9) for t in trials)
+    assert {t.parameters["optimizer.momentum"] for t in trials} == {0.0, 0.9}
 
 
 # ---- A whole sweep.
@@ -331,25 +367,23 @@ def test_the_sweep_prints_chosen_rates_with_tuned_and_untuned_results(small: Swe
     assert small.done.status == 0, small.done.err
     assert small.done.err == ""
     lines = small.done.out.splitlines()
-    assert lines[0] == "small: 4 cells, 8 runs, 0 finished; first 2 studies of 12 trials"
+    assert lines[0] == "small: 4 cells, 8 runs, 0 finished; first 2 studies of 10 trials"
     assert max(map(len, lines)) <= 80
-    assert "hinge/tuned: rate " in small.done.out
-    table = lines.index("(6 trials x 2 seeds; from, to: rates within 1 % of the best value)")
+    assert "hinge/tuned: " in small.done.out
+    table = lines.index("(5 trials x 1 x 2 folds; from, to: rates as good as the best, to a standard") + 1
     assert lines[table + 1].split() == ["loss", "untuned", "tuned", "rate", "from", "to"]
     assert {lines[table + i].split()[0] for i in (2, 3)} == {"binary_crossentropy", "hinge"}
 
 
 @pytest.mark.slow
-def test_trials_are_files_and_all_losses_begin_with_the_same_proposals(small: Sweep):
+def test_trials_are_files_and_all_losses_get_the_same_proposals(small: Sweep):
     first, second = sorted(small.folder.glob("*/study"))
-    assert [path.name for path in sorted(first.iterdir())] == ["best.json", *(f"trial=000{i}.json" for i in range(6))]
-    for number in range(6):
+    assert [path.name for path in sorted(first.iterdir())] == ["best.json", *(f"trial=000{i}.json" for i in range(5))]
+    for number in range(5):
         content = [json.loads((study / f"trial=000{number}.json").read_text()) for study in (first, second)]
-        if number < 4:
-            assert content[0]["parameters"] == content[1]["parameters"]
+        assert content[0]["parameters"] == content[1]["parameters"]
         for one in content:
-            assert one["status"] == "finished"
-            assert list(one["values"]) == ["1000", "1001"]
+            assert list(one["values"]) == ["1.1", "1.2"]
             assert one["value"] == pytest.approx(sum(one["values"].values()) / 2)
 
 
@@ -371,7 +405,7 @@ def test_mlflow_has_studies_and_trials_in_an_experiment_of_their_own(small: Swee
     found = [r for r in mlflow_runs(small.home) if r["stage"] == "active"]
     studies = {r["id"]: r for r in found if r["kind"] == "study"}
     trials = [r for r in found if r["kind"] == "trial"]
-    assert (len(studies), len(trials)) == (2, 12)
+    assert (len(studies), len(trials)) == (2, 10)
     assert {r["run_status"] for r in found} == {"FINISHED"}
     (tuning,) = {r["exp"] for r in (*studies.values(), *trials)}
     assert tuning not in {r["exp"] for r in found if r["kind"] in ("sweep", "cell", "run")}
@@ -379,7 +413,7 @@ def test_mlflow_has_studies_and_trials_in_an_experiment_of_their_own(small: Swee
         assert studies[nested["mlflow.parentRunId"]]["cell"] == nested["cell"]
         points = {key: value for key, value, *_ in mlflow_metrics(small.home, nested["id"])}
         assert set(points) == {"learning_rate", "validation/accuracy"} | {
-            f"validation/accuracy/seed_{seed}" for seed in (1000, 1001)
+            f"validation/accuracy/fold_1.{fold}" for fold in (1, 2)
         }
     for study in studies.values():
         points = {key for key, *_ in mlflow_metrics(small.home, study["id"])}
@@ -387,6 +421,7 @@ def test_mlflow_has_studies_and_trials_in_an_experiment_of_their_own(small: Swee
         artifacts = small.home / "mlruns" / "artifacts" / "small-tuning" / study["id"] / "artifacts"
         assert {p.name for p in artifacts.iterdir()} == {"learning-rates.png", "trials.csv"}
         assert study["edge"] in ("none", "low", "high")
+        assert study["kept"] in ("true", "false")
     with sqlite3.connect(small.home / "mlruns" / "mlflow.db") as db:
         for cell in (r for r in found if r["kind"] == "cell" and "tune=" in r["cell"]):
             assert cell["study"].startswith(cell["cell"])
@@ -421,9 +456,9 @@ def test_optunas_storage_is_written_from_the_trials(small: Sweep):
     for summary in summaries:
         study = optuna.load_study(study_name=summary.study_name, storage=storage)
         folder = small.folder / summary.study_name.replace("/", "-")
-        assert len(study.trials) == 6
-        assert study.best_value == read_outcome(folder).value
-        assert study.best_params == read_outcome(folder).parameters
+        assert len(study.trials) == 5
+        assert study.user_attrs["chosen"] == read_outcome(folder).parameters
+        assert read_outcome(folder).value in [each.value for each in study.trials]
 
 
 @pytest.mark.slow
@@ -505,7 +540,7 @@ def test_a_study_without_a_usable_rate_is_an_error_and_one_at_the_edge_a_warning
     assert done.out.count("no learning rate in [5, 10] trains; widen the range (tune.low, tune.high)") >= 1
     assert done.out.count("FAILED  regression/mean_squared_error") == 1
     assert [row["status"] for row in rows(tmp_path / "multirun" / "none")] == ["failed", "failed"]
-    narrow = run(tmp_path, "tune=learning_rate", *options[:1], *options[2:], "tune.high=0.001", *GRID, "name=edge")
+    narrow = run(tmp_path, "tune=learning_rate", *options[:1], *options[2:], "tune.high=0.001", "name=edge")
     assert narrow.status == 0
     assert "lies at the edge of [0.0001, 0.001]" in narrow.out
     assert "tune.high=…" in narrow.out
@@ -557,6 +592,8 @@ def test_a_study_killed_at_twenty_random_moments_equals_the_uninterrupted_one(tm
     whole.mkdir()
     cut.mkdir()
     budget = ["tune=learning_rate", "tune.trials=24", "tune.batch=4", "epochs=150", "seeds=2", "name=cut"]
+    # TPE learns from the trials before; the configured rate is the last.
+    budget += ["tune.sampler=tpe", "tune.folds=5", "tune.repetitions=1"]
     arguments = ["-m", "dataset=circles", "loss=bce,hinge", *budget]
     assert run(whole, *arguments).status == 0
     rng = random.Random(5)
@@ -568,7 +605,7 @@ def test_a_study_killed_at_twenty_random_moments_equals_the_uninterrupted_one(tm
         if rng.random() < 0.2:
             time.sleep(rng.uniform(0.1, 5.0))
         else:
-            kill_after_trials = min(there + rng.randint(1, 3), 47)
+            kill_after_trials = min(there + rng.randint(1, 3), 49)
             deadline = time.monotonic() + 60
             while len(list(cut.glob("multirun/cut/*/study/trial=*.json"))) < kill_after_trials:
                 if process.poll() is not None or time.monotonic() > deadline:
@@ -585,11 +622,11 @@ def test_a_study_killed_at_twenty_random_moments_equals_the_uninterrupted_one(tm
     assert done.status == 0, done.out + done.err
     folders = [home / "multirun" / "cut" for home in (whole, cut)]
     assert without_times(folders[0]) == without_times(folders[1])
-    assert len(without_times(folders[1])) == 2 * 25
+    assert len(without_times(folders[1])) == 2 * 26
     assert (folders[0] / "results.csv").read_bytes() == (folders[1] / "results.csv").read_bytes()
     assert {r["run_status"] for r in mlflow_runs(cut)} == {"FINISHED"}
     trials = [r for r in mlflow_runs(cut) if r["kind"] == "trial" and r["stage"] == "active"]
-    assert len(trials) == len({r["trial_key"] for r in trials}) == 48
+    assert len(trials) == len({r["trial_key"] for r in trials}) == 50
 
 
 @pytest.mark.slow
@@ -611,4 +648,4 @@ def test_rerun_all_repeats_a_study_and_keeps_the_earlier_one(small: Sweep, tmp_p
     assert len(list(tmp_path.glob("multirun/one/*/earlier/study-*/best.json"))) == 1
     live = [r for r in mlflow_runs(tmp_path) if r["stage"] == "active"]
     assert sum(r["kind"] == "study" for r in live) == 1
-    assert sum(r["kind"] == "trial" for r in live) == 6
+    assert sum(r["kind"] == "trial" for r in live) == 5

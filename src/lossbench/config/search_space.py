@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lossbench.config.settings import CellSettings, TuneSettings, has_setting, read_setting
+from lossbench.config.settings import CellSettings, StudySettings, has_setting, read_setting
 
 LEARNING_RATE = "optimizer.learning_rate"
 
@@ -102,7 +102,27 @@ def dimensions(settings: CellSettings) -> list[Dimension]:
     return found
 
 
-def grid_points(tune: TuneSettings, found: list[Dimension]) -> int:
+def configured(settings: CellSettings) -> dict[str, Any]:
+    """Return the values that a cell has without a study, of the settings that its study searches."""
+    return {dimension.key: _single(read_setting(settings, dimension.key)) for dimension in dimensions(settings)}
+
+
+def _single(value: Any) -> Any:
+    """Return one hidden layer as a number, as it is searched."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def includes(dimension: Dimension, value: Any) -> bool:
+    """Return whether a study that searches a dimension may try a value."""
+    return value in dimension.choices if dimension.choices else dimension.low <= value <= dimension.high
+
+
+def sampler(tune: StudySettings) -> str:
+    """Return how a study proposes: ``auto`` is a grid of learning rates, or TPE if there is more to search."""
+    return tune.sampler if tune.sampler != "auto" else "tpe" if tune.space else "grid"
+
+
+def grid_points(tune: StudySettings, found: list[Dimension]) -> int:
     """Return how many points each range gets in the largest grid that needs at most ``tune.trials`` trials.
 
     A grid contains every combination of choices and points. The result is 0 if the choices alone need more trials.

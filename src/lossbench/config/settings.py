@@ -395,8 +395,8 @@ class NoTuneSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuneSettings:
-    """A study (a search with Optuna) chooses the cell's learning rate before its runs are trained."""
+class StudySettings:
+    """What all studies have: a budget, a range, a sampler, a metric, and the settings that are searched."""
 
     name: str
     trials: int
@@ -405,9 +405,34 @@ class TuneSettings:
     high: float
     sampler: str
     seeds: list[int]
-    validation: float
     metric: str | None
     space: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneSettings(StudySettings):
+    """A study chooses the cell's learning rate by folds of its training rows, before its runs are trained."""
+
+    folds: int
+    repetitions: int
+    widen: bool
+
+    @property
+    def n_trainings(self) -> int:
+        """The number of trainings of a trial."""
+        return self.folds * self.repetitions
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldoutTuneSettings(StudySettings):
+    """A study of earlier versions: every trial was trained with each seed, and judged on one holdout; only read."""
+
+    validation: float
+
+    @property
+    def n_trainings(self) -> int:
+        """The number of trainings of a trial."""
+        return len(self.seeds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -430,19 +455,19 @@ class CellSettings:
     early_stopping: EarlyStoppingSettings
     select: str
     trainer: str
-    tune: NoTuneSettings | TuneSettings
+    tune: NoTuneSettings | TuneSettings | HoldoutTuneSettings
     # Earlier cells do not have it.
     repeat: RepeatSettings = SeedsSettings(name=SEEDS)
 
     @property
     def is_tuned(self) -> bool:
         """Whether a study chooses the cell's learning rate."""
-        return isinstance(self.tune, TuneSettings)
+        return not isinstance(self.tune, NoTuneSettings)
 
     @property
-    def study(self) -> TuneSettings:
+    def study(self) -> TuneSettings | HoldoutTuneSettings:
         """The settings of the cell's study; only a tuned cell has one."""
-        assert isinstance(self.tune, TuneSettings), "only a tuned cell has a study"
+        assert not isinstance(self.tune, NoTuneSettings), "only a tuned cell has a study"
         return self.tune
 
     @property
@@ -576,7 +601,8 @@ def _typed(kind: type[Settings], content: Mapping[str, Any]) -> Settings:
 
 def group_settings(group: str, content: Mapping[str, Any]) -> Any:
     """Return the plain settings of a group as a dataclass."""
-    return _typed(settings_type(group, content["name"]), content)
+    earlier = group == "tune" and "validation" in content
+    return _typed(HoldoutTuneSettings if earlier else settings_type(group, content["name"]), content)
 
 
 def cell_settings(content: Mapping[str, Any]) -> CellSettings:

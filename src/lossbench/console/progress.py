@@ -76,10 +76,17 @@ class Terminal:
             # Every trial failed: the cell's runs fail too, and their error gives the reason.
             return
         failed = f" ({outcome.n_failed} failed)" if outcome.n_failed else ""
-        best = f"{cell.label}: rate {outcome.learning_rate:.3g} is best of {outcome.n_trials} trials{failed}"
-        self.line(f"{self._place(cell)}{best}, {seconds:.1f} s")
+        found = f"rate {outcome.learning_rate:.3g} of {outcome.n_trials} tried{failed}"
+        if outcome.kept:
+            found = f"kept {outcome.learning_rate:.3g}, nothing clearly better{failed}"
+        self.line(f"{self._place(cell)}{cell.label}: {found}, {seconds:.1f} s")
+        if outcome.widened:
+            self.line(
+                f"  its best rate was the {outcome.widened}est: widened to [{outcome.low:.3g}, {outcome.high:.3g}]."
+            )
+        for text in outcome.warnings:
+            self.line(f"  warning: {text}.")
         if outcome.edge:
-            self.line(f"  warning: it lies at the edge of [{outcome.low:g}, {outcome.high:g}].")
             self.line(f"  hint: widen the range with tune.{outcome.edge}=…")
 
     def _place(self, cell: Cell) -> str:

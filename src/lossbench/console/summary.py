@@ -4,7 +4,7 @@ import math
 import textwrap
 
 from lossbench.comparison import mean_interval
-from lossbench.config.settings import FOLDS, SAMPLES, SEEDS, StandardizeSettings
+from lossbench.config.settings import FOLDS, SAMPLES, SEEDS, StandardizeSettings, TuneSettings
 from lossbench.console.text_tables import WIDTH, mean_and_interval, text_table
 from lossbench.findings.number_formats import joined, number
 from lossbench.findings.published import published
@@ -15,7 +15,7 @@ from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, lower_is_better
 from lossbench.planning.keys import cell_key, untuned
 from lossbench.planning.plan import Plan
 from lossbench.results.cells import CellResults
-from lossbench.tuning.study_files import TOLERANCE, Outcome, outcomes
+from lossbench.tuning.study_files import Outcome, outcomes
 
 # By what a cell's runs repeat: what verdicts are about, and what ± is of.
 MEANING = {
@@ -72,21 +72,28 @@ def tuning_lines(plan: Plan, results: list[CellResults]) -> list[str]:
 def _tuned_table(tuned: list[CellResults], found: dict[str, Outcome], by_key: dict[str, CellResults]) -> list[str]:
     cell, metric = tuned[0].cell, MAIN_METRICS[tuned[0].cell.task]
     name, outcome = f"test/{metric}", found[cell.key]
-    rows, notes = [], []
+    rows, notes, kept = [], [], []
     for result in ranked(tuned):
         label, its = result.cell.label.replace("/tuned", ""), found[result.cell.key]
         beside = by_key.get(cell_key(untuned(result.cell.settings)))
         values = [mean_and_interval(beside, name) if beside else "", mean_and_interval(result, name)]
         rates = [f"{rate:.2g}" for rate in (its.learning_rate, *its.tolerance)] if its.parameters else ["-"] * 3
         rows.append([label, *values, *rates])
+        kept += [label] if its.kept else []
         notes += [f"{label}: {text}." for text in (its.problem, its.warning) if text]
+    if kept:
+        notes.insert(0, f"kept as configured, because nothing tried was clearly better: {joined(kept)}.")
     rows = [["loss", "untuned", "tuned", "rate", "from", "to"], *rows]
     if not any(row[1] for row in rows[1:]):
         rows = [[row[0], *row[2:]] for row in rows]
-    budget = f"{outcome.n_trials} trials x {len(cell.settings.study.seeds)} seeds"
+    study = cell.settings.study
+    each = (
+        f"{study.repetitions} x {study.folds} folds" if isinstance(study, TuneSettings) else f"{len(study.seeds)} seeds"
+    )
+    explained = f"({outcome.n_trials} trials x {each}; from, to: rates {outcome.as_good})"
     return [
-        f"{cell.data}: test {metric} at the learning rate best for validation {outcome.metric}",
-        f"({budget}; from, to: rates within {TOLERANCE * 100:.0f} % of the best value)",
+        f"{cell.data}: test {metric} at the learning rate {outcome.chosen_by}",
+        *textwrap.wrap(explained, WIDTH),
         *text_table(rows, left=1, gap=" "),
         *(line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")),
     ]

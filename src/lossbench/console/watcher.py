@@ -49,7 +49,9 @@ class Watcher:
 
     def _n_trained(self, cell: Cell) -> int:
         folder = self.plan.folder / cell.folder / "study"
-        return len(list(folder.glob("trial=*.json"))) * len(cell.settings.study.seeds)
+        # A study may have more trials than it was told: the configured rate, and rates beyond an end of the range.
+        n_trials = min(len(list(folder.glob("trial=*.json"))), cell.settings.study.trials)
+        return n_trials * cell.settings.study.n_trainings
 
     def _watch(self) -> None:
         last = False
@@ -88,4 +90,4 @@ class Watcher:
 
 def _n_trainings(cell: Cell) -> int:
     """Return the number of trainings in a cell's study."""
-    return cell.settings.study.trials * len(cell.settings.study.seeds)
+    return cell.settings.study.trials * cell.settings.study.n_trainings

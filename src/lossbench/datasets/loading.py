@@ -22,9 +22,6 @@ from lossbench.datasets.user_file.targets import find_target
 from lossbench.ground.loading_functions import load_function
 from lossbench.losses.heads import NUMBER_TASKS
 
-# Seeds the order in which training samples are held out for a study: the same samples for every loss.
-HELD_OUT_SEED = 0
-
 
 @dataclass(frozen=True)
 class Part:
@@ -231,29 +228,18 @@ def _prepared(
     )
 
 
-def tuning_splits(dataset: Dataset, share: float) -> dict[str, Part]:
-    """Return the training and validation splits of a study. The test split is never read.
+def tuning_rows(dataset: Dataset, *, apart: bool) -> Part:
+    """Return the rows of a study: those of the training split and of the validation split, never of the test split.
 
     Parameters
     ----------
-    dataset : Dataset
-        The data set; its own validation split is used if it has one.
-    share : float in (0, 1)
-        Otherwise, the share of the training samples that is held out, stratified by class, and the same for every
-        loss.
-
-    Returns
-    -------
-    dict
-        ``train`` and ``validation``.
+    apart : bool
+        Whether trainings choose an epoch by the validation split; it then judges nothing else, and is left out.
     """
-    train = dataset.splits["train"]
-    if "validation" in dataset.splits:
-        return {"train": train, "validation": dataset.splits["validation"]}
-    order = ordered_rows(train.y, HELD_OUT_SEED, by_class=dataset.task in ("binary", "multiclass"))
-    n_kept = len(order) - round(share * len(order))
-    rows = {"train": np.sort(order[:n_kept]), "validation": np.sort(order[n_kept:])}
-    return {name: Part(train.x[part], train.y[part]) for name, part in rows.items()}
+    train, validation = dataset.splits["train"], dataset.splits.get("validation")
+    if apart or validation is None:
+        return train
+    return Part(np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y]))
 
 
 @dataclass(frozen=True)

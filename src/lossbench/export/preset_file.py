@@ -9,6 +9,8 @@ from lossbench.planning.keys import key_settings
 from lossbench.planning.plan import Plan
 from lossbench.tuning.study_files import Outcome
 
+# Studies of earlier versions have no folds.
+BUDGET = ("trials", "low", "high", "sampler", "folds", "repetitions", "seeds")
 HEADER = """\
 # lossbench-export tuned {name}
 # What the studies of this sweep chose; `tuned={name}` uses it. Found by:
@@ -37,8 +39,9 @@ def write_preset(plan: Plan, outcomes: dict[str, Outcome]) -> Path:
             "loss": cell.loss,
             "where": {"optimizer": cell.settings.optimizer.name, **swept},
             "values": outcome.parameters,
-            "study": {"metric": outcome.metric, "value": outcome.value, "tolerance": list(outcome.tolerance)},
-            "budget": {name: tune[name] for name in ("trials", "low", "high", "sampler", "seeds")},
+            "study": {"metric": outcome.metric, "value": outcome.value, "tolerance": list(outcome.tolerance)}
+            | ({"kept": True} if outcome.kept else {}),
+            "budget": {name: tune[name] for name in BUDGET if name in tune},
         }
         values.append(entry)
     path = Path("conf").absolute() / "tuned" / f"{plan.name}.yaml"

@@ -14,12 +14,12 @@ from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.classification import Scores
 from lossbench.metrics.reference_predictors import (
     ceiling_scores,
-    constant_raw_prediction,
     naive_calibrated_scores,
     naive_scores,
 )
 from lossbench.planning.plan import Cell
 from lossbench.training import specification
+from lossbench.training.best_constant import best_constant_loss
 from lossbench.training.specification import Data, Hyperparameters, Structure, Trained
 from lossbench.tuning.study_files import Outcome
 
@@ -151,9 +151,7 @@ class PreparedCell:
 
     def naive_loss_on(self, y: np.ndarray) -> float:
         """Return the cell's own loss of the best constant prediction for the targets ``y``."""
-        pair, n_classes, parameters = self.cell.pair, self.dataset.n_classes, self.hyperparameters.loss
-        of_constant = specification.mean_loss(pair, y, n_classes, parameters)
-        return of_constant(constant_raw_prediction(pair, y, n_classes, parameters, of_constant))
+        return best_constant_loss(self.cell.pair, y, self.dataset.n_classes, self.hyperparameters.loss)
 
     @cached_property
     def grid(self) -> tuple[np.ndarray, np.ndarray] | None:

@@ -1,9 +1,9 @@
-"""Validates the ``tune`` settings of a cell: budget, seeds, validation share, metric and search space."""
+"""Validates the ``tune`` settings of a cell: budget, folds, seeds, metric and search space."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lossbench.config.search_space import LEARNING_RATE, Dimension, dimensions, grid_points, read_dimension
+from lossbench.config.search_space import LEARNING_RATE, Dimension, dimensions, grid_points, read_dimension, sampler
 from lossbench.config.settings import (
     CellSettings,
     TuneSettings,
@@ -19,7 +19,7 @@ from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import LOSSES
 from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, PROBABILITY_METRICS
 
-SAMPLERS = ("tpe", "random", "grid", "quasi_random")
+SAMPLERS = ("auto", "grid", "tpe", "random", "quasi_random")
 # The prefixes and keys of settings that a study may search.
 SEARCHED = ("loss.", "optimizer.", "model.", "batch_size", "epochs")
 ProblemsOf = Callable[[CellSettings], list[Problem]]
@@ -38,13 +38,13 @@ def study_problems(settings: CellSettings, seeds: list[int], problems_of: Proble
         Returns the problems of a cell's settings apart from its study. It is passed in because ``validation`` imports
         this module.
     """
-    if not settings.is_tuned:
+    tune = settings.tune
+    if not settings.is_tuned or not isinstance(tune, TuneSettings):
         return []
-    tune = settings.study
-    problems = [*_budget_problems(tune), *_seed_problems(tune, seeds), *_validation_problems(settings)]
+    problems = [*_budget_problems(tune), *_seed_problems(tune, seeds), *_fold_problems(settings, tune)]
     problems += [*_metric_problems(settings), *_space_problems(settings, problems_of)]
-    if not problems and tune.sampler == "grid" and grid_points(tune, dimensions(settings)) < 2:
-        message = f"tune.sampler=grid needs two points of each range; tune.trials={tune.trials} are too few."
+    if not problems and sampler(tune) == "grid" and grid_points(tune, dimensions(settings)) < 2:
+        message = f"tune.sampler={tune.sampler} needs two points of each range; tune.trials={tune.trials} are too few."
         problems.append(Problem(message, "raise tune.trials, search less, or choose another tune.sampler."))
     return problems
 
@@ -78,19 +78,25 @@ def _seed_problems(tune: TuneSettings, seeds: list[int]) -> list[Problem]:
     ]
 
 
-def _validation_problems(settings: CellSettings) -> list[Problem]:
-    share, data = settings.study.validation, settings.dataset
-    if not 0.0 < share < 1.0:
-        return [Problem(f"tune.validation must be a share above 0 and below 1; got {share:g}.")]
+def _fold_problems(settings: CellSettings, tune: TuneSettings) -> list[Problem]:
+    problems = (
+        []
+        if 1 <= tune.repetitions <= 100
+        else [Problem(f"tune.repetitions must be from 1 to 100; got {tune.repetitions}.")]
+    )
+    if not 2 <= tune.folds <= 100:
+        return [*problems, Problem(f"tune.folds must be from 2 to 100; got {tune.folds}.")]
+    data = settings.dataset
     try:
         counts = dict(zip(SPLITS, split_counts(data.split, n_samples(data)), strict=True))
     except TypeError:
         # The split itself is invalid; ``validation`` reports it.
-        return []
-    if not counts["validation"] and not 1 <= round(share * counts["train"]) < counts["train"]:
-        message = f"tune.validation must leave samples on both sides; got {share:g} of {counts['train']}."
-        return [Problem(message, "take another share, or more samples.")]
-    return []
+        return problems
+    rows = counts["train"] if settings.select == "best" else counts["train"] + counts["validation"]
+    if rows < tune.folds:
+        message = f"tune.folds must be at most the number of rows to train on; got {tune.folds} for {rows}."
+        problems.append(Problem(message, "take fewer folds, or more samples."))
+    return problems
 
 
 def _metric_problems(settings: CellSettings) -> list[Problem]:

@@ -1,6 +1,5 @@
 """The section of a report about one data set: its table, sentences, hints and figures."""
 
-import json
 import math
 import zipfile
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from lossbench.findings.tables import Table
 from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import LOSSES
 from lossbench.planning.plan import Cell, Plan
-from lossbench.report.caveats import LEARNING_RATE
 from lossbench.report.cell_measures import diagnosis, metrics_of
 from lossbench.report.drawing import MARKERS, Mark, mark
 from lossbench.report.figures.all import all_figures
-from lossbench.report.figures.frame import Figure, Frame
+from lossbench.report.figures.frame import Figure, Frame, TriedRates
 from lossbench.results.cells import CellResults
-from lossbench.tuning.study_files import TOLERANCE, read_outcome
+from lossbench.tuning.study_files import read_outcome, read_trials, study_metric
 
 SYMBOLS = dict(zip(MARKERS, "●■▲◆▼✚✖★", strict=True))
 
@@ -106,8 +104,9 @@ def section(plan: Plan, table: Table) -> Section:
     naive = next((r.naive.get(name, math.nan) for r in table.results if r.naive), math.nan)
     arrays = next(filter(None, (_arrays(plan, r.cell, "data.npz") for r in table.results)), {})
     shapes = {r.cell.name: found for r in table.results if "loss" in (found := _arrays(plan, r.cell, "shape.npz"))}
-    trials = {r.cell.name: tried for r in table.results if (tried := _trials(plan, r.cell))}
-    drawn = Frame(table, arrays, shapes, trials, ceiling)
+    studies = ((result.cell.name, _tried(plan, result.cell)) for result in table.results)
+    tried = {name: study for name, study in studies if study is not None}
+    drawn = Frame(table, arrays, shapes, tried, ceiling)
     rows = [_row(table, i, drawn.label(result)) for i, result in enumerate(table.results)]
     metrics = metrics_of(table)
     return Section(
@@ -162,14 +161,21 @@ def _arrays(plan: Plan, cell: Cell, name: str) -> dict[str, np.ndarray]:
         return {}
 
 
-def _trials(plan: Plan, cell: Cell) -> list[tuple[float, float]]:
-    """Return the learning rate and the value of each trial on disk of a cell's study; NaN for a failed trial."""
-    found = []
-    for path in sorted((plan.folder / cell.folder / "study").glob("trial=*.json")):
-        trial = json.loads(path.read_text())
-        value = trial.get("value")
-        found.append((float(trial["parameters"][LEARNING_RATE]), math.nan if value is None else float(value)))
-    return found
+def _tried(plan: Plan, cell: Cell) -> TriedRates | None:
+    """Return the learning rates that a cell's study tried; None for an untuned cell."""
+    folder = plan.folder / cell.folder
+    trials = read_trials(cell, folder) if cell.is_tuned else []
+    if not trials:
+        return None
+    outcome, unknown = read_outcome(folder), math.nan
+    # Outcomes of earlier versions have no points, and those that have not ended have no outcome.
+    points = list(outcome.points) if outcome else []
+    points = points or sorted(
+        (trial.learning_rate, unknown if trial.value is None else trial.value, unknown, False) for trial in trials
+    )
+    if outcome is None:
+        return TriedRates(study_metric(cell), points, unknown, None)
+    return TriedRates(outcome.metric, points, outcome.learning_rate, outcome.default)
 
 
 def _about(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
@@ -204,6 +210,11 @@ def _tuning_hints(plan: Plan, result: CellResults) -> list[str]:
     if not outcome.parameters:
         return [f"{result.cell.label}: {outcome.problem}."]
     low, high = outcome.tolerance[0], outcome.tolerance[-1]
-    text = f"{result.cell.label}: learning rate {outcome.learning_rate:.2g}, best of {outcome.n_trials} trials"
-    text += f"; from {low:.2g} to {high:.2g} it does as well, within {100 * TOLERANCE:.0f} %."
-    return [text, *([f"{result.cell.label}: {outcome.warning}."] if outcome.warning else [])]
+    label = result.cell.label
+    text = f"{label}: learning rate {outcome.learning_rate:.2g}"
+    text += " kept: nothing tried was clearly better" if outcome.kept else f", chosen from {outcome.n_trials}"
+    lines = [f"{text}; rates from {low:.2g} to {high:.2g} are {outcome.as_good}."]
+    if outcome.widened:
+        searched = f"[{outcome.low:.2g}, {outcome.high:.2g}]"
+        lines.append(f"{label}: its best rate was the {outcome.widened}est, so the search went on, over {searched}.")
+    return [*lines, *([f"{label}: {outcome.warning}."] if outcome.warning else [])]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from lossbench.comparison import mean_intervals
 from lossbench.results.cells import CellResults, curve_matrix
-from lossbench.tuning.study_files import Outcome, Trial
+from lossbench.tuning.study_files import FINISHED, Outcome, Trial
 
 # Okabe and Ito's palette, safe for colour-blind readers, and markers for print without colour.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
@@ -49,18 +49,18 @@ def study_figure(name: str, trials: list[Trial], outcome: Outcome, *, lower_is_b
     for trial in trials:
         seeds = [value for value in trial.values.values() if value is not None]
         axes.plot([trial.learning_rate] * len(seeds), seeds, ".", color="0.75", markersize=4, zorder=1)
-    rates = [trial.learning_rate for trial in trials if trial.value is not None]
-    values = [trial.value for trial in trials if trial.value is not None]
-    axes.plot(rates, values, "o", color=COLOURS[0], label="mean over tuning seeds", zorder=2)
-    failed = [trial.learning_rate for trial in trials if trial.value is None]
+    working = [trial for trial in trials if trial.status == FINISHED]
+    values = [trial.value for trial in working if trial.value is not None]
+    axes.plot([trial.learning_rate for trial in working], values, "o", color=COLOURS[0], label="mean", zorder=2)
+    failed = [trial.learning_rate for trial in trials if trial.status != FINISHED]
     if failed:
         # In coordinates of the axes: crosses at the lower edge, whatever the scale of the metric.
         heights, at_edge = [0.02] * len(failed), axes.get_xaxis_transform()
         axes.plot(failed, heights, "x", color=COLOURS[1], transform=at_edge, label="failed", zorder=2)
     if outcome.value is not None:
-        label = f"best: {outcome.learning_rate:.3g}"
+        label = f"chosen: {outcome.learning_rate:.3g}"
         axes.plot(outcome.learning_rate, outcome.value, "*", color=COLOURS[1], markersize=16, label=label, zorder=3)
-        axes.axvspan(*outcome.tolerance, color=COLOURS[0], alpha=0.12, label="within 1 % of the best")
+        axes.axvspan(*outcome.tolerance, color=COLOURS[0], alpha=0.12, label=outcome.as_good)
     axes.set_xscale("log")
     axes.set_xlim(outcome.low / 1.2, outcome.high * 1.2)
     if lower_is_better and min(values, default=0.0) > 0.0:

@@ -7,16 +7,17 @@ from lossbench.metrics.catalogue import lower_is_better
 from lossbench.planning.plan import Cell, Plan
 from lossbench.tracking.experiment import Experiment, milliseconds, params
 from lossbench.tracking.figures import study_figure
-from lossbench.tuning.study_files import Outcome, Trial, study_metric, trials_table
+from lossbench.tuning.study_files import FINISHED, Outcome, Trial, study_metric, trials_table, value_name
 
 NOTE = """\
 The studies of [{sweep}](#/experiments): how the learning rate of each of its tuned cells was chosen.
 
-- `kind=study`, one run for each tuned cell: `best/learning_rate` and its value, `tolerance_low` and `_high` (the \
-learning rates around it that do as well, within 1 %), a figure of metric over learning rate, the table of its trials. \
-The tag `edge` says if the best one lies at an end of the range.
-- `kind=trial`, nested in it: one proposal, trained with every tuning seed on the training split less what was held \
-out. Its value is the mean over these seeds; `status=failed` has its reason in the tag `reason`.
+- `kind=study`, one run for each tuned cell: `best/learning_rate` (the chosen one) and its value, `tolerance_low` and \
+`_high` (the learning rates around it that do as well), a figure of metric over learning rate, the table of trials. \
+The tag `kept` says if it is the configured one, `edge` if it lies at an end of the range.
+- `kind=trial`, nested in it: one proposal, trained once for each fold of the training rows and judged on the fold \
+that was left out. Its value is the mean over folds; a training that diverged or got stuck counts as the best constant \
+prediction. The tag `reason` says why trainings did not work.
 
 No trial has seen the test split.
 """
@@ -60,10 +61,10 @@ class StudyTracker(Experiment):
     def _log_trial(self, run_id: str, cell: Cell, trial: Trial) -> None:
         moment, name = milliseconds(trial.ended), f"validation/{study_metric(cell)}"
         values = {"learning_rate": trial.learning_rate, name: trial.value}
-        values |= {f"{name}/seed_{seed}": value for seed, value in trial.values.items()}
+        values |= {f"{name}/{value_name(each)}": value for each, value in trial.values.items()}
         metrics = [Metric(key, value, moment, trial.number) for key, value in values.items() if value is not None]
         self.log(run_id, metrics, {key: str(value) for key, value in trial.parameters.items()})
-        self.terminate(run_id, "FINISHED" if trial.value is not None else "FAILED", trial.ended)
+        self.terminate(run_id, "FINISHED" if trial.status == FINISHED else "FAILED", trial.ended)
 
     def add_study(self, cell: Cell, outcome: Outcome, trials: list[Trial]) -> None:
         """Write the outcome of a study with its figure and table, once all its trials are written."""
@@ -82,6 +83,7 @@ class StudyTracker(Experiment):
         self.client.log_figure(run_id, figure, "learning-rates.png")
         self.client.log_text(run_id, trials_table(trials).to_csv(index=False), "trials.csv")
         self.client.set_tag(run_id, "edge", outcome.edge or "none")
+        self.client.set_tag(run_id, "kept", str(outcome.kept).lower())
         self.client.set_tag(run_id, "mlflow.note.content", _note(outcome))
         self.terminate(run_id, "FINISHED" if outcome.parameters else "FAILED", outcome.ended)
 
@@ -116,7 +118,8 @@ def _note(outcome: Outcome) -> str:
         return f"{outcome.problem.capitalize()}."
     best = f"learning rate {outcome.learning_rate:.3g}, validation {outcome.metric} {outcome.value:.4g}"
     low, high = outcome.tolerance
-    found = f"Best of {outcome.n_trials} trials: {best}. As good within 1 %: {low:.3g} to {high:.3g}."
+    how = "Kept, because nothing tried was clearly better" if outcome.kept else f"Chosen from {outcome.n_trials} trials"
+    found = f"{how}: {best}. Rates {low:.3g} to {high:.3g} are {outcome.as_good}."
     others = ", ".join(f"{key}={value}" for key, value in outcome.parameters.items() if key != LEARNING_RATE)
     lines = [found, f"With {others}." if others else "", outcome.warning.capitalize()]
     return "\n\n".join(line for line in lines if line)

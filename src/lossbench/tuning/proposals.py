@@ -6,6 +6,7 @@ uninterrupted run too. So a restart after a kill proposes the same values as a r
 
 import hashlib
 import json
+import math
 import warnings
 from typing import Any
 
@@ -23,21 +24,36 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from lossbench.config.search_space import Dimension, dimensions, grid_points
+from lossbench.config.search_space import (
+    LEARNING_RATE,
+    Dimension,
+    configured,
+    dimensions,
+    grid_points,
+    includes,
+    sampler,
+)
 from lossbench.config.settings import plain
 from lossbench.ground.files import write_text
 from lossbench.metrics.catalogue import lower_is_better
 from lossbench.planning.plan import Cell, Plan
-from lossbench.tuning.study_files import Trial, read_trials, study_metric
+from lossbench.tuning.study_files import Trial, read_outcome, read_trials, study_metric
 
 
 def n_trials(cell: Cell) -> int:
-    """Return the number of trials of a cell's study: ``tune.trials``, or fewer if a grid has fewer points."""
+    """Return the number of trials that a cell's sampler proposes: ``tune.trials``, or fewer if a grid has fewer."""
     tune = cell.settings.study
-    if tune.sampler != "grid":
+    if sampler(tune) != "grid":
         return tune.trials
     # Optuna has no public way to count the points of a grid.
     return len(_grid_sampler(cell)._all_grids)
+
+
+def default_proposal(cell: Cell, before: list[Trial]) -> list[dict[str, Any]]:
+    """Return the configured values as a proposal, unless they were tried or lie outside the range."""
+    own = configured(cell.settings)
+    allowed = all(includes(dimension, own[dimension.key]) for dimension in dimensions(cell.settings))
+    return [own] if allowed and all(trial.parameters != own for trial in before) else []
 
 
 def proposals(cell: Cell, before: list[Trial], count: int) -> list[dict[str, Any]]:
@@ -61,7 +77,7 @@ def proposals(cell: Cell, before: list[Trial], count: int) -> list[dict[str, Any
     """
     study = _study(cell, before)
     distributions = {dimension.key: _distribution(dimension) for dimension in dimensions(cell.settings)}
-    if cell.settings.study.sampler == "tpe":
+    if sampler(cell.settings.study) == "tpe":
         asked = [study.ask(distributions) for _ in range(count)]
     else:
         # These samplers ignore the trials' values: ask for the whole sequence again and take its next part.
@@ -83,6 +99,10 @@ def write_storage(plan: Plan) -> None:
             name = f"{cell.name}-{cell.key[:8]}"
             study = optuna.create_study(storage=storage, study_name=name, direction=_direction(cell))
             study.set_user_attr("metric", f"validation/{study_metric(cell)}")
+            outcome = read_outcome(plan.folder / cell.folder)
+            if outcome is not None:
+                # Optuna's best trial is the one with the best value; the chosen one may be another.
+                study.set_user_attr("chosen", outcome.parameters)
             study.add_trials(_frozen(cell, trial) for trial in read_trials(cell, plan.folder / cell.folder))
     write_text(plan.folder / "studies.log", "".join(f"{json.dumps(log)}\n" for log in backend.logs))
 
@@ -111,7 +131,7 @@ def _direction(cell: Cell) -> StudyDirection:
 
 def _study(cell: Cell, before: list[Trial]) -> optuna.Study:
     """Return an Optuna study in memory, with the earlier trials in it if the sampler is TPE, which learns from them."""
-    learns = cell.settings.study.sampler == "tpe"
+    learns = sampler(cell.settings.study) == "tpe"
     _quiet()
     study = optuna.create_study(direction=_direction(cell), sampler=_sampler(cell, len(before) if learns else 0))
     if learns:
@@ -129,7 +149,7 @@ def _sampler(cell: Cell, n_before: int) -> BaseSampler:
     # With one seed for all batches, every batch would repeat the first one's proposals.
     digest = hashlib.sha256(f"{told}/{n_before}".encode()).digest()
     seed = int.from_bytes(digest[:4], "big")
-    name = cell.settings.study.sampler
+    name = sampler(cell.settings.study)
     if name == "grid":
         return _grid_sampler(cell)
     if name == "quasi_random":
@@ -143,11 +163,15 @@ def _sampler(cell: Cell, n_before: int) -> BaseSampler:
 def _grid_sampler(cell: Cell) -> GridSampler:
     found = dimensions(cell.settings)
     points = grid_points(cell.settings.study, found)
-    return GridSampler({dimension.key: _grid(dimension, points) for dimension in found}, seed=0)
+    own = configured(cell.settings)
+    return GridSampler({dimension.key: _grid(dimension, points, own[dimension.key]) for dimension in found}, seed=0)
 
 
-def _grid(dimension: Dimension, points: int) -> list[Any]:
-    """Return evenly spaced values of a dimension, including both ends; for a logarithmic one, evenly spaced ratios."""
+def _grid(dimension: Dimension, points: int, own: Any) -> list[Any]:
+    """Return evenly spaced values of a dimension, including both ends; for a logarithmic one, evenly spaced ratios.
+
+    A value that differs from the configured one by rounding is the configured one.
+    """
     if dimension.choices:
         return list(dimension.choices)
     low, high, last = dimension.low, dimension.high, points - 1
@@ -156,7 +180,9 @@ def _grid(dimension: Dimension, points: int) -> list[Any]:
         values = [low * (high / low) ** (i / last) for i in range(last)] + [high]
     else:
         values = [low + (high - low) * i / last for i in range(last)] + [high]
-    return list(dict.fromkeys(round(value) for value in values)) if dimension.integer else values
+    if dimension.integer:
+        return list(dict.fromkeys(round(value) for value in values))
+    return [own if math.isclose(value, own, rel_tol=1e-9) else value for value in values]
 
 
 def _distribution(dimension: Dimension) -> BaseDistribution:
@@ -170,10 +196,13 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
 def _frozen(cell: Cell, trial: Trial) -> FrozenTrial:
     """Return a trial as an Optuna trial that has ended."""
     found = {dimension.key: _distribution(dimension) for dimension in dimensions(cell.settings)}
+    rate, tune = trial.learning_rate, cell.settings.study
+    # A rate that was added beyond the range.
+    found[LEARNING_RATE] = FloatDistribution(min(tune.low, rate), max(tune.high, rate), log=True)
     return create_trial(
         state=TrialState.FAIL if trial.value is None else TrialState.COMPLETE,
         value=trial.value,
         params=trial.parameters,
         distributions=found,
-        user_attrs={"values": trial.values, "reason": trial.reason},
+        user_attrs={"values": trial.values, "reason": trial.reason, "dead": trial.dead},
     )

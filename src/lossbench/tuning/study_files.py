@@ -2,12 +2,13 @@
 
 A tuned cell's folder holds ``study/trial=0007.json``, … and, once all trials have ended, ``study/best.json``. The
 terminal, the report, MLflow and the copy for Optuna's dashboard read these files.
+
+Studies of earlier versions judged a trial on one holdout and chose the best value; their files are still read.
 """
 
 import json
 import math
-from dataclasses import asdict, dataclass
-from itertools import takewhile
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +17,43 @@ import pandas as pd
 from lossbench.config.search_space import LEARNING_RATE
 from lossbench.ground.files import write_text
 from lossbench.ground.run_ids import RunId
-from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import Cell, Plan
 
 FINISHED, FAILED = "finished", "failed"
-# Learning rates whose value is within this share of the best value count as equally good.
-TOLERANCE = 0.01
-# The best learning rate lies at the edge if it is this close to an end, as a share of the range on a logarithmic scale.
-EDGE = 0.05
+# How an outcome was chosen: from the range of rates that do as well as the best, by a race of the best trials, or (in
+# earlier versions) as the best value.
+RANGE, RACE, BEST_VALUE = "range", "race", "best_value"
+# A trial that a choice was made from: rate, value, its standard error, whether it is as good as the best.
+Point = tuple[float, float, float, bool]
+# The rates that are added beyond an end of the range, and the trials that race for the choice.
+WIDENED, RACERS = 4, 5
+# With fewer rows than this to judge a rate, one more right or wrong row changes accuracy by a point or more.
+FEW_ROWS = 100
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One proposal, trained with every tuning seed.
+    """One proposal, trained once for each fold.
 
     Attributes
     ----------
     parameters : dict
         The proposed values by settings key; ``optimizer.learning_rate`` is always one of them.
     status : str
-        ``finished``, or ``failed`` if one of its trainings diverged or ended in an error.
+        ``finished``, or ``failed`` if none of its trainings works. (Earlier: if one of them did not.)
     value : float or None
-        The mean over seeds of the study's metric on validation samples; None if it failed.
+        The mean of the values; None if there is none.
     values : dict
-        The value of each tuning seed; None for a training that diverged or failed.
+        The study's metric on each fold, by the fold's name (``2.3``); earlier, by the tuning seed. A training that
+        diverged, got stuck or ended in an error has the value of the best constant prediction. None if the metric is
+        not defined on the fold. (Earlier, None for a training that diverged.)
     reason : str
-        Why a trial failed; '' if it finished.
+        Why trainings did not work; '' if all did.
     started, ended : float
         Seconds since 1970.
+    dead : list
+        The names of the folds whose training did not work.
     """
 
     number: int
@@ -54,6 +64,7 @@ class Trial:
     reason: str
     started: float
     ended: float
+    dead: list[str] = field(default_factory=list)
 
     @property
     def learning_rate(self) -> float:
@@ -74,22 +85,34 @@ class Outcome:
     n_trials, n_failed : int
         The number of all trials, and of failed ones.
     number : int or None
-        The number of the best trial; None if all trials failed.
+        The number of the chosen trial; None if all trials failed.
     parameters : dict
-        The best trial's proposed values; empty if all trials failed.
+        The chosen trial's proposed values; empty if all trials failed.
     value : float or None
-        The best trial's value, a mean over the tuning seeds.
+        The chosen trial's value, a mean over its folds.
     tolerance : (low, high)
-        The range of learning rates around the best one whose values are within ``TOLERANCE`` of the best value; empty
-        if all trials failed.
+        The lowest and the highest learning rate that do as well as the best: it does not beat them by a standard
+        error (earlier: all between are within 1 % of its value). Empty if all trials failed.
     edge : str
-        ``low`` or ``high`` if the best learning rate lies at that end of the range; else ''.
+        ``low`` or ``high`` if the chosen learning rate lies at that end of the range; else ''.
     low, high : float
-        The range of learning rates that was searched.
+        The range of learning rates that was searched, with the rates that were added beyond it.
     started, ended : float
         Seconds since 1970.
     reason : str
         If all trials failed, the reason of the first one; else ''.
+    rule : str
+        ``RANGE``, ``RACE`` or ``BEST_VALUE``.
+    default : float or None
+        The configured learning rate, if it was tried.
+    kept : bool
+        Whether the configured values were kept, because nothing was clearly better.
+    points : tuple of (rate, value, standard error, as good as the best)
+        The trials that the choice was made from, by rate; the standard error is that of the mean over folds.
+    widened : str
+        ``low`` or ``high`` if rates were added beyond that end of the range; else ''.
+    n_judging : int
+        The rows that judge each rate, all folds together; 0 if it is not known.
     """
 
     study: str
@@ -106,10 +129,16 @@ class Outcome:
     started: float
     ended: float
     reason: str = ""
+    rule: str = BEST_VALUE
+    default: float | None = None
+    kept: bool = False
+    points: tuple[Point, ...] = ()
+    widened: str = ""
+    n_judging: int = 0
 
     @property
     def learning_rate(self) -> float:
-        """The best learning rate; NaN if all trials failed."""
+        """The chosen learning rate; NaN if all trials failed."""
         return self.parameters.get(LEARNING_RATE, math.nan)
 
     @property
@@ -121,12 +150,30 @@ class Outcome:
         return "" if self.parameters else f"{searched}{why}; widen the range (tune.low, tune.high)"
 
     @property
+    def chosen_by(self) -> str:
+        """What the learning rate was chosen for, in words."""
+        return f"best for validation {self.metric}" if self.rule == BEST_VALUE else f"chosen by {self.metric} on folds"
+
+    @property
+    def as_good(self) -> str:
+        """How close to the best the rates of ``tolerance`` are, in words."""
+        return "within 1 % of the best value" if self.rule == BEST_VALUE else "as good as the best, to a standard error"
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know of a choice that is a guess, or lies at the edge of the range."""
+        found = []
+        if 0 < self.n_judging < FEW_ROWS and not self.kept:
+            found.append(f"only {self.n_judging} rows judge a learning rate: its choice is little more than a guess")
+        if self.edge:
+            found.append(f"learning rate {self.learning_rate:.3g} lies at the edge of [{self.low:g}, {self.high:g}]")
+        return found
+
+    @property
     def warning(self) -> str:
-        """A message for the user if the best learning rate lies at the edge of the range; else ''."""
-        if not self.edge:
-            return ""
-        rate = f"the best learning rate {self.learning_rate:.3g}"
-        return f"{rate} lies at the edge of [{self.low:g}, {self.high:g}]; widen it with tune.{self.edge}=…"
+        """The warnings in one line, with what to do; '' if there are none."""
+        widen = f"; widen it with tune.{self.edge}=…" if self.edge else ""
+        return "; ".join(self.warnings) + widen
 
 
 def study_metric(cell: Cell) -> str:
@@ -154,21 +201,34 @@ def read_trial(folder: Path, number: int) -> Trial | None:
         return None
 
 
+def value_name(name: str) -> str:
+    """Return the name of one of a trial's values in tables and in MLflow: ``fold_2.3``; earlier ``seed_1000``."""
+    return f"fold_{name}" if "." in name else f"seed_{name}"
+
+
 def trials_table(trials: list[Trial]) -> pd.DataFrame:
-    """Return a table with a row for each trial: proposed values, status, value, and the value of each seed."""
+    """Return a table with a row for each trial: proposed values, status, value, and the value of each fold."""
     rows = [
         {"trial": t.number, **t.parameters, "status": t.status, "value": t.value, "reason": t.reason}
-        | {f"seed_{seed}": value for seed, value in t.values.items()}
+        | {value_name(name): value for name, value in t.values.items()}
         for t in trials
     ]
     return pd.DataFrame(rows)
+
+
+def most_trials(cell: Cell) -> int:
+    """Return the largest number of trials that a cell's study can have.
+
+    Besides ``tune.trials`` these are the configured values, and the rates beyond an end or the trials of the race.
+    """
+    return cell.settings.study.trials + 1 + max(WIDENED, RACERS + 1)
 
 
 def read_trials(cell: Cell, folder: Path) -> list[Trial]:
     """Return those trials of a tuned cell that are on disk, by number."""
     if not (folder / "study").is_dir():
         return []
-    trials = (read_trial(folder, number) for number in range(cell.settings.study.trials))
+    trials = (read_trial(folder, number) for number in range(most_trials(cell)))
     return [trial for trial in trials if trial is not None]
 
 
@@ -181,7 +241,8 @@ def read_outcome(folder: Path) -> Outcome | None:
     """Return the outcome of the study in a cell's folder; None while the study has not ended."""
     try:
         content = json.loads((folder / "study" / "best.json").read_text())
-        return Outcome(**content | {"tolerance": tuple(content["tolerance"])})
+        points = tuple(tuple(point) for point in content.get("points", []))
+        return Outcome(**content | {"tolerance": tuple(content["tolerance"]), "points": points})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -196,75 +257,3 @@ def open_studies(plan: Plan, open_runs: dict[str, list[RunId]]) -> list[Cell]:
     """Return the tuned cells of a plan that have open runs and whose study has not ended."""
     tuned = (cell for cell in plan.cells if cell.is_tuned and open_runs[cell.folder])
     return [cell for cell in tuned if read_outcome(plan.folder / cell.folder) is None]
-
-
-def conclude(cell: Cell, trials: list[Trial]) -> Outcome:
-    """Return the outcome of a cell's study, given all its trials."""
-    tune, metric = cell.settings.study, study_metric(cell)
-    less = lower_is_better(metric)
-    best = best_trial(trials, lower_is_better=less)
-    rates = {} if best is None else best.parameters
-    return Outcome(
-        study=f"{cell.name}-{cell.key[:8]}",
-        metric=metric,
-        n_trials=len(trials),
-        n_failed=sum(trial.status == FAILED for trial in trials),
-        number=best.number if best else None,
-        parameters=rates,
-        value=best.value if best else None,
-        tolerance=tolerance(trials, best, lower_is_better=less) if best else (),
-        edge=edge(best.learning_rate, tune.low, tune.high) if best else "",
-        low=tune.low,
-        high=tune.high,
-        started=min(trial.started for trial in trials),
-        ended=max(trial.ended for trial in trials),
-        reason="" if best else trials[0].reason,
-    )
-
-
-def best_trial(trials: list[Trial], *, lower_is_better: bool) -> Trial | None:
-    """Return the finished trial with the best value, the first of several equal ones; None if all trials failed."""
-    sign = 1 if lower_is_better else -1
-    finished = [trial for trial in trials if trial.value is not None]
-    return min(finished, key=lambda trial: (sign * trial.value, trial.number), default=None)  # type: ignore[operator]
-
-
-def tolerance(trials: list[Trial], best: Trial, *, lower_is_better: bool) -> tuple[float, float]:
-    """Return the range of learning rates around the best one that are equally good.
-
-    From the best learning rate the range is extended to the next tried one, in both directions, until the value is more
-    than ``TOLERANCE`` from the best value or the trial failed. A wide range means that the loss works without an exact
-    learning rate.
-
-    Returns
-    -------
-    (low, high)
-        The lowest and the highest learning rate of the range; both were tried.
-    """
-    assert best.value is not None
-    allowed = TOLERANCE * abs(best.value)
-
-    def as_good(trial: Trial) -> bool:
-        if trial.value is None:
-            return False
-        return trial.value <= best.value + allowed if lower_is_better else trial.value >= best.value - allowed  # type: ignore[operator]
-
-    ordered = sorted(trials, key=lambda trial: trial.learning_rate)
-    at = next(i for i, trial in enumerate(ordered) if trial.number == best.number)
-    below = [trial.learning_rate for trial in takewhile(as_good, reversed(ordered[:at]))]
-    above = [trial.learning_rate for trial in takewhile(as_good, ordered[at + 1 :])]
-    return min([best.learning_rate, *below]), max([best.learning_rate, *above])
-
-
-def edge(rate: float, low: float, high: float) -> str:
-    """Return ``low`` or ``high`` if a learning rate lies at that end of its range, else ''.
-
-    Examples
-    --------
-    >>> edge(0.8, 1e-4, 1.0), edge(1e-4, 1e-4, 1.0), edge(0.1, 1e-4, 1.0)
-    ('high', 'low', '')
-    """
-    position = math.log(rate / low) / math.log(high / low)
-    if position < EDGE:
-        return "low"
-    return "high" if position > 1 - EDGE else ""

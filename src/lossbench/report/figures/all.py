@@ -1,8 +1,9 @@
 """All figures of a data set, in the order of the page."""
 
 from lossbench.report.figures.confusions import confusions
-from lossbench.report.figures.curves import curves, own_losses, slices
+from lossbench.report.figures.curves import curves, own_losses
 from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame
+from lossbench.report.figures.learning_rates import learning_rates
 from lossbench.report.figures.predictions import boundaries, calibration, predicted
 from lossbench.report.figures.rows import differences, runs, variances
 from lossbench.report.figures.shapes import shape
@@ -13,7 +14,7 @@ MAKERS = (
     variances,
     curves,
     own_losses,
-    slices,
+    learning_rates,
     boundaries,
     predicted,
     calibration,

@@ -1,4 +1,4 @@
-"""The figures of curves over epochs, and of metrics over the learning rates that studies tried."""
+"""The figures of curves over epochs."""
 
 from typing import Any
 
@@ -110,45 +110,5 @@ def own_losses(frame: Frame) -> Figure | None:
         name = f"{figure.name}-{slug(frame.label(result))}"
         ends = {split: number(float(curve[1][-1])) for split, curve in curves.items()}
         description = f"Own loss of {frame.label(result)}: train {ends['train']}, test {ends['test']} at the end."
-        figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
-    return figure
-
-
-def slices(frame: Frame) -> Figure | None:
-    """Draw the validation metric of every trial over its learning rate, with a panel for each tuned cell."""
-    cells = [(r, m, frame.trials[r.cell.name]) for r, m, _ in frame.marks() if r.cell.name in frame.trials]
-    if not cells:
-        return None
-    figure = Figure(
-        f"{frame.slug}-learning-rates",
-        "Learning rates tried",
-        f"{frame.metric} on the validation samples of every trial, mean over the tuning seeds; crosses at the edge "
-        "are trials that failed. The larger mark was chosen.",
-        ["cell", "learning_rate", f"validation/{frame.metric}"],
-    )
-    found = [value for _, _, trials in cells for _, value in trials if np.isfinite(value)]
-    if not found:
-        return None
-    rates = [rate for _, _, trials in cells for rate, _ in trials]
-    for result, mark, trials in cells[:MOST_PANELS]:
-        figure.rows += [[result.cell.name, rate, value] for rate, value in trials]
-        drawn, axes = ink.panel(3.6, 2.5)
-        x, y = np.array(sorted(trials)).T
-        there = np.isfinite(y)
-        axes.plot(x[there], y[there], mark.marker, color=mark.colour, markersize=4.5, alpha=0.8, mew=0)
-        worst, best = (max(found), min(found)) if frame.table.lower_is_better else (min(found), max(found))
-        axes.plot(x[~there], np.full((~there).sum(), worst), "x", color=ink.QUIET, markersize=4.5)
-        text = "every trial failed"
-        if there.any():
-            chosen = int(np.nanargmin(y) if frame.table.lower_is_better else np.nanargmax(y))
-            axes.plot(x[chosen], y[chosen], mark.marker, color=mark.colour, markersize=9)
-            text = f"the best learning rate is {x[chosen]:.3g} with {number(float(y[chosen]))}"
-        room = 0.06 * abs(worst - best) or 0.01
-        axes.set_ylim(min(worst, best) - room, max(worst, best) + room)
-        axes.set_xscale("log")
-        axes.set_xlim(min(rates) / 1.3, max(rates) * 1.3)
-        ink.finish(axes, frame.label(result), "learning rate", f"validation {frame.metric}")
-        name = f"{figure.name}-{slug(frame.label(result))}"
-        description = f"Learning rates tried for {frame.label(result)}: {text}."
         figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
     return figure

@@ -53,6 +53,27 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class TriedRates:
+    """The learning rates that a study tried.
+
+    Attributes
+    ----------
+    metric : str
+    points : list of (rate, value, standard error, whether it does as well as the best)
+        By rate; NaN where a value is not known.
+    chosen : float
+        NaN if none was.
+    default : float or None
+        The configured rate, if it was tried.
+    """
+
+    metric: str
+    points: list[tuple[float, float, float, bool]]
+    chosen: float
+    default: float | None
+
+
+@dataclass(frozen=True)
 class Frame:
     """The results of one data set, as its figures need them.
 
@@ -62,8 +83,8 @@ class Frame:
         The targets of each split (``y/test``); for data with two features also the samples (``x/test``).
     shapes : dict
         The loss of each cell as a curve, by the cell's name; absent if it could not be computed.
-    trials : dict
-        The trials of each tuned cell, by its name: learning rate and validation metric, NaN for a failed trial.
+    tried : dict
+        The learning rates that the study of each tuned cell tried, by the cell's name.
     ceiling : float
         The best possible value of the main metric on the test split; NaN where it is not known.
     """
@@ -71,7 +92,7 @@ class Frame:
     table: Table
     arrays: dict[str, np.ndarray]
     shapes: dict[str, dict[str, np.ndarray]]
-    trials: dict[str, list[tuple[float, float]]]
+    tried: dict[str, TriedRates]
     ceiling: float
 
     @cached_property

@@ -1,0 +1,147 @@
+"""The choice of a learning rate, or of one of a few trials, from the values of their trainings. Pure.
+
+The best of many noisy values is partly luck. So every rate that does as well as the best counts, and the middle one of
+them is taken. docs/statistics.md ranks this rule among others.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Shares of dead trainings that differ by less than this count as the same: half a training of ten.
+SAME_RISK = 0.05
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen.
+
+    Attributes
+    ----------
+    chosen : int
+        The place of the chosen rate or trial.
+    as_good : bool array, shape (n_rates,)
+        Whether it does as well as the best: that does not beat it by a standard error.
+    """
+
+    chosen: int
+    as_good: np.ndarray
+
+
+def choose_rate(rates: np.ndarray, values: np.ndarray, dead: np.ndarray, default: int | None) -> Choice:
+    """Choose a learning rate.
+
+    As good as the rate with the best mean are all that it does not beat by a standard error. Those of them that kill
+    more trainings than others are left out, and the middle one of the others is chosen; the lower one of two, because
+    too high a rate does more harm than too low a one. The configured rate is chosen instead if it is one of them, but
+    for the highest: beyond it training may break down.
+
+    Parameters
+    ----------
+    rates : float array, shape (n_rates,)
+        Above 0, all different, in any order.
+    values : float array, shape (n_rates, n_values)
+        Lower is better; finite. A dead training has the value of the best constant prediction.
+    dead : bool array, shape (n_rates, n_values)
+        Which trainings diverged or got stuck.
+    default : int or None
+        The place of the configured rate.
+
+    Examples
+    --------
+    Three rates do equally well, and the middle one is chosen: the best mean, of 0.1, may be luck.
+
+    >>> values = np.array([[9.0, 9.0], [1.0, 3.0], [3.0, 1.0], [2.0, 1.9], [9.0, 9.0]])
+    >>> found = choose_rate(np.array([0.0001, 0.001, 0.01, 0.1, 1.0]), values, values > 8.0, None)
+    >>> found.chosen, found.as_good.tolist()
+    (2, [False, True, True, True, False])
+    """
+    order = np.argsort(rates)
+    means, errors = gaps(values[order])
+    as_good, danger = means <= errors, risk(dead[order])
+    safe = np.flatnonzero(as_good & (danger <= danger[as_good].min() + SAME_RISK))
+    kept = [place for place in safe[:-1] if order[place] == default]
+    chosen = kept[0] if kept else safe[(len(safe) - 1) // 2]
+    in_given_order = np.empty(len(order), bool)
+    in_given_order[order] = as_good
+    return Choice(int(order[chosen]), in_given_order)
+
+
+def choose_trial(values: np.ndarray, dead: np.ndarray, default: int | None) -> Choice:
+    """Choose one of a few trials in no order: the best mean of those that kill fewest trainings and do as well.
+
+    The configured values are chosen instead if they are among these.
+    """
+    means, errors = gaps(values)
+    as_good, danger = means <= errors, dead.mean(axis=1)
+    safe = as_good & (danger <= danger[as_good].min() + SAME_RISK)
+    kept = default is not None and bool(safe[default])
+    return Choice(default if default is not None and kept else int(np.argmin(np.where(safe, means, np.inf))), as_good)
+
+
+def gaps(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much each row's mean is worse than the best one's, and the standard error of this difference.
+
+    Differences are paired by training. Trainings share rows, so the error is somewhat too small; with the correction of
+    ``comparison.mean_tests.of_folds`` the rule would be worse (docs/statistics.md).
+
+    Parameters
+    ----------
+    values : float array, shape (n_rates, n_values)
+        Lower is better.
+
+    Examples
+    --------
+    >>> means, errors = gaps(np.array([[0.0, 0.0], [1.0, 3.0]]))
+    >>> means.tolist(), errors.tolist()
+    ([0.0, 2.0], [0.0, 1.0])
+    """
+    differences = values - values[np.argmin(values.mean(axis=1))]
+    n = values.shape[1]
+    errors = differences.std(axis=1, ddof=1) / n**0.5 if n > 1 else np.zeros(len(values))
+    return differences.mean(axis=1), errors
+
+
+def risk(dead: np.ndarray) -> np.ndarray:
+    """Return the share of dead trainings at each rate and its neighbours, which count half as much.
+
+    Parameters
+    ----------
+    dead : bool array, shape (n_rates, n_values)
+        By rate.
+
+    Examples
+    --------
+    >>> risk(np.array([[False], [False], [True]])).tolist()
+    [0.0, 0.25, 0.75]
+    """
+    shares = dead.mean(axis=1)
+    padded = np.concatenate([shares[:1], shares, shares[-1:]])
+    return padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
+
+
+def edge(rates: np.ndarray, chosen: int) -> str:
+    """Return ``low`` or ``high`` if the chosen rate is the lowest or the highest of several, else ''.
+
+    Examples
+    --------
+    >>> edge(np.array([0.1, 0.01, 1.0]), 2), edge(np.array([0.1, 0.01, 1.0]), 0)
+    ('high', '')
+    """
+    if len(rates) < 2 or rates.min() < rates[chosen] < rates.max():
+        return ""
+    return "low" if rates[chosen] == rates.min() else "high"
+
+
+def beyond(rates: np.ndarray, side: str, count: int) -> list[float]:
+    """Return rates beyond an end of evenly spaced ones, with the same spacing in their logarithm, the nearest first.
+
+    Examples
+    --------
+    >>> [round(rate, 6) for rate in beyond(np.array([0.001, 0.01, 0.1]), "high", 2)]
+    [1.0, 10.0]
+    """
+    ordered = np.log10(np.sort(rates))
+    step = (ordered[-1] - ordered[0]) / (len(ordered) - 1)
+    start, step = (ordered[0], -step) if side == "low" else (ordered[-1], step)
+    return [float(10 ** (start + step * (i + 1))) for i in range(count)]

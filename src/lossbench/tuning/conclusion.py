@@ -1,0 +1,126 @@
+"""What follows from the trials of a study: which rates to add, which trials race, and the outcome.
+
+``names`` are always the names of the values that a choice may read: a study whose choices must not see each other's
+rows has several.
+"""
+
+import numpy as np
+
+from lossbench.config.search_space import configured
+from lossbench.config.settings import TuneSettings
+from lossbench.metrics.catalogue import lower_is_better
+from lossbench.planning.plan import Cell
+from lossbench.tuning.choice import Choice, beyond, choose_rate, choose_trial, edge
+from lossbench.tuning.study_files import FAILED, RACE, RACERS, RANGE, WIDENED, Outcome, Point, Trial, study_metric
+
+
+def values_of(cell: Cell, trials: list[Trial], names: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values of trials, lower is better, and which of their trainings are dead.
+
+    Folds on which the metric is not defined for every trial are left out: one of one class has no ROC curve.
+
+    Returns
+    -------
+    (float array, bool array), shape (n_trials, n_values)
+    """
+    sign = 1.0 if lower_is_better(study_metric(cell)) else -1.0
+    values = np.array([[trial.values[name] for name in names] for trial in trials], float).reshape(-1, len(names))
+    dead = np.array([[name in trial.dead for name in names] for trial in trials]).reshape(values.shape)
+    there = np.isfinite(values).all(axis=0)
+    return sign * values[:, there], dead[:, there]
+
+
+def choice(cell: Cell, trials: list[Trial], names: list[str]) -> Choice | None:
+    """Return the choice among trials, by their rates or, if more is searched, as in a race; None if none works."""
+    values, dead = values_of(cell, trials, names)
+    if not values.size or dead.all():
+        return None
+    default = _default(cell, trials)
+    if cell.settings.study.space:
+        return choose_trial(values, dead, default)
+    return choose_rate(np.array([trial.learning_rate for trial in trials]), values, dead, default)
+
+
+def added_rates(cell: Cell, trials: list[Trial], names: list[str]) -> list[float]:
+    """Return the rates to try beyond the end at which the chosen rate lies; none if it lies at no end."""
+    found = choice(cell, trials, names)
+    rates = np.array([trial.learning_rate for trial in trials])
+    side = edge(rates, found.chosen) if found else ""
+    # The configured rate may lie between two points of the grid.
+    grid = rates[: cell.settings.study.trials]
+    return beyond(grid, side, WIDENED) if side and len(grid) > 1 else []
+
+
+def racers(cell: Cell, trials: list[Trial], names: list[str]) -> list[Trial]:
+    """Return the trials that race for the choice: the best ones, and the configured values; none if no trial works."""
+    values, dead = values_of(cell, trials, names)
+    if not values.size or dead.all():
+        return []
+    chosen = list(np.argsort(values.mean(axis=1), kind="stable")[:RACERS])
+    default = _default(cell, trials)
+    return [trials[i] for i in (chosen if default is None or default in chosen else [*chosen, default])]
+
+
+def conclude(cell: Cell, trials: list[Trial], names: list[str], n_judging: int) -> Outcome:
+    """Return the outcome of a cell's study.
+
+    Parameters
+    ----------
+    trials : list of Trial
+        All trials, by number.
+    names : list of str
+        The names of the values that decide: those of the race, if there is one.
+    n_judging : int
+        The rows that judge each rate, all folds together.
+    """
+    tune = cell.settings.study
+    judged = [trial for trial in trials if set(names) <= set(trial.values)]
+    found = choice(cell, judged, names)
+    as_good = [trial.learning_rate for trial, good in zip(judged, found.as_good, strict=True) if good] if found else []
+    tried = [trial.learning_rate for trial in trials]
+    low, high = min(tune.low, *tried), max(tune.high, *tried)
+    default, chosen = _default(cell, judged), judged[found.chosen] if found else None
+    return Outcome(
+        study=f"{cell.name}-{cell.key[:8]}",
+        metric=study_metric(cell),
+        n_trials=len(trials),
+        n_failed=sum(trial.status == FAILED for trial in trials),
+        number=chosen.number if chosen else None,
+        parameters=chosen.parameters if chosen else {},
+        value=chosen.value if chosen else None,
+        tolerance=(min(as_good), max(as_good)) if found else (),
+        edge=edge(np.array([low, high, *tried]), 2 + tried.index(chosen.learning_rate)) if chosen else "",
+        low=low,
+        high=high,
+        started=min(trial.started for trial in trials),
+        ended=max(trial.ended for trial in trials),
+        reason="" if found else trials[0].reason,
+        rule=RACE if tune.space else RANGE,
+        default=None if default is None else judged[default].learning_rate,
+        kept=found is not None and found.chosen == default,
+        points=_points(cell, judged, names, found) if found else (),
+        widened="low" if low < tune.low else "high" if high > tune.high else "",
+        n_judging=n_judging,
+    )
+
+
+def _points(cell: Cell, trials: list[Trial], names: list[str], found: Choice) -> tuple[Point, ...]:
+    """Return what is known of each trial, by rate."""
+    values, _ = values_of(cell, trials, names)
+    sign, n = 1.0 if lower_is_better(study_metric(cell)) else -1.0, values.shape[1]
+    errors = values.std(axis=1, ddof=1) / n**0.5 if n > 1 else np.zeros(len(values))
+    columns = ([trial.learning_rate for trial in trials], sign * values.mean(axis=1), errors, found.as_good)
+    rows = sorted(zip(*columns, strict=True))
+    return tuple((float(rate), float(value), float(error), bool(good)) for rate, value, error, good in rows)
+
+
+def _default(cell: Cell, trials: list[Trial]) -> int | None:
+    """Return the place of the trial with the configured values; None if they were not tried."""
+    own = configured(cell.settings)
+    return next((i for i, trial in enumerate(trials) if trial.parameters == own), None)
+
+
+def tune_settings(cell: Cell) -> TuneSettings:
+    """Return the settings of a cell whose study can be run: one that judges by folds."""
+    assert isinstance(cell.settings.study, TuneSettings), "studies of earlier versions are only read"
+    return cell.settings.study
