@@ -43,6 +43,8 @@ FORBIDDEN = {
     "results": {*HEAVY, "hydra", "optuna"},
     "tuning.proposals": {*HEAVY, "hydra"},
     "tuning.study": {"mlflow", "hydra", "optuna"},
+    "tuning.folds": {"tensorflow", "keras", "mlflow", "hydra", "optuna"},
+    "tuning.conclusion": {"tensorflow", "keras", "mlflow", "hydra", "optuna"},
     "tuning": {*HEAVY, "hydra", "optuna"},
     "export": {*HEAVY, "hydra", "optuna"},
     "export.saved_model.contents": {"tensorflow", "keras", "mlflow", "hydra", "optuna"},

@@ -88,7 +88,7 @@ def test_folds_without_a_value_are_left_out():
 def test_rates_are_added_beyond_the_end_at_which_the_choice_lies(values, added, edge):
     its = cell("tune.trials=3", "tune.low=1e-4", "tune.high=1e-2")
     trials = [trial(i, 10.0 ** (i - 4), [v, v]) for i, v in enumerate(values)]
-    assert added_rates(its, trials, NAMES) == pytest.approx(added)
+    assert added_rates(its, trials, [NAMES]) == pytest.approx(added)
     assert conclude(its, trials, NAMES, 500).edge == edge
 
 

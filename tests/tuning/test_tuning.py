@@ -20,6 +20,7 @@ from lossbench.config.search_space import LEARNING_RATE, dimensions, sampler
 from lossbench.config.settings import with_values
 from lossbench.datasets.loading import Dataset, Part, load
 from lossbench.ground.errors import UsageError
+from lossbench.ground.run_ids import RunId
 from lossbench.planning.command_line import read_flags, read_overrides
 from lossbench.planning.keys import cell_key, key_settings, untuned
 from lossbench.planning.plan import Cell
@@ -223,14 +224,17 @@ def guarded(cell: Cell) -> Dataset:
 
 def searched(folder: Path, *argv: str):
     """Return a cell, what its study found without a test split at hand, and its trials."""
-    from lossbench.tuning.study import search
+    from lossbench.tuning import study
 
     asked = [
         *argv,
         *(text for text in SMALL_STUDY if text.partition("=")[0] not in {a.partition("=")[0] for a in argv}),
     ]
-    cell = tuned_cell(*asked)
-    return cell, search(cell, guarded(cell), folder, n_threads=2), read_trials(cell, folder)
+    cell = tuned_cell(*asked, "repeat=seeds")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "load", lambda _: guarded(cell))
+        outcome = study.search(cell, folder, [RunId(0)], n_threads=2)
+    return cell, outcome, read_trials(cell, folder)
 
 
 def test_a_study_does_not_touch_the_test_split(tmp_path):
@@ -247,7 +251,7 @@ def test_a_study_does_not_touch_the_test_split(tmp_path):
 def prepared(*argv: str):
     from lossbench.tuning.study import PreparedStudy
 
-    return PreparedStudy(cell := tuned_cell(*argv), guarded(cell))
+    return PreparedStudy(cell := tuned_cell(*argv, "repeat=seeds"), guarded(cell))
 
 
 def rows_of(parts: Iterable[Part]) -> list[tuple[float, ...]]:

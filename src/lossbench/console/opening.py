@@ -9,7 +9,7 @@ from lossbench.ground.run_ids import RunId
 from lossbench.planning.plan import Cell, Plan, changes
 from lossbench.results.cells import other_cells
 from lossbench.results.part_files import FAILED, Run, runs_on_disk
-from lossbench.tuning.study_files import open_studies, read_trials
+from lossbench.tuning.study_files import n_repetitions, open_studies, read_trials
 
 # The most left-out cells that are listed before a sweep runs; ``plan=true`` lists all.
 LEFT_OUT_SHOWN = 5
@@ -50,7 +50,7 @@ def _studies(plan: Plan, open_runs: dict[str, list[RunId]]) -> list[str]:
     studies = open_studies(plan, open_runs)
     if not studies:
         return []
-    n_trials = sum(cell.settings.study.trials for cell in studies)
+    n_trials = sum(cell.settings.study.trials * n_repetitions(cell) for cell in studies)
     n_there = sum(len(read_trials(cell, plan.folder / cell.folder)) for cell in studies)
     there = f" ({n_there} finished)" if n_there else ""
     return [f"first {counted(len(studies), 'study')} of {counted(n_trials, 'trial')}{there}"]
@@ -87,6 +87,6 @@ def open_lines(plan: Plan, open_runs: dict[str, list[RunId]]) -> list[str]:
     studies = {cell.folder for cell in open_studies(plan, open_runs)}
     lines = []
     for cell in plan.cells:
-        first = f", after {cell.settings.study.trials} trials" if cell.folder in studies else ""
+        first = f", after {cell.settings.study.trials * n_repetitions(cell)} trials" if cell.folder in studies else ""
         lines.append(f"  {cell.name}: {len(open_runs[cell.folder])} of {len(plan.runs(cell))} runs to do{first}")
     return lines

@@ -77,6 +77,8 @@ class Terminal:
             return
         failed = f" ({outcome.n_failed} failed)" if outcome.n_failed else ""
         found = f"rate {outcome.learning_rate:.3g} of {outcome.n_trials} tried{failed}"
+        if rates := outcome.rates_of_folds:
+            found += f", {rates[0]:.2g} to {rates[-1]:.2g} over folds"
         if outcome.kept:
             found = f"kept {outcome.learning_rate:.3g}, nothing clearly better{failed}"
         self.line(f"{self._place(cell)}{cell.label}: {found}, {seconds:.1f} s")

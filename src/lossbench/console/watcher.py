@@ -12,7 +12,7 @@ from lossbench.ground.run_ids import RunId
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED, part_path, read_run, read_runs
-from lossbench.tuning.study_files import open_studies, read_outcome
+from lossbench.tuning.study_files import n_trainings, open_studies, read_outcome, trainings_of_a_trial
 
 # How often the folder is searched for new part files.
 POLL_SECONDS = 0.1
@@ -26,7 +26,7 @@ class Watcher:
         self.terminal = terminal
         self._waiting = {folder: set(runs) for folder, runs in open_runs.items()}
         self._studies = open_studies(plan, open_runs)
-        self._n_trainings = plan.n_runs + sum(map(_n_trainings, self._studies))
+        self._n_trainings = plan.n_runs + sum(map(n_trainings, self._studies))
         # The seconds of a cell count only runs of this start, not those that were finished before.
         self._started = time.time()
         self._stopped = threading.Event()
@@ -45,13 +45,13 @@ class Watcher:
 
     def _n_done(self) -> int:
         waiting = sum(map(len, self._waiting.values()))
-        return self._n_trainings - waiting - sum(_n_trainings(cell) - self._n_trained(cell) for cell in self._studies)
+        return self._n_trainings - waiting - sum(n_trainings(cell) - self._n_trained(cell) for cell in self._studies)
 
     def _n_trained(self, cell: Cell) -> int:
         folder = self.plan.folder / cell.folder / "study"
         # A study may have more trials than it was told: the configured rate, and rates beyond an end of the range.
-        n_trials = min(len(list(folder.glob("trial=*.json"))), cell.settings.study.trials)
-        return n_trials * cell.settings.study.n_trainings
+        n_trained = len(list(folder.glob("trial=*.json"))) * trainings_of_a_trial(cell)
+        return min(n_trained, n_trainings(cell))
 
     def _watch(self) -> None:
         last = False
@@ -86,8 +86,3 @@ class Watcher:
         if not waiting:
             results = CellResults(cell, list(read_runs(folder, self.plan.runs(cell)).values()))
             self.terminal.cell_finished(results, results.seconds(since=self._started))
-
-
-def _n_trainings(cell: Cell) -> int:
-    """Return the number of trainings in a cell's study."""
-    return cell.settings.study.trials * cell.settings.study.n_trainings

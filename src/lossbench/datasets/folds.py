@@ -78,6 +78,52 @@ def all_rows(rows: Rows, settings: FoldsSettings, validation: float) -> FoldRows
     return _with_validation(order, order[:0], validation)
 
 
+@dataclass(frozen=True)
+class PairRows:
+    """The rows of a training that leaves out two folds of a repetition, as indices into the data.
+
+    Attributes
+    ----------
+    train, validation : int array
+        As in ``FoldRows``; none is of the two folds.
+    first, second : int array
+        The rows of each fold.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+
+def pair_rows(
+    rows: Rows, settings: FoldsSettings, repetition: int, folds: tuple[int, int], validation: float
+) -> PairRows:
+    """Return the rows of a training that leaves out two folds.
+
+    Without groups all pairs of all repetitions have the same sizes, so that one compiled program serves them: up to one
+    row of each fold and two training rows are not used.
+    """
+    first, second = (fold_rows(rows, settings, (repetition, fold), 0.0).test for fold in folds)
+    order = ordered_rows(rows.y, [settings.seed, repetition], by_class=rows.by_class)
+    rest = order[~np.isin(order, np.concatenate([first, second]))]
+    if rows.groups is not None:
+        return PairRows(*_groups_for_validation(rows.groups, rest, validation, repetition), first, second)
+    least, n_train = len(order) // settings.folds, len(order) - 2 * -(-len(order) // settings.folds)
+    found = _with_validation(rest[:n_train], rest[:0], validation)
+    return PairRows(found.train, found.validation, first[:least], second[:least])
+
+
+def _groups_for_validation(
+    groups: np.ndarray, rest: np.ndarray, share: float, state: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide rows into those to train on and those of some groups for validation."""
+    if not share:
+        return rest, rest[:0]
+    train, kept = next(GroupShuffleSplit(1, test_size=share, random_state=state).split(rest, groups=groups[rest]))
+    return rest[train], rest[kept]
+
+
 def _with_validation(rest: np.ndarray, test: np.ndarray, share: float) -> FoldRows:
     n_train = len(rest) - round(share * len(rest))
     return FoldRows(rest[:n_train], rest[n_train:], test)
@@ -102,9 +148,5 @@ def _other_groups(rows: Rows, settings: FoldsSettings, place: tuple[int, int], v
     splitter = kind(settings.folds, shuffle=True, random_state=state)
     splits = splitter.split(np.empty(len(rows.y)), rows.y if rows.by_class else None, rows.groups)
     rest, test = list(splits)[fold]
-    if not validation:
-        return FoldRows(rest, rest[:0], test)
     assert rows.groups is not None
-    halves = GroupShuffleSplit(1, test_size=validation, random_state=state)
-    train, kept = next(halves.split(rest, groups=rows.groups[rest]))
-    return FoldRows(rest[train], rest[kept], test)
+    return FoldRows(*_groups_for_validation(rows.groups, rest, validation, state), test)

@@ -142,16 +142,34 @@ def load_fold(settings: DatasetSettings, folds: FoldsSettings, place: tuple[int,
 # As many as 2 x 5 folds, so that the next loss finds them, and all rows.
 @functools.lru_cache(maxsize=11)
 def _load_fold(settings_json: str, folds: FoldsSettings, place: tuple[int, int] | None) -> Dataset:
-    settings, made = _settings(settings_json), _made_for_folds(settings_json)
-    by_class = described(settings).task in ("binary", "multiclass")
-    given, share = Rows(made.y, by_class, made.groups, made.times), validation_share(settings.split)
+    settings = _settings(settings_json)
+    given, share = rows_to_divide(settings), validation_share(settings.split)
     rows = all_rows(given, folds, share) if place is None else fold_rows(given, folds, place, share)
-    parts = {"train": rows.train, "validation": rows.validation, "test": rows.test}
+    found = load_parts(settings, {"train": rows.train, "validation": rows.validation, "test": rows.test})
+    return replace(found, test_rows=rows.test)
+
+
+def rows_to_divide(settings: DatasetSettings) -> Rows:
+    """Return what decides which rows of a data set may be in a fold together."""
+    made = _made_for_folds(json.dumps(plain(settings), sort_keys=True))
+    return Rows(made.y, described(settings).task in ("binary", "multiclass"), made.groups, made.times)
+
+
+def load_parts(settings: DatasetSettings, parts: dict[str, np.ndarray]) -> Dataset:
+    """Return a data set with these rows in each split, all preprocessing fitted on those of ``train``.
+
+    Texts have the levels of the whole data, so the number of features does not depend on the rows.
+
+    Parameters
+    ----------
+    parts : dict
+        Indices of rows, by the name of the split; splits without rows are left out.
+    """
+    made = _made_for_folds(json.dumps(plain(settings), sort_keys=True))
     edges = np.cumsum([0, *map(len, parts.values())]).tolist()
     slices = {name: slice(edges[i], edges[i + 1]) for i, name in enumerate(parts) if len(parts[name])}
     order = np.concatenate(list(parts.values()))
-    found = _prepared(settings, made, order, slices, digest=made.digest, all_levels=True)
-    return replace(found, test_rows=rows.test)
+    return _prepared(settings, made, order, slices, digest=made.digest, all_levels=True)
 
 
 def _settings(settings_json: str) -> DatasetSettings:

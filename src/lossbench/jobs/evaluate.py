@@ -46,7 +46,7 @@ def evaluated(run: PreparedRun, trained: Trained, started: float) -> tuple[RunIn
         scores=scores,
         naive=prepared.naive,
         ceiling=prepared.ceiling if own else {},
-        tuned=prepared.outcome.parameters if prepared.outcome else {},
+        tuned=prepared.tuned,
         study=prepared.outcome.study if prepared.outcome else "",
         repetition=run.id.repetition,
         fold=run.id.fold,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,12 @@ class PreparedCell:
     @cached_property
     def settings(self) -> CellSettings:
         """The cell's settings, with the values that its study chose."""
-        return with_values(self.cell.settings, self.outcome.parameters if self.outcome else {})
+        return with_values(self.cell.settings, self.tuned)
+
+    @property
+    def tuned(self) -> dict[str, Any]:
+        """The values that the study chose: in a cross-validation for this fold, or for all rows."""
+        return self.outcome.chosen(self.of.split if self.of else None) if self.outcome else {}
 
     @cached_property
     def dataset(self) -> Dataset:

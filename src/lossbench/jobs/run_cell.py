@@ -15,7 +15,6 @@ from pathlib import Path
 
 from lossbench.config.search_space import LEARNING_RATE, dimensions
 from lossbench.config.settings import CUSTOM
-from lossbench.datasets.loading import load
 from lossbench.ground import quiet_tensorflow  # noqa: F401
 from lossbench.ground.run_ids import RunId
 from lossbench.ground.user_functions import make_importable
@@ -29,7 +28,7 @@ from lossbench.training import specification
 from lossbench.training.compiled import program_for
 from lossbench.training.specification import Structure
 from lossbench.training.trainers import TRAIN
-from lossbench.tuning.study import PreparedStudy, search
+from lossbench.tuning.study import prepared_study, search
 from lossbench.tuning.study_files import Outcome, read_outcome
 
 log = logging.getLogger(__name__)
@@ -75,11 +74,11 @@ def _structures(cell: Cell, folder: Path, runs: list[RunId]) -> Iterator[Structu
     Before a tuned cell's study has ended, structures that the study may still change cannot be known and are left out.
     """
     outcome = read_outcome(folder) if cell.is_tuned else None
-    if cell.is_tuned and outcome is None:
+    if cell.is_tuned and (outcome is None or not outcome.serves(runs)):
         searched = {dimension.key for dimension in dimensions(cell.settings)}
         if not all(key == LEARNING_RATE or key.startswith("loss.") for key in searched):
             return
-        yield PreparedStudy(cell, load(cell.settings.dataset)).structure({})
+        yield prepared_study(cell, 0 if cell.settings.folds else None).structure({})
     yield from PreparedCell(cell, outcome).structures(runs)
 
 
@@ -133,7 +132,7 @@ def _search(cell: Cell, folder: Path, runs: list[RunId], n_threads: int) -> Outc
         # Compiled before the first trial: an error in compiling is reported as itself, not as a failure of every trial.
         for structure in islice(_structures(cell, folder, runs), 1):
             _compile(structure)
-    outcome = search(cell, load(cell.settings.dataset), folder, n_threads)
+    outcome = search(cell, folder, runs, n_threads)
     if outcome.problem:
         raise NoLearningRateError(outcome.problem)
     return outcome
@@ -179,7 +178,7 @@ def _run(prepared: PreparedCell, folder: Path, run: RunId, stop: threading.Event
     try:
         own = prepared.run(run)
         trained = TRAIN[cell.settings.trainer](
-            own.cell.structure, own.data, prepared.hyperparameters, run.training_seed, stop.is_set
+            own.cell.structure, own.data, own.cell.hyperparameters, run.training_seed, stop.is_set
         )
         info, arrays = evaluated(own, trained, started)
         write_part(folder, info, arrays)

@@ -214,6 +214,11 @@ def _tuning_hints(plan: Plan, result: CellResults) -> list[str]:
     text = f"{label}: learning rate {outcome.learning_rate:.2g}"
     text += " kept: nothing tried was clearly better" if outcome.kept else f", chosen from {outcome.n_trials}"
     lines = [f"{text}; rates from {low:.2g} to {high:.2g} are {outcome.as_good}."]
+    if rates := outcome.rates_of_folds:
+        lines.append(
+            f"{label}: each fold chose from rows that it does not judge, from {rates[0]:.2g} to {rates[-1]:.2g}; the "
+            "network that is kept has their median. How far they differ is part of the intervals."
+        )
     if outcome.widened:
         searched = f"[{outcome.low:.2g}, {outcome.high:.2g}]"
         lines.append(f"{label}: its best rate was the {outcome.widened}est, so the search went on, over {searched}.")

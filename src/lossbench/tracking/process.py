@@ -27,7 +27,7 @@ from lossbench.planning.plan import Cell, Plan
 from lossbench.report.freshness import SUMMARY
 from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import read_runs
-from lossbench.tuning.study_files import most_trials, outcomes, read_outcome, read_trial, read_trials
+from lossbench.tuning.study_files import most_trials_in_all, outcomes, read_outcome, read_trial, read_trials
 
 POLL_SECONDS = 0.2
 # Stands for the outcome of a study among the numbers of its trials.
@@ -175,7 +175,7 @@ def _send_new(plan: Plan, tracker: Any, cell: Cell, waiting: set[RunId]) -> None
 
 def _of_study(cell: Cell) -> set[int]:
     """Return what is still to be written of a cell's study: the numbers of its trials, and ``CONCLUSION``."""
-    return {CONCLUSION, *range(most_trials(cell))} if cell.is_tuned else set()
+    return {CONCLUSION, *range(most_trials_in_all(cell))} if cell.is_tuned else set()
 
 
 def _message() -> str | None:

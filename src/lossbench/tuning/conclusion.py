@@ -4,6 +4,8 @@
 rows has several.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from lossbench.config.search_space import configured
@@ -11,7 +13,19 @@ from lossbench.config.settings import TuneSettings
 from lossbench.metrics.catalogue import lower_is_better
 from lossbench.planning.plan import Cell
 from lossbench.tuning.choice import Choice, beyond, choose_rate, choose_trial, edge
-from lossbench.tuning.study_files import FAILED, RACE, RACERS, RANGE, WIDENED, Outcome, Point, Trial, study_metric
+from lossbench.tuning.folds import names_of_fold
+from lossbench.tuning.study_files import (
+    FAILED,
+    RACE,
+    RACERS,
+    RANGE,
+    WIDENED,
+    Outcome,
+    Point,
+    Trial,
+    place_name,
+    study_metric,
+)
 
 
 def values_of(cell: Cell, trials: list[Trial], names: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -41,14 +55,24 @@ def choice(cell: Cell, trials: list[Trial], names: list[str]) -> Choice | None:
     return choose_rate(np.array([trial.learning_rate for trial in trials]), values, dead, default)
 
 
-def added_rates(cell: Cell, trials: list[Trial], names: list[str]) -> list[float]:
-    """Return the rates to try beyond the end at which the chosen rate lies; none if it lies at no end."""
-    found = choice(cell, trials, names)
-    rates = np.array([trial.learning_rate for trial in trials])
-    side = edge(rates, found.chosen) if found else ""
+def added_rates(cell: Cell, trials: list[Trial], choices: list[list[str]]) -> list[float]:
+    """Return the rates to try beyond each end at which a choice lies; none if none lies at an end.
+
+    Parameters
+    ----------
+    choices : list of list of str
+        The names of the values that each choice reads.
+    """
     # The configured rate may lie between two points of the grid.
-    grid = rates[: cell.settings.study.trials]
-    return beyond(grid, side, WIDENED) if side and len(grid) > 1 else []
+    grid = np.array([trial.learning_rate for trial in trials[: cell.settings.study.trials]])
+    sides = {_side(cell, trials, names) for names in choices} - {""}
+    return [rate for side in sorted(sides) for rate in beyond(grid, side, WIDENED)] if len(grid) > 1 else []
+
+
+def _side(cell: Cell, trials: list[Trial], names: list[str]) -> str:
+    """Return the end of the rates at which the choice among trials lies, or ''."""
+    found = choice(cell, trials, names)
+    return edge(np.array([trial.learning_rate for trial in trials]), found.chosen) if found else ""
 
 
 def racers(cell: Cell, trials: list[Trial], names: list[str]) -> list[Trial]:
@@ -102,6 +126,69 @@ def conclude(cell: Cell, trials: list[Trial], names: list[str], n_judging: int) 
         widened="low" if low < tune.low else "high" if high > tune.high else "",
         n_judging=n_judging,
     )
+
+
+def conclude_folds(cell: Cell, trials: dict[int, list[Trial]], n_judging: int) -> Outcome:
+    """Return the outcome of a cross-validated cell's study: a choice for each fold, and the median of them.
+
+    The median is what a network is trained with on all rows. Range, curve and warnings are about all values together.
+
+    Parameters
+    ----------
+    trials : dict
+        The trials of each repetition.
+    """
+    folds = cell.settings.folds
+    assert folds is not None, "only a cross-validation has a choice for each fold"
+    chosen: dict[str, Trial] = {}
+    for repetition, own in trials.items():
+        for fold in range(folds.folds):
+            found = _of_fold(cell, own, names_of_fold(folds, repetition, fold))
+            if found is not None:
+                chosen[place_name(repetition, fold)] = found
+    together = _together(list(trials.values()))
+    names = [name for trial in together[:1] for name in trial.values]
+    outcome = conclude(cell, together, names, n_judging)
+    if not chosen:
+        return replace(outcome, parameters={})
+    ordered = sorted(chosen.values(), key=lambda trial: trial.learning_rate)
+    middle, own_values = ordered[(len(ordered) - 1) // 2], configured(cell.settings)
+    rates = np.array([outcome.low, outcome.high, middle.learning_rate])
+    return replace(
+        outcome,
+        number=middle.number,
+        parameters=middle.parameters,
+        edge=edge(rates, 2),
+        kept=all(trial.parameters == own_values for trial in ordered),
+        by_fold={name: trial.parameters for name, trial in chosen.items()},
+    )
+
+
+def _of_fold(cell: Cell, trials: list[Trial], names: list[str]) -> Trial | None:
+    """Return the trial that a fold chooses; it knows of rates beyond an end only if its own choice lay there."""
+    count = cell.settings.study.trials
+    grid = [trial.learning_rate for trial in trials[:count]]
+    within = [trial for trial in trials if min(grid) <= trial.learning_rate <= max(grid)]
+    side = _side(cell, within, names)
+    beyond_end = {"low": lambda rate: rate < min(grid), "high": lambda rate: rate > max(grid), "": lambda rate: False}
+    known = [trial for trial in trials if trial in within or beyond_end[side](trial.learning_rate)]
+    found = choice(cell, known, names)
+    return known[found.chosen] if found else None
+
+
+def _together(repetitions: list[list[Trial]]) -> list[Trial]:
+    """Return trials of the same proposal in several repetitions as one, with the values of all; others are left out."""
+    first, others = repetitions[0], [{str(t.parameters): t for t in own} for own in repetitions[1:]]
+    found = []
+    for trial in first:
+        same = [own[str(trial.parameters)] for own in others if str(trial.parameters) in own]
+        if len(same) == len(others):
+            values = trial.values | {name: value for other in same for name, value in other.values.items()}
+            finite = [value for value in values.values() if value is not None]
+            dead = [name for each in (trial, *same) for name in each.dead]
+            value = sum(finite) / len(finite) if finite else None
+            found.append(replace(trial, values=values, value=value, dead=dead))
+    return found
 
 
 def _points(cell: Cell, trials: list[Trial], names: list[str], found: Choice) -> tuple[Point, ...]:

@@ -1,14 +1,18 @@
 """The trainings of which a study makes one for each rate: their rows, and the rows that judge them. Pure.
 
 A study is a list of trainings, and a choice reads some of the values that these give. For runs that differ in their
-seed there is one choice, which reads all of them. A training may be judged on several parts, so that choices that must
-not see each other's rows can share it.
+seed there is one choice, which reads all of them. In a cross-validation each fold has a choice of its own, from rows
+that it does not judge: a training that leaves out two folds is judged on the second for the choice of the first, and on
+the first for the choice of the second. So each repetition needs a training for each pair of its folds.
 """
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from lossbench.config.settings import FoldsSettings
+from lossbench.datasets.folds import Rows, pair_rows
 from lossbench.datasets.splits import ordered_rows
 
 
@@ -20,6 +24,8 @@ class Training:
     ----------
     rows : int array
         The rows to train on.
+    validation : int array
+        The rows by which an epoch is chosen; none unless the study is one of a cross-validation.
     parts : dict
         The rows that judge it, by the name of the value that they give; all values of a study have different names.
     seed : int
@@ -29,6 +35,7 @@ class Training:
     rows: np.ndarray
     parts: dict[str, np.ndarray]
     seed: int
+    validation: np.ndarray = field(default_factory=lambda: np.arange(0))
 
 
 def repeated_folds(
@@ -71,3 +78,34 @@ def repeated_folds(
             rows = np.setdiff1d(np.arange(len(y)), judged)
             found.append(Training(rows, {f"{repetition + 1}.{fold + 1}": np.sort(judged)}, seed))
     return found
+
+
+def pairs_of_folds(
+    rows: Rows, settings: FoldsSettings, repetition: int, seeds: list[int], validation: float
+) -> list[Training]:
+    """Return the trainings of one repetition of a cross-validation: one for each pair of folds, judged on both.
+
+    The value by which fold 2 of repetition 1 chooses, judged on fold 3, is named ``1.2.3``.
+
+    Parameters
+    ----------
+    seeds : list of int
+        Taken in turn, one for each training.
+    validation : float
+        Share of the rows to train on by which an epoch is chosen instead.
+    """
+    found: list[Training] = []
+    for i, j in itertools.combinations(range(settings.folds), 2):
+        own = pair_rows(rows, settings, repetition, (i, j), validation)
+        parts = {_name(repetition, i, j): own.second, _name(repetition, j, i): own.first}
+        found.append(Training(own.train, parts, seeds[len(found) % len(seeds)], own.validation))
+    return found
+
+
+def names_of_fold(settings: FoldsSettings, repetition: int, fold: int) -> list[str]:
+    """Return the names of the values by which a fold chooses: on every other fold of its repetition."""
+    return [_name(repetition, fold, other) for other in range(settings.folds) if other != fold]
+
+
+def _name(repetition: int, fold: int, judged_on: int) -> str:
+    return f"{repetition + 1}.{fold + 1}.{judged_on + 1}"

@@ -15,8 +15,10 @@ import numpy as np
 
 from lossbench.config.search_space import LEARNING_RATE, sampler
 from lossbench.config.settings import CellSettings, with_values
+from lossbench.datasets.catalogue import validation_share
 from lossbench.datasets.corruption import corrupted
-from lossbench.datasets.loading import Dataset, Part, tuning_rows
+from lossbench.datasets.loading import Dataset, Part, load, load_fold, load_parts, rows_to_divide, tuning_rows
+from lossbench.ground.run_ids import RunId
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.evaluation import evaluate
 from lossbench.metrics.reference_predictors import is_stuck, naive_scores
@@ -26,13 +28,15 @@ from lossbench.training.best_constant import best_constant_loss
 from lossbench.training.compiled import forget_program
 from lossbench.training.specification import Data, Structure, Trained
 from lossbench.training.trainers import PREDICT, TRAIN
-from lossbench.tuning.conclusion import added_rates, conclude, racers, tune_settings
-from lossbench.tuning.folds import Training, repeated_folds
+from lossbench.tuning.conclusion import added_rates, conclude, conclude_folds, racers, tune_settings
+from lossbench.tuning.folds import Training, names_of_fold, pairs_of_folds, repeated_folds
 from lossbench.tuning.study_files import (
     FAILED,
     FINISHED,
     Outcome,
     Trial,
+    most_trials,
+    place_of,
     read_outcome,
     read_trial,
     study_metric,
@@ -54,6 +58,8 @@ class PreparedTraining:
     ----------
     training : Training
         Its rows and seed, and the rows that judge it.
+    dataset : Dataset
+        The data that its rows are of; in a cross-validation scaled and encoded as its own training rows say.
     splits : dict
         ``train``, corrupted if the cell's settings say so; ``validation``, if trainings choose an epoch by it; and a
         split for each part that judges.
@@ -66,6 +72,7 @@ class PreparedTraining:
     """
 
     training: Training
+    dataset: Dataset
     splits: dict[str, Part]
     data: Data
     judged: dict[str, str]
@@ -74,18 +81,22 @@ class PreparedTraining:
 
 @dataclass(frozen=True)
 class PreparedStudy:
-    """A tuned cell with the data that its trials share; the test split is never read.
+    """A tuned cell with the data that its trials share; a row is never read by a choice that it judges later.
 
     Attributes
     ----------
     cell : Cell
         A tuned cell.
     dataset : Dataset
-        The cell's data; only the training and the validation split are read.
+        The cell's data. Of a split only the training and the validation part are read; in a cross-validation it has
+        all rows, and its trainings have data of their own.
+    repetition : int or None
+        The repetition of a cross-validation whose folds choose.
     """
 
     cell: Cell
     dataset: Dataset
+    repetition: int | None = None
 
     @cached_property
     def chooses_epoch(self) -> bool:
@@ -100,7 +111,11 @@ class PreparedStudy:
     @cached_property
     def trainings(self) -> list[Training]:
         """The trainings of every trial, the same for all losses."""
-        return self._folds(0)
+        folds, settings = self.cell.settings.folds, self.cell.settings.dataset
+        if folds is None or self.repetition is None:
+            return self._folds(0)
+        share = validation_share(settings.split) if self.chooses_epoch else 0.0
+        return pairs_of_folds(rows_to_divide(settings), folds, self.repetition, self.cell.settings.study.seeds, share)
 
     @cached_property
     def fresh_trainings(self) -> list[Training]:
@@ -121,29 +136,39 @@ class PreparedStudy:
         if name in self._kept:
             return self._kept[name]
         made = self._prepare(training)
-        if self.rows.x.nbytes * len(self.trainings) <= MOST_KEPT:
+        if made.data.x["train"].nbytes * len(self.trainings) <= MOST_KEPT:
             self._kept[name] = made
         return made
 
     def _prepare(self, training: Training) -> PreparedTraining:
-        dataset, settings = self.dataset, self.cell.settings
-        train = corrupted(settings.corruption, self._part(training.rows), dataset.n_classes, training.seed)
-        splits = {"train": train}
-        if self.chooses_epoch:
-            splits["validation"] = dataset.splits["validation"]
         # Not named by their rows, because splits of the same names and sizes share a compiled program.
         judged = {name: f"judging_{i}" for i, name in enumerate(training.parts, 1)}
-        splits |= {judged[name]: self._part(rows) for name, rows in training.parts.items()}
+        dataset, splits = self._splits(training, judged)
+        train = corrupted(self.cell.settings.corruption, splits["train"], dataset.n_classes, training.seed)
+        splits = splits | {"train": train}
         data = specification.make_data(self.cell.pair, splits, dataset.n_classes, dataset.unit)
-        naive = {name: self._naive(train, splits[split])[study_metric(self.cell)] for name, split in judged.items()}
-        return PreparedTraining(training, splits, data, judged, naive)
+        metric = study_metric(self.cell)
+        naive = {name: self._naive(dataset, train, splits[split])[metric] for name, split in judged.items()}
+        return PreparedTraining(training, dataset, splits, data, judged, naive)
+
+    def _splits(self, training: Training, judged: dict[str, str]) -> tuple[Dataset, dict[str, Part]]:
+        """Return the data that a training's rows are of, and its splits."""
+        if self.repetition is not None:
+            parts = {"train": training.rows, "validation": training.validation}
+            parts |= {judged[name]: rows for name, rows in training.parts.items()}
+            own = load_parts(self.cell.settings.dataset, parts)
+            return own, own.splits
+        splits = {"train": self._part(training.rows)}
+        if self.chooses_epoch:
+            splits["validation"] = self.dataset.splits["validation"]
+        return self.dataset, splits | {judged[name]: self._part(rows) for name, rows in training.parts.items()}
 
     def _part(self, rows: np.ndarray) -> Part:
         return Part(self.rows.x[rows], self.rows.y[rows])
 
-    def _naive(self, train: Part, judging: Part) -> dict[str, float]:
+    def _naive(self, dataset: Dataset, train: Part, judging: Part) -> dict[str, float]:
         """Return each metric of its best constant prediction."""
-        dataset, pair = self.dataset, self.cell.pair
+        pair = self.cell.pair
         own, judged = dataset.in_unit(train.y), dataset.in_unit(judging.y)
         return naive_scores(pair, own, judged, dataset.n_classes, ordered=dataset.ordered)
 
@@ -164,15 +189,15 @@ class PreparedStudy:
         """Return the study's metric on a split, in the unit of the metrics."""
         metric = study_metric(self.cell)
         if metric == MAIN_METRICS[self.cell.task]:
-            return self._in_curve(trained, f"{split}/{metric}")
-        part = prepared.splits[split]
+            return self._in_curve(prepared, trained, f"{split}/{metric}")
+        part, dataset = prepared.splits[split], prepared.dataset
         raw = PREDICT[self.cell.settings.trainer](structure, trained.weights, part.x)
-        return evaluate(self.cell.pair, part.y, raw, ordered=self.dataset.ordered, in_unit=self.dataset.in_unit)[metric]
+        return evaluate(self.cell.pair, part.y, raw, ordered=dataset.ordered, in_unit=dataset.in_unit)[metric]
 
-    def _in_curve(self, trained: Trained, name: str) -> float:
+    def _in_curve(self, prepared: PreparedTraining, trained: Trained, name: str) -> float:
         # Rounded to the seven digits of a float32: 0.85 instead of 0.8500000238.
         at = -1 if not trained.selected_epoch else int(np.searchsorted(trained.epochs, trained.selected_epoch))
-        return float(f"{trained.curves[name][at] * np.float32(self.dataset.unit[0]):.7g}")
+        return float(f"{trained.curves[name][at] * np.float32(prepared.dataset.unit[0]):.7g}")
 
     def is_stuck(self, settings: CellSettings, prepared: PreparedTraining, trained: Trained) -> bool:
         """Return whether a training ended no better than the best constant on its training rows, as runs are judged."""
@@ -180,14 +205,21 @@ class PreparedStudy:
         loss = specification.make_hyperparameters(settings).loss
         return is_stuck(
             metric,
-            self._in_curve(trained, f"train/{metric}"),
-            self._naive(train, train)[metric],
+            self._in_curve(prepared, trained, f"train/{metric}"),
+            self._naive(prepared.dataset, train, train)[metric],
             float(trained.curves["train/loss"][-1]),
             lambda: best_constant_loss(self.cell.pair, train.y, self.dataset.n_classes, loss),
         )
 
 
-def search(cell: Cell, dataset: Dataset, folder: Path, n_threads: int) -> Outcome:
+def prepared_study(cell: Cell, repetition: int | None = None) -> PreparedStudy:
+    """Return the study of a cell, in a cross-validation that of one repetition."""
+    folds = cell.settings.folds
+    data = load(cell.settings.dataset) if folds is None else load_fold(cell.settings.dataset, folds, None)
+    return PreparedStudy(cell, data, repetition)
+
+
+def search(cell: Cell, folder: Path, runs: list[RunId], n_threads: int) -> Outcome:
     """Train and write the missing trials of a cell's study, and return its outcome.
 
     A finished study is read from disk and nothing is trained. All that is tried follows from the settings and the
@@ -197,37 +229,69 @@ def search(cell: Cell, dataset: Dataset, folder: Path, n_threads: int) -> Outcom
     ----------
     cell : Cell
         A tuned cell.
-    dataset : Dataset
-        The cell's data.
     folder : Path
         The cell's folder, in which the trial files lie.
+    runs : list of RunId
+        The runs to be trained; in a cross-validation each repetition has trials of its own.
     n_threads : int
         The number of trainings that run at the same time.
     """
     outcome = read_outcome(folder)
-    if outcome is not None:
+    if outcome is not None and outcome.serves(runs):
         return outcome
+    if cell.settings.folds is None:
+        outcome = _search_once(prepared_study(cell), folder, n_threads)
+    else:
+        known = outcome.by_fold if outcome else {}
+        repetitions = sorted({run.split[0] for run in runs if run.split} | {place_of(name)[0] for name in known})
+        studies = {repetition: prepared_study(cell, repetition) for repetition in repetitions}
+        trials = {repetition: _trials(study, folder, n_threads) for repetition, study in studies.items()}
+        outcome = conclude_folds(cell, trials, _n_judging(studies[repetitions[0]]))
+    write_outcome(folder, outcome)
+    return outcome
+
+
+def _search_once(study: PreparedStudy, folder: Path, n_threads: int) -> Outcome:
+    """Return the outcome of a study with one choice, which reads every value."""
+    cell, tune = study.cell, tune_settings(study.cell)
+    trials, trainings = _trials(study, folder, n_threads), study.trainings
+    if tune.space and (raced := racers(cell, trials, _names(trainings))):
+        trainings = study.fresh_trainings
+        proposed = [trial.parameters for trial in raced]
+        trials += _batch(study, trainings, folder, proposed, len(trials), n_threads)
+    return conclude(cell, trials, _names(trainings), _n_judging(study))
+
+
+def _trials(study: PreparedStudy, folder: Path, n_threads: int) -> list[Trial]:
+    """Return the trials of a study, those that are not on disk after training them."""
     from lossbench.tuning.proposals import default_proposal, n_trials, proposals
 
-    study, trials, tune = PreparedStudy(cell, dataset), list[Trial](), tune_settings(cell)
-    trainings, total = study.trainings, n_trials(cell)
+    cell, tune = study.cell, tune_settings(study.cell)
+    first, trials, total = most_trials(cell) * (study.repetition or 0), list[Trial](), n_trials(cell)
 
     def add(proposed: list[dict[str, Any]]) -> None:
-        trials.extend(_batch(study, trainings, folder, proposed, len(trials), n_threads))
+        trials.extend(_batch(study, study.trainings, folder, proposed, first + len(trials), n_threads))
 
     while len(trials) < total:
         add(proposals(cell, trials, min(tune.batch, total - len(trials))))
     add(default_proposal(cell, trials))
-    if tune.space:
-        raced = racers(cell, trials, _names(trainings))
-        trainings = study.fresh_trainings if raced else trainings
-        add([trial.parameters for trial in raced])
-    elif tune.widen and sampler(tune) == "grid":
-        add([{LEARNING_RATE: rate} for rate in added_rates(cell, trials, _names(trainings))])
-    judging = sum(len(rows) for each in study.trainings for rows in each.parts.values())
-    outcome = conclude(cell, trials, _names(trainings), judging // tune.repetitions)
-    write_outcome(folder, outcome)
-    return outcome
+    if tune.widen and sampler(tune) == "grid" and not tune.space:
+        add([{LEARNING_RATE: rate} for rate in added_rates(cell, trials, _choices(study))])
+    return trials
+
+
+def _choices(study: PreparedStudy) -> list[list[str]]:
+    """Return the names of the values that each choice of a study reads."""
+    folds = study.cell.settings.folds
+    if folds is None or study.repetition is None:
+        return [_names(study.trainings)]
+    return [names_of_fold(folds, study.repetition, fold) for fold in range(folds.folds)]
+
+
+def _n_judging(study: PreparedStudy) -> int:
+    """Return the rows that judge a rate, each counted once."""
+    judging = (rows for training in study.trainings for rows in training.parts.values())
+    return len(np.unique(np.concatenate(list(judging))))
 
 
 def _names(trainings: list[Training]) -> list[str]:

@@ -113,6 +113,8 @@ class Outcome:
         ``low`` or ``high`` if rates were added beyond that end of the range; else ''.
     n_judging : int
         The rows that judge each rate, all folds together; 0 if it is not known.
+    by_fold : dict
+        In a cross-validation the values that each fold chose, by ``place_name``; ``parameters`` is then their median.
     """
 
     study: str
@@ -135,6 +137,21 @@ class Outcome:
     points: tuple[Point, ...] = ()
     widened: str = ""
     n_judging: int = 0
+    by_fold: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def serves(self, runs: list[RunId]) -> bool:
+        """Return whether the study has chosen for all these runs."""
+        known = {place_of(name)[0] for name in self.by_fold}
+        return not self.parameters or all(run.split is None or run.split[0] in known for run in runs)
+
+    def chosen(self, place: tuple[int, int] | None) -> dict[str, Any]:
+        """Return the values for the runs of a fold, or without one for all runs."""
+        return self.parameters if place is None else self.by_fold.get(place_name(*place), self.parameters)
+
+    @property
+    def rates_of_folds(self) -> list[float]:
+        """The learning rates that folds chose, in ascending order; empty unless the cell is cross-validated."""
+        return sorted(values[LEARNING_RATE] for values in self.by_fold.values())
 
     @property
     def learning_rate(self) -> float:
@@ -174,6 +191,17 @@ class Outcome:
         """The warnings in one line, with what to do; '' if there are none."""
         widen = f"; widen it with tune.{self.edge}=…" if self.edge else ""
         return "; ".join(self.warnings) + widen
+
+
+def place_name(repetition: int, fold: int) -> str:
+    """Return the name of a fold of a repetition in the files of a study: ``0.3``."""
+    return f"{repetition}.{fold}"
+
+
+def place_of(name: str) -> tuple[int, int]:
+    """Return the repetition and the fold that a name of ``place_name`` means."""
+    repetition, _, fold = name.partition(".")
+    return int(repetition), int(fold)
 
 
 def study_metric(cell: Cell) -> str:
@@ -217,18 +245,39 @@ def trials_table(trials: list[Trial]) -> pd.DataFrame:
 
 
 def most_trials(cell: Cell) -> int:
-    """Return the largest number of trials that a cell's study can have.
+    """Return the largest number of trials that a cell's study can have, in a cross-validation in each repetition.
 
-    Besides ``tune.trials`` these are the configured values, and the rates beyond an end or the trials of the race.
+    Besides ``tune.trials`` these are the configured values, and the rates beyond both ends or the trials of the race.
     """
-    return cell.settings.study.trials + 1 + max(WIDENED, RACERS + 1)
+    return cell.settings.study.trials + 1 + max(2 * WIDENED, RACERS + 1)
+
+
+def most_trials_in_all(cell: Cell) -> int:
+    """Return the largest number of trials that a cell's study can have, all repetitions together."""
+    return most_trials(cell) * n_repetitions(cell)
+
+
+def n_repetitions(cell: Cell) -> int:
+    """Return how many times a study is done: once for each repetition of a cross-validation."""
+    return cell.settings.folds.repetitions if cell.settings.folds else 1
+
+
+def n_trainings(cell: Cell) -> int:
+    """Return the number of trainings of a cell's study, but for trials that follow from the values of others."""
+    return cell.settings.study.trials * n_repetitions(cell) * trainings_of_a_trial(cell)
+
+
+def trainings_of_a_trial(cell: Cell) -> int:
+    """Return the number of trainings of a trial: one for each fold, in a cross-validation for each pair of folds."""
+    folds = cell.settings.folds
+    return math.comb(folds.folds, 2) if folds else cell.settings.study.n_trainings
 
 
 def read_trials(cell: Cell, folder: Path) -> list[Trial]:
     """Return those trials of a tuned cell that are on disk, by number."""
     if not (folder / "study").is_dir():
         return []
-    trials = (read_trial(folder, number) for number in range(most_trials(cell)))
+    trials = (read_trial(folder, number) for number in range(most_trials_in_all(cell)))
     return [trial for trial in trials if trial is not None]
 
 
@@ -256,4 +305,9 @@ def outcomes(plan: Plan) -> dict[str, Outcome]:
 def open_studies(plan: Plan, open_runs: dict[str, list[RunId]]) -> list[Cell]:
     """Return the tuned cells of a plan that have open runs and whose study has not ended."""
     tuned = (cell for cell in plan.cells if cell.is_tuned and open_runs[cell.folder])
-    return [cell for cell in tuned if read_outcome(plan.folder / cell.folder) is None]
+    return [cell for cell in tuned if _is_open(plan.folder / cell.folder, open_runs[cell.folder])]
+
+
+def _is_open(folder: Path, runs: list[RunId]) -> bool:
+    outcome = read_outcome(folder)
+    return outcome is None or not outcome.serves(runs)
