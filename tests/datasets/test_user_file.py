@@ -92,7 +92,7 @@ BROKEN = [
     ),
     pytest.param(
         rows(2),
-        [],
+        ["repeat=seeds"],
         "dataset.split.test must be at least one sample; got 0.4 of 2 rows of data.csv.",
         "",
         id="too few for the shares",
@@ -648,7 +648,7 @@ def realistic(n: int = 400) -> pd.DataFrame:
 def test_a_sweep_on_a_file_runs_and_continues(tmp_path):
     realistic().to_csv("house.csv", index=False)
     argv = ["-m", "dataset=csv", "dataset.path=house.csv", "dataset.target=price", "dataset.missing=impute"]
-    argv += ["loss=mse,huber", "seeds=1", "repeat.repetitions=1", "epochs=30", "name=house"]
+    argv += ["loss=mse,huber", "seeds=1", "repeat.repetitions=1", "tune=none", "epochs=30", "name=house"]
     done = run(tmp_path, *argv)
     assert done.status == 0, done.err
     assert done.err == ""
@@ -771,4 +771,4 @@ def test_classes_may_be_digits_as_text():
 
 def test_the_error_of_split_shares_above_1_names_possible_ones():
     with pytest.raises(UsageError, match=r"shares of all samples, 1 in sum: dataset.split.train=0.5"):
-        planned(rows(40), "dataset.target=y", "dataset.split.validation=0.1")
+        planned(rows(40), "dataset.target=y", "repeat=seeds", "dataset.split.validation=0.1")

@@ -97,7 +97,7 @@ def test_only_wrong_values_are_left_out():
             "\n  hint: did you mean 'optimizer.momentum'?",
             id="near a key of a group",
         ),
-        pytest.param({"tune.trials": 3}, "tune=none has no settings.\n  hint: add tune=learning_rate.", id="no study"),
+        pytest.param({"tune.trials": 3}, "tune=auto has no settings.\n  hint: add tune=learning_rate.", id="no study"),
         pytest.param({"corruption.rate": 0.1}, "corruption=none has no settings.", id="no corruption"),
         pytest.param(
             {"loss.name": "mse"},

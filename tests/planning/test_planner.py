@@ -116,6 +116,7 @@ def test_a_job_is_told_what_makes_its_cell():
         "dataset=circles",
         "loss=binary_crossentropy",
         "repeat=seeds",
+        "tune=none",
         "head=sigmoid",
         "seeds=[3,5]",
         "epochs=7",

@@ -22,7 +22,7 @@ DATASETS = [
     pytest.param("diabetes", ["schedule=cosine"], id="scikit-learn's, numbers"),
     pytest.param("digits", ["model=cnn"], id="scikit-learn's, images"),
     pytest.param("mnist", ["select=best"], id="downloaded images"),
-    pytest.param("csv", ["dataset.path=house.csv", "dataset.target=price"], id="a user's file"),
+    pytest.param("csv", ["dataset.path=house.csv", "dataset.target=price", "tune=none"], id="a user's file"),
 ]
 STUDY = ["tune=learning_rate", "tune.space={batch_size: [8, 64], optimizer.momentum: [0.0, 0.9]}"]
 

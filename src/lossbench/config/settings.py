@@ -388,6 +388,13 @@ class FoldsSettings(RepeatSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AutoTuneSettings:
+    """A search for files of yours, none elsewhere: see the choices none and learning_rate."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoTuneSettings:
     """No search: the cell trains with ``optimizer.learning_rate``."""
 
@@ -547,7 +554,7 @@ CORRUPTIONS: dict[str, type] = {
     "imbalance": ImbalanceSettings,
 }
 REPEATS: dict[str, type] = {AUTO: AutoSettings, SEEDS: SeedsSettings, FOLDS: FoldsSettings, SAMPLES: SamplesSettings}
-TUNES: dict[str, type] = {"none": NoTuneSettings, "learning_rate": TuneSettings}
+TUNES: dict[str, type] = {AUTO: AutoTuneSettings, "none": NoTuneSettings, "learning_rate": TuneSettings}
 # The groups whose choices share one type, with the exceptions that have another type.
 _OTHERS: dict[str, tuple[dict[str, type], type]] = {
     "dataset": ({FILE: FileSettings}, DatasetSettings),

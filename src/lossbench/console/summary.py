@@ -4,7 +4,7 @@ import math
 import textwrap
 
 from lossbench.comparison import mean_interval
-from lossbench.config.settings import FOLDS, SAMPLES, SEEDS, StandardizeSettings, TuneSettings
+from lossbench.config.settings import FOLDS, SAMPLES, SEEDS, FileSettings, StandardizeSettings, TuneSettings
 from lossbench.console.text_tables import WIDTH, mean_and_interval, text_table
 from lossbench.findings.number_formats import joined, number
 from lossbench.findings.published import published
@@ -46,8 +46,17 @@ def _legend(plan: Plan) -> str:
     about, over = ([MEANING[name][i] for name in repeated] for i in (0, 1))
     return (
         f"verdict: on the difference to the baseline, paired by seed, for {joined(about)}; ±: {joined(over)}; n: "
-        "runs that neither diverged nor are stuck."
+        f"runs that neither diverged nor are stuck.{_one_rate(plan)}"
     )
+
+
+def _one_rate(plan: Plan) -> str:
+    """Return a sentence about losses of a user's file that are compared at one learning rate; '' for all others."""
+    of_files = [cell for cell in plan.cells if isinstance(cell.settings.dataset, FileSettings)]
+    rates = {cell.settings.optimizer.learning_rate for cell in of_files}
+    if len({cell.loss for cell in of_files}) < 2 or any(cell.is_tuned for cell in of_files) or len(rates) != 1:
+        return ""
+    return f" All losses have one learning rate, {rates.pop():g}, which may suit one better: tune=learning_rate."
 
 
 def _advice_lines(plan: Plan, results: list[CellResults]) -> list[str]:

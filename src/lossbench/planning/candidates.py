@@ -33,8 +33,10 @@ from lossbench.planning.schema import GROUPS
 
 # Values of these keys ask for one split instead of folds.
 ONE_SPLIT = ("dataset.split.train", "dataset.split.test", "dataset.split.seed")
-# From so many rows on, ``repeat=auto`` is one split.
+# From so many rows on, ``repeat=auto`` is one split and ``tune=auto`` no search.
 MANY_ROWS = 20_000
+# With fewer rows a choice of the learning rate would be a guess: ``tune=auto`` leaves it.
+FEW_ROWS = 50
 
 
 @dataclass
@@ -53,6 +55,8 @@ class Draft:
         The composed settings, which the planner replaces by normalised ones.
     notes : list of str
         Lines for the user about the data set.
+    automatic : list of str
+        The groups whose choice follows from the data set (``auto``); the name does not tell them.
     """
 
     choices: dict[str, str]
@@ -61,6 +65,7 @@ class Draft:
     settings: CellSettings
     sweep: SweepSettings
     notes: list[str]
+    automatic: list[str] = field(default_factory=list)
 
     # Keys added to the name because another cell would otherwise have the same one.
     apart: list[str] = field(default_factory=list)
@@ -87,7 +92,7 @@ class Draft:
             "repeat": self.settings.repeat.name,
         }
         # Tuning and corruption are always part of the name, even if not swept, to tell the cell from the one without.
-        said = ["tune"] if self.settings.is_tuned else []
+        said = ["tune"] if self.settings.is_tuned and "tune" not in self.automatic else []
         if self.settings.is_corrupted and not any(key.startswith("corruption.") for key in self.swept):
             said.append("corruption")
         if self.settings.draws_samples:
@@ -154,10 +159,15 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
             try:
                 content, wrong = typed(draft_choices, values, experiment)
                 dataset, notes = _with_facts(content["dataset"])
-                if content["repeat"]["name"] == AUTO:
-                    draft_choices, note = with_repeat(draft_choices, values, dataset)
+                automatic = [group for group in ("repeat", "tune") if content[group]["name"] == AUTO]
+                if automatic:
+                    given = dict(draft_choices)
+                    if "repeat" in automatic:
+                        draft_choices, note = with_repeat(draft_choices, values, dataset)
+                        notes = [*notes, *note]
+                    if "tune" in automatic:
+                        draft_choices = {**draft_choices, "tune": automatic_tune(given, values, dataset)}
                     content, wrong = typed(draft_choices, values, experiment)
-                    notes = [*notes, *note]
             except UsageError as error:
                 problems += error.problems
                 continue
@@ -165,7 +175,8 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
             # A weighted sum without valid terms has been reported as a problem and makes no draft.
             settings = cell_settings({**content, "dataset": plain(dataset)})
             if chosen_rows(settings.loss):
-                drafts.append(Draft(draft_choices, values, swept, settings, sweep_settings(content), notes))
+                sweep = sweep_settings(content)
+                drafts.append(Draft(draft_choices, values, swept, settings, sweep, notes, automatic))
     return drafts, left_out, problems
 
 
@@ -187,6 +198,19 @@ def with_repeat(
         return {**choices, "repeat": FOLDS}, []
     note = f"{n_rows} rows: all runs have one split (repeat=folds cross-validates)"
     return {**choices, "repeat": SEEDS}, [note]
+
+
+def automatic_tune(choices: dict[str, str], values: dict[str, Any], dataset: DatasetSettings) -> str:
+    """Return what ``tune=auto`` means for a data set.
+
+    A user's question is which loss to train with, and one learning rate for all answers another one. Data with a name
+    keep the learning rate of the texts that they come from; whoever sets a learning rate asks for that one.
+    """
+    asks_for_one = "optimizer.learning_rate" in values or "tuned" in choices
+    n_rows = n_samples(dataset)
+    if not isinstance(dataset, FileSettings) or asks_for_one or dataset.time or not FEW_ROWS <= n_rows < MANY_ROWS:
+        return "none"
+    return "learning_rate"
 
 
 def _with_facts(content: dict[str, Any]) -> tuple[DatasetSettings, list[str]]:

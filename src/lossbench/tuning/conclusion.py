@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lossbench.config.search_space import configured
+from lossbench.config.search_space import LEARNING_RATE, configured
 from lossbench.config.settings import TuneSettings
 from lossbench.metrics.catalogue import lower_is_better
 from lossbench.planning.plan import Cell
@@ -104,7 +104,7 @@ def conclude(cell: Cell, trials: list[Trial], names: list[str], n_judging: int) 
     tried = [trial.learning_rate for trial in trials]
     low, high = min(tune.low, *tried), max(tune.high, *tried)
     default, chosen = _default(cell, judged), judged[found.chosen] if found else None
-    return Outcome(
+    outcome = Outcome(
         study=f"{cell.name}-{cell.key[:8]}",
         metric=study_metric(cell),
         n_trials=len(trials),
@@ -126,6 +126,18 @@ def conclude(cell: Cell, trials: list[Trial], names: list[str], n_judging: int) 
         widened="low" if low < tune.low else "high" if high > tune.high else "",
         n_judging=n_judging,
     )
+    return outcome if found else _as_configured(cell, trials, outcome)
+
+
+def _as_configured(cell: Cell, trials: list[Trial], outcome: Outcome) -> Outcome:
+    """Return an outcome without a choice with the configured values, if trainings learned nothing but did not break.
+
+    Then the data may have nothing to learn, which the runs will show.
+    """
+    if not any("stuck" in trial.reason for trial in trials):
+        return outcome
+    own = configured(cell.settings)
+    return replace(outcome, parameters=own, kept=True, tolerance=(own[LEARNING_RATE],) * 2, reason="")
 
 
 def conclude_folds(cell: Cell, trials: dict[int, list[Trial]], n_judging: int) -> Outcome:
@@ -150,7 +162,7 @@ def conclude_folds(cell: Cell, trials: dict[int, list[Trial]], n_judging: int) -
     names = [name for trial in together[:1] for name in trial.values]
     outcome = conclude(cell, together, names, n_judging)
     if not chosen:
-        return replace(outcome, parameters={})
+        return outcome if not outcome.points else replace(outcome, parameters={})
     ordered = sorted(chosen.values(), key=lambda trial: trial.learning_rate)
     middle, own_values = ordered[(len(ordered) - 1) // 2], configured(cell.settings)
     rates = np.array([outcome.low, outcome.high, middle.learning_rate])

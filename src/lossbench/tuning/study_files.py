@@ -180,6 +180,8 @@ class Outcome:
     def warnings(self) -> list[str]:
         """What the user should know of a choice that is a guess, or lies at the edge of the range."""
         found = []
+        if self.parameters and self.rule != BEST_VALUE and not self.points:
+            found.append("at no learning rate did a network learn more than the best constant")
         if 0 < self.n_judging < FEW_ROWS and not self.kept:
             found.append(f"only {self.n_judging} rows judge a learning rate: its choice is little more than a guess")
         if self.edge:
