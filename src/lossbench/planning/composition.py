@@ -69,6 +69,9 @@ def _launcher_hint(name: str, there: list[str]) -> str:
     known = {launcher: package for package, launchers in LAUNCHERS.items() for launcher in launchers}
     if name in known:
         return f"pip install {known[name]}"
+    part = next((launcher for launcher in known if name in launcher), None)
+    if part:
+        return f"did you mean {part!r}? pip install {known[part]}"
     near = unknown("", name, [*there, *known]).hint
     return near if near.startswith("did you") else f"Hydra's plugins have {', '.join(known)}."
 
