@@ -82,6 +82,12 @@ class FileFacts:
         The feature columns: numeric ones, and one-hot encoded ones.
     left_out : dict
         The columns that are not used, each with the reason.
+    readings : dict
+        How the cells of used columns are read that are not taken as they are; see ``datasets.user_file.cells``.
+    sep : str
+        The separator that the first line of the file names; '' without such a line.
+    n_above : int
+        The number of lines above the header that are passed over.
     """
 
     digest: str
@@ -92,6 +98,10 @@ class FileFacts:
     numbers: list[str]
     categories: list[str]
     left_out: Mapping[str, str]
+    # Empty ones are omitted, so that other files' cells keep their keys.
+    readings: Mapping[str, str] = field(default_factory=dict, metadata=FOUND)
+    sep: str = field(default="", metadata=FOUND)
+    n_above: int = field(default=0, metadata=FOUND)
 
 
 @dataclass(frozen=True, kw_only=True)
