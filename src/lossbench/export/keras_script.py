@@ -174,7 +174,7 @@ def _table_lines(settings: FileSettings, task: str, source: Source) -> list[str]
     if settings.path.lower().endswith(PARQUET_SUFFIXES):
         lines = [f"table = pd.read_parquet({settings.path!r})"]
     elif reading.is_json:
-        given: dict[str, Any] = {"lines": True, "dtype": False, "convert_dates": False, "precise_float": True}
+        given: dict[str, Any] = {"lines": True, "dtype": False, "precise_float": True}
         given["encoding"] = settings.encoding
         lines = [f"table = pd.read_json({settings.path!r}, {_arguments(given, lists=True)})"]
         lines.append(f"table = table.mask(table.astype(str).isin({missing!r})).infer_objects()")
