@@ -1,6 +1,7 @@
 """What a sweep recommends, and its training as a script of plain Keras that gives the same."""
 
 import csv
+import json
 import re
 
 import numpy as np
@@ -9,7 +10,9 @@ from support.commands import run
 from support.exports import cell_of, house, plain_python
 from support.results import cell, cell_results, sweep
 from support.sweeps import Sweep
+from support.tables import lines_of
 
+from lossbench.datasets.loading import load
 from lossbench.export.function_source import Source
 from lossbench.export.keras_script import keras_script
 from lossbench.findings.recommendation import advice, training_command, typical_run
@@ -52,6 +55,33 @@ def test_a_script_has_all_that_it_needs_and_nothing_of_this_package(argv, parts)
     assert "lossbench" not in text.split('"""')[2]
     for part in parts:
         assert part in text
+
+
+CELLS = [("{x}%", "{z}.5", "{w} ", "{y}"), ("{x}", "{z}.5", "{w}", "${y}"), ("{x} %", "{z}'000.5", "{w}", "{y}")]
+SIGNS = ["\n".join(lines_of("a|b|c|y", "|".join(cells)).splitlines()) + "\n" for cells in CELLS]
+JSON = "".join(json.dumps({"a": i % 7, "c": "uv"[i * i % 3 % 2], "y": i * 41 % 97 / 4}) + "\n" for i in range(60))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *((f"signs{i}.csv", text.replace("|", ",")) for i, text in enumerate(SIGNS)),
+        ("excel.csv", "sep=;\n" + SIGNS[0].replace("|", ";")),
+        ("comments.csv", "# one\n# two\n" + SIGNS[1].replace("|", ",")),
+        ("blanks.csv", SIGNS[1].replace("|", ", ")),
+        ("lines.jsonl", JSON),
+    ],
+)
+def test_the_script_reads_a_file_as_the_sweep_does(name, content, tmp_path):
+    (tmp_path / name).write_text(content)
+    cell = cell_of(f"dataset.path={tmp_path / name}", "dataset.target=y")
+    text = keras_script(cell, {}, 3, 0.5).partition("# Targets as the loss takes them.")[0]
+    made: dict = {}
+    exec(compile(text, "script", "exec"), made)
+    data = load(cell.settings.dataset)
+    for split in ("train", "test"):
+        np.testing.assert_allclose(made["x"][made[split]], data.splits[split].x, atol=1e-6)
+        np.testing.assert_allclose(made["y"][made[split]], data.splits[split].y, atol=1e-6)
 
 
 def test_the_script_uses_the_values_that_a_study_chose():

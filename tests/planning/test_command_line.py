@@ -224,9 +224,85 @@ def test_all_errors_of_a_command_are_reported_together():
     assert text.count("error: ") == 4
 
 
-def test_an_unknown_launcher_is_an_error_before_the_sweep_starts():
-    with pytest.raises(MissingEnvironmentError, match="'nothere' is not installed"):
-        plan("hydra/launcher=nothere")
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("nothere", "Hydra's plugins have joblib, submitit_local, submitit_slurm, ray, ray_aws, rq."),
+        ("submitit_slurm", "pip install hydra-submitit-launcher"),
+        ("ray", "pip install hydra-ray-launcher"),
+        ("rq", "pip install hydra-rq-launcher"),
+        ("bsic", "did you mean 'basic'?"),
+    ],
+)
+def test_an_unknown_launcher_is_an_error_before_the_sweep_starts(name, hint):
+    with pytest.raises(MissingEnvironmentError, match=f"'{name}' is not installed") as error:
+        plan(f"hydra/launcher={name}")
+    assert error.value.problems[0].hint == hint
+
+
+# What users of other tools type, and what the hint tells them to type instead.
+MEANT = [
+    ("optimizer.lr=0.1", "did you mean 'optimizer.learning_rate'?", "optimizer.learning_rate=0.1"),
+    ("lr=0.1", "did you mean 'optimizer.learning_rate'?", "optimizer.learning_rate=0.1"),
+    ("model.lr=0.1", "did you mean 'optimizer.learning_rate'?", "optimizer.learning_rate=0.1"),
+    ("momentum=0.5", "did you mean 'optimizer.momentum'?", "optimizer.momentum=0.5"),
+    ("momentm=0.5", "did you mean 'optimizer.momentum'?", "optimizer.momentum=0.5"),
+    ("optimizer.epochs=3", "did you mean 'epochs'?", "epochs=3"),
+    ("n_seeds=3", "did you mean 'seeds'?", "seeds=3"),
+    ("data=circles", "did you mean 'dataset'?", "dataset=circles"),
+    (
+        "model.depth=3",
+        "'model.hidden_units=[50,50]' sets two hidden layers of 50 units each.",
+        "model.hidden_units=[50,50]",
+    ),
+    ("circles", "did you mean dataset=circles?", "dataset=circles"),
+    ("hinge", "did you mean loss=hinge?", "loss=hinge"),
+    ("adm", "did you mean optimizer=adam?", "optimizer=adam"),
+]
+
+
+@pytest.mark.parametrize(("typed", "hint", "followed"), MEANT, ids=[typed for typed, _, _ in MEANT])
+def test_the_hint_of_a_mistyped_argument_can_be_followed(typed, hint, followed):
+    assert message(typed).partition("hint: ")[2] == hint
+    assert plan(followed).cells
+
+
+def test_an_unknown_key_is_not_answered_with_every_key_there_is():
+    text = message("foo=1")
+    assert "there is epochs, batch_size," in text
+    assert "optimizer.momentum" not in text
+
+
+@pytest.mark.parametrize("typed", ["dataset.target=b", "dataset.missing=drop", "csv=house.csv", "house.csv"])
+def test_a_setting_of_a_file_without_its_path_is_answered_with_the_path(typed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "house.csv").write_text("a,price\n" + "".join(f"{i},{i / 8}\n" for i in range(60)))
+    hint = message(typed).partition("hint: ")[2]
+    followed = [word.strip(",") for word in hint.split() if word.startswith("dataset.")]
+    assert plan(*(word.replace("…", "price") for word in followed)).cells[0].dataset == "house.csv"
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--seeds", "5"], ["seeds=5"]),
+        (["--seeds=5", "loss=hinge"], ["seeds=5"]),
+        (["--lr", "0.1", "--dataset", "circles"], ["optimizer.learning_rate=0.1", "dataset=circles"]),
+        (["--batch-size", "16"], ["batch_size=16"]),
+    ],
+)
+def test_a_setting_with_dashes_is_answered_without(argv, told):
+    with pytest.raises(UsageError) as error:
+        read_flags(argv)
+    assert [problem.hint.partition(";")[0] for problem in error.value.problems] == told
+    assert plan(*told).cells
+    assert str(error.value).startswith(f"error: lossbench has no option '{argv[0]}'; settings are written without")
+
+
+def test_a_wrong_flag_is_an_error_in_our_words(tmp_path):
+    done = run(tmp_path, "--cfg")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "error: argument --cfg/-c: expected one argument.\n  hint: lossbench --help shows the options.\n"
 
 
 @pytest.mark.parametrize(

@@ -218,8 +218,12 @@ def test_launchers_that_are_there_say_nothing():
 @pytest.mark.parametrize(
     ("overrides", "hint"),
     [
-        pytest.param(["hydra/launcher=nothere"], "install its Hydra plugin", id="any"),
-        pytest.param(["hydra/launcher=basic", "hydra/launcher=slurm"], "install its Hydra plugin", id="the last one"),
+        pytest.param(["hydra/launcher=nothere"], "Hydra's plugins have joblib, submitit_local,", id="any"),
+        pytest.param(
+            ["hydra/launcher=basic", "hydra/launcher=slurm"],
+            "did you mean 'submitit_slurm'? pip install hydra-submitit-launcher",
+            id="the last one",
+        ),
     ],
 )
 def test_a_launcher_that_is_not_installed_says_how_to_come_by_it(overrides, hint):

@@ -89,6 +89,12 @@ class FileFacts:
         The columns that are not used, each with the reason.
     n_groups, n_times : int
         The number of different groups, or times, of the rows; 0 without such a column.
+    readings : dict
+        How the cells of used columns are read that are not taken as they are; see ``datasets.user_file.cells``.
+    sep : str
+        The separator that the first line of the file names; '' without such a line.
+    n_above : int
+        The number of lines above the header that are passed over.
     """
 
     digest: str
@@ -101,6 +107,10 @@ class FileFacts:
     left_out: Mapping[str, str]
     n_groups: int = field(default=0, metadata=FOUND)
     n_times: int = field(default=0, metadata=FOUND)
+    # Empty ones are omitted, so that other files' cells keep their keys.
+    readings: Mapping[str, str] = field(default_factory=dict, metadata=FOUND)
+    sep: str = field(default="", metadata=FOUND)
+    n_above: int = field(default=0, metadata=FOUND)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Writes the training of a cell as a short script of plain Keras, which runs without lossbench."""
 
+import re
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,8 +18,9 @@ from lossbench.config.settings import (
     with_values,
 )
 from lossbench.datasets.catalogue import DATASETS, n_samples, split_counts, validation_share
+from lossbench.datasets.user_file.cells import BLANKS, MISSING_TEXTS, NUMBER
+from lossbench.datasets.user_file.opening import PARQUET_SUFFIXES
 from lossbench.datasets.user_file.reading import reading_of
-from lossbench.datasets.user_file.text import PARQUET_SUFFIXES
 from lossbench.export.function_source import Source
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.choice import parameter_values
@@ -181,14 +183,25 @@ def _table_lines(settings: FileSettings, task: str, source: Source) -> list[str]
     """Return the lines that read a user's file: numeric columns as x, text columns as ``texts``, targets as y."""
     source.imports.append("import pandas as pd")
     facts, targets = settings.facts, settings.target
+    reading = reading_of(settings)
+    missing = [*MISSING_TEXTS, *map(str, settings.missing_values)]
     if settings.path.lower().endswith(PARQUET_SUFFIXES):
         lines = [f"table = pd.read_parquet({settings.path!r})"]
-    else:
-        given: dict[str, Any] = {"sep": reading_of(settings).sep, "decimal": settings.decimal}
+    elif reading.is_json:
+        given: dict[str, Any] = {"lines": True, "dtype": False, "precise_float": True}
         given["encoding"] = settings.encoding
+        lines = [f"table = pd.read_json({settings.path!r}, {_arguments(given, lists=True)})"]
+        lines.append(f"table = table.mask(table.astype(str).isin({missing!r})).infer_objects()")
+    else:
+        given = {"sep": facts.sep or reading.sep, "decimal": settings.decimal}
+        given["encoding"] = settings.encoding
+        given["skipinitialspace"] = True
+        if facts.n_above:
+            given["skiprows"] = facts.n_above
         if settings.missing_values:
             given["na_values"] = settings.missing_values
         lines = [f"table = pd.read_csv({settings.path!r}, {_arguments(given, lists=True)})"]
+    lines += [_reading_line(name, how, settings) for name, how in facts.readings.items()]
     used = targets if settings.missing == "impute" else [*targets, *facts.numbers, *facts.categories]
     if settings.missing != "error":
         lines.append(f"table = table.dropna(subset={used!r})")
@@ -203,6 +216,17 @@ def _table_lines(settings: FileSettings, task: str, source: Source) -> list[str]
     else:
         lines.append(f"y = table[{targets!r}].to_numpy(float)")
     return lines
+
+
+def _reading_line(name: str, how: str, settings: FileSettings) -> str:
+    """Return the line that reads a column whose cells are not taken as they are: numbers with signs, padded texts."""
+    kind, _, taken_out = how.partition(" ")
+    if kind != NUMBER:
+        return f"table[{name!r}] = table[{name!r}].str.strip().mask(lambda texts: texts.isin({list(MISSING_TEXTS)!r}))"
+    signs = f"[{re.escape(taken_out)}{BLANKS}]"
+    point = f'.str.replace({settings.decimal!r}, ".")' if settings.decimal != "." else ""
+    without = f"table[{name!r}].str.replace({signs!r}, '', regex=True){point}"
+    return f'table[{name!r}] = pd.to_numeric({without}, errors="coerce")'
 
 
 def _one_hot_lines(settings: FileSettings, source: Source) -> list[str]:

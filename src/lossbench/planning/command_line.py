@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 # Hydra has no public function that returns the parser of its flags.
 from hydra._internal.utils import get_args_parser
@@ -18,6 +18,7 @@ from lossbench.config.paths import conf_folder
 from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.losses.pairing import ALIASES
 from lossbench.planning.schema import GROUPS
+from lossbench.planning.suggestions import SYNONYMS, hint_of_key, problem_of_word, problems_of_options
 
 # Texts that Hydra's grammar reads as text without quotes, and words among them that it reads as other values.
 PLAIN_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
@@ -26,6 +27,9 @@ OTHER_WORDS = ("null", "true", "false", "nan", "inf")
 CLOSED = "[{(\"'"
 # `loss=all` means every loss that fits the data set's task. Hydra does not know this choice.
 ALL = "all"
+# Keys that can be meant by an option or by a key with a plus sign; both are mistakes before any cell is composed.
+UNGROUPED = ("seed", "seeds", "epochs", "batch_size", "name", "plan", "rerun", "select", "trainer", "evaluate_every")
+SETTINGS_OF_GROUPS = tuple(dict.fromkeys(name for name in SYNONYMS.values() if "." in name))
 
 
 @dataclass
@@ -52,8 +56,25 @@ class Arguments:
 
 
 def read_flags(argv: list[str]) -> argparse.Namespace:
-    """Return Hydra's flags and the overrides; flags may stand anywhere among the overrides."""
-    return get_args_parser().parse_intermixed_args(argv)
+    """Return Hydra's flags and the overrides; flags may stand anywhere among the overrides.
+
+    Raises
+    ------
+    UsageError
+        If there are other options.
+    """
+    parser = get_args_parser()
+    # argparse would print all of Hydra's options above its message.
+    parser.error = _wrong_flags  # type: ignore[method-assign]
+    flags, others = parser.parse_known_intermixed_args(argv)
+    options = [text for text in others if text.startswith("-")]
+    if options:
+        raise UsageError(*problems_of_options(options, argv, [*GROUPS, *UNGROUPED, *SETTINGS_OF_GROUPS]))
+    return flags
+
+
+def _wrong_flags(message: str) -> NoReturn:
+    raise UsageError(Problem(f"{message}.", "lossbench --help shows the options."))
 
 
 def group_folders() -> list[Path]:
@@ -108,8 +129,7 @@ def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:
         try:
             override = _parsed(text)
         except HydraException:
-            hint = "brackets and quotes must be closed; see lossbench --help"
-            problems.append(Problem(f"{text!r} is not of the form key=value.", hint))
+            problems.append(problem_of_word(text, {group: [*choices_of(group), *_aliases(group)] for group in GROUPS}))
             continue
         problem = _read(override, text, arguments)
         if problem:
@@ -214,7 +234,7 @@ def _read_choice(group: str, names: list[str], arguments: Arguments) -> Problem 
         if canonical not in known and not (group == "loss" and canonical == ALL):
             more = f"`lossbench-list {group}` shows all." if group in ("dataset", "head", "loss") else ""
             more = "`lossbench-export tuned <sweep>` writes one." if group == "tuned" else more
-            return unknown(group, name, known, also=ALIASES if group == "loss" else (), more=more)
+            return unknown(group, name, known, also=_aliases(group), more=more)
         resolved.append(canonical)
     arguments.choices[group] = unique(resolved)
     if group == "experiment" and len(arguments.choices[group]) > 1:
@@ -248,7 +268,12 @@ def _unusual(override: Override, text: str) -> Problem:
         return Problem(f"{text}: groups cannot be placed elsewhere.", f"write {key}=…")
     if key in (*GROUPS, "seed", "seeds"):
         return Problem(f"{text}: there is nothing to add; {key} exists.", f"write {text.lstrip('+')}")
-    return unknown("key", key, [*GROUPS, "seed", "seeds", "epochs", "batch_size"], more="No key needs a plus sign.")
+    near = hint_of_key(key, [*GROUPS, *UNGROUPED, *SETTINGS_OF_GROUPS])
+    return Problem(f"unknown key {key!r}.", f"{near} No key needs a plus sign.".strip())
+
+
+def _aliases(group: str) -> list[str]:
+    return list(ALIASES) if group == "loss" else []
 
 
 def unique(items: Iterable[Any]) -> list[Any]:

@@ -21,9 +21,18 @@ from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
 from lossbench.losses.pairing import ALIASES, LOSSES
 from lossbench.planning.command_line import encode, group_folders
 from lossbench.planning.schema import GROUPS, OF_EXPERIMENTS, schema, whole_schema
+from lossbench.planning.suggestions import hint_of_key
 
 # Mappings whose keys are chosen by the user, so the schema cannot list them.
 OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters", "tune.space")
+
+# The packages that bring Hydra's launchers, each with the names of its launchers.
+LAUNCHERS = {
+    "hydra-joblib-launcher": ("joblib",),
+    "hydra-submitit-launcher": ("submitit_local", "submitit_slurm"),
+    "hydra-ray-launcher": ("ray", "ray_aws"),
+    "hydra-rq-launcher": ("rq",),
+}
 
 
 def hydra_started() -> AbstractContextManager:
@@ -51,9 +60,20 @@ def check_launcher(overrides: list[str]) -> None:
     names = [text.partition("=")[2] for text in overrides if text.startswith("hydra/launcher=")]
     there = GlobalHydra.instance().config_loader().get_group_options("hydra/launcher")
     if names and names[-1] not in there:
-        hint = "pip install 'lossbench[joblib]'" if names[-1] == "joblib" else "install its Hydra plugin"
         message = f"the launcher {names[-1]!r} is not installed; there is {', '.join(there)}."
-        raise MissingEnvironmentError(Problem(message, hint))
+        raise MissingEnvironmentError(Problem(message, _launcher_hint(names[-1], there)))
+
+
+def _launcher_hint(name: str, there: list[str]) -> str:
+    """Return the hint for a launcher that is not installed: the package that has it, or the name that was meant."""
+    known = {launcher: package for package, launchers in LAUNCHERS.items() for launcher in launchers}
+    if name in known:
+        return f"pip install {known[name]}"
+    part = next((launcher for launcher in known if name in launcher), None)
+    if part:
+        return f"did you mean {part!r}? pip install {known[part]}"
+    near = unknown("", name, [*there, *known]).hint
+    return near if near.startswith("did you") else f"Hydra's plugins have {', '.join(known)}."
 
 
 def to_container(node: Any) -> Any:
@@ -199,15 +219,17 @@ def _set(cell: DictConfig, key: str, value: Any) -> Problem | None:
     known = _keys(cell)
     if key not in known:
         group = key.split(".")[0]
+        near = hint_of_key(key, [*known, *GROUPS, "seed"])
         if group not in GROUPS or "." not in key:
-            return unknown("key", key, [*known, *GROUPS, "seed"])
+            top = [*(name for name in known if "." not in name), *GROUPS]
+            more = "a group's own settings: `lossbench-list optimizer adam`, say."
+            return Problem(f"unknown key {key!r}.", near or f"there is {', '.join(top)}; {more}")
         options = [k for k in known if k.startswith(f"{group}.") and k != f"{group}.name"]
         there = ", ".join(options) or "no settings"
-        near = unknown("key", key, options).hint
         message = f"unknown key {key!r}: {group}={cell[group].name} has {there}."
         if group == "tune" and not options:
             return Problem(message, "add tune=learning_rate.")
-        return Problem(message, near if near.startswith("did you") else "")
+        return Problem(message, near)
     if key.split(".")[-1] == "name" and key != "name":
         return Problem(f"{key} cannot be set alone.", f"choose {key.split('.')[0]}={value} instead.")
     if re.search(r"(?<!\\)\$\{", str(value)):

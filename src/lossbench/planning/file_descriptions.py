@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from lossbench.config.paths import home
-from lossbench.config.settings import FileFacts, FileSettings, plain
+from lossbench.config.settings import FILE, FileFacts, FileSettings, plain
+from lossbench.datasets.catalogue import DATASETS
+from lossbench.datasets.user_file.account import ColumnAccount
 from lossbench.datasets.user_file.description import FileDescription, described_file, normalised
 from lossbench.datasets.user_file.reading import file_state
+from lossbench.ground.errors import Problem, UsageError
 from lossbench.ground.files import write_text
+from lossbench.planning.command_line import Arguments
+from lossbench.planning.composition import hydra_started, typed
 
 # Part of a cached description's name. Increase it when the code describes the same file differently than before.
-RULES_VERSION = 2
+RULES_VERSION = 3
 _kept: dict[str, FileDescription] = {}
 
 
@@ -33,15 +38,34 @@ def with_facts(content: dict[str, Any]) -> tuple[FileSettings, list[str]]:
         If the file is broken, or does not fit the settings.
     """
     settings = normalised(content)
-    description = _description(settings)
+    description = description_of(settings)
     standardize = settings.standardize
     if standardize.y == "auto":
         standardize = replace(standardize, y="standard" if description.task == "regression" else "none")
     facts = replace(settings, task=description.task, standardize=standardize, file=description.facts)
-    return facts, description.notes
+    return facts, description.in_short
 
 
-def _description(settings: FileSettings) -> FileDescription:
+def description_of_file(arguments: Arguments) -> FileDescription:
+    """Return the description of the file that arguments name, without a plan.
+
+    Raises
+    ------
+    UsageError
+        If they name no file or set what is wrong, if the file is broken, or if it does not fit the settings.
+    """
+    choices = {"dataset": arguments.choices.get("dataset", [FILE])[0], "loss": "auto"}
+    with hydra_started():
+        content, problems = typed(choices, {key: values[0] for key, values in arguments.values.items()}, None)
+    if problems:
+        raise UsageError(*problems)
+    if not DATASETS[content["dataset"]["name"]].is_file:
+        name = content["dataset"]["name"]
+        raise UsageError(Problem(f"dataset={name} is no file.", f"lossbench-list dataset {name}"))
+    return description_of(normalised(content["dataset"]))
+
+
+def description_of(settings: FileSettings) -> FileDescription:
     """Return the description of a file: from memory, from disk, or by reading the file."""
     # Scaling affects no description.
     asked = {key: value for key, value in plain(settings).items() if key != "standardize"}
@@ -51,16 +75,29 @@ def _description(settings: FileSettings) -> FileDescription:
         path = home() / "multirun" / ".files" / f"{name}.json"
         try:
             content = json.loads(path.read_text())
-            _kept[name] = FileDescription(content["task"], FileFacts(**content["file"]), content["notes"])
+            _kept[name] = _read(content)
         except (OSError, ValueError, KeyError, TypeError):
             _kept[name] = described_file(settings)
             _keep(path, _kept[name])
     return _kept[name]
 
 
+def _read(content: dict[str, Any]) -> FileDescription:
+    """Return a description that ``_keep`` has written."""
+    columns = [ColumnAccount(**column) for column in content["columns"]]
+    facts = FileFacts(**content["file"])
+    return FileDescription(content["task"], facts, content["notes"], content["warnings"], columns)
+
+
 def _keep(path: Path, description: FileDescription) -> None:
     """Write a description for later commands. If the folder is not writable, they read the file again."""
-    content = {"task": description.task, "file": plain(description.facts), "notes": description.notes}
+    content = {
+        "task": description.task,
+        "file": plain(description.facts),
+        "notes": description.notes,
+        "warnings": description.warnings,
+        "columns": plain(description.columns),
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(content))

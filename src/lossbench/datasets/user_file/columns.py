@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 
 from lossbench.config.settings import FileSettings
+from lossbench.datasets.user_file.cells import BLANKS, CURRENCIES, LOOSE_NUMBER
+from lossbench.datasets.user_file.opening import Reading
 from lossbench.datasets.user_file.reading import NAMES_SHOWN, Table
 from lossbench.datasets.user_file.text import open_quote
 from lossbench.ground.errors import Problem, UsageError, unknown
 
 # A text column with at least this share of numeric cells is taken for a numeric column with some bad cells.
-NUMERIC_SHARE = 0.8
+NUMERIC_SHARE = 0.5
+# With at least this share of cells that are numbers with the other decimal sign, it is taken for such a column.
+OTHER_DECIMAL_SHARE = 0.8
 # Up to this many different texts in a numeric column may stand for missing values ("?", "n.v."): the hint then says how
 # to declare them.
 FEW_TEXTS = 3
@@ -136,8 +140,8 @@ def are_dates(present: pd.Series) -> bool:
     return all(DATE.fullmatch(str(text).strip()) for text in present.unique())
 
 
-def bad_cell(table: Table, name: str, *, as_text: bool) -> Problem | None:
-    """Return the problem of the first bad cell of a numeric column, or None.
+def bad_cell(table: Table, name: str, *, as_text: bool = False, is_target: bool = False) -> Problem | None:
+    """Return the problem of the first bad cell of a numeric column, feature or target, or None.
 
     Bad cells are texts, infinite numbers, and numbers too large for single precision. A text column with mostly numeric
     cells counts as numeric, unless ``as_text`` says that its numbers are names.
@@ -152,31 +156,50 @@ def bad_cell(table: Table, name: str, *, as_text: bool) -> Problem | None:
         row = int(bad.argmax())
         what = "an infinite value" if np.isinf(values[row]) else f"{values[row]:g}, too large for single precision"
         said = f"column {name!r} has {what}{_more(bad)}."
-        hint = f"correct it, or {told('leave_out', name)}"
+        hint = f"correct it{_or_leave_out(name, is_target)}"
         return table.reading.problem(said, hint, place=table.place(row))
     if kind != "string" or as_text:
         return None
     # Each different text is examined once: a long column has few.
     counts = column.value_counts()
-    texts = counts.index.astype(str)
+    texts, weights = counts.index.astype(str), counts.to_numpy()
+    if problem := _other_decimal(table, name, counts, is_target):
+        return problem
     plain = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").notna().to_numpy()
-    share = counts.to_numpy()[plain].sum() / max(1, counts.sum())
-    if share < NUMERIC_SHARE:
-        return _other_decimal(table, name, counts)
-    bad = column.isin(texts[~plain]).to_numpy()
-    if not bad.any():
+    loose = plain | np.array([LOOSE_NUMBER.fullmatch(text.strip(BLANKS)) is not None for text in texts], bool)
+    if weights[loose].sum() < NUMERIC_SHARE * max(1, counts.sum()) or plain.all():
         return None
+    if loose.all():
+        return _written_in_several_ways(table, name, texts, plain, is_target)
+    bad = column.isin(texts[~loose]).to_numpy()
     row = int(bad.argmax())
-    text, texts = str(column.iloc[row]), texts[~plain]
-    means_missing = f"if it means a missing value: {told('missing_values', *texts)} dataset.missing=impute; "
-    if len(texts) > FEW_TEXTS:
-        means_missing = f"correct it, or {told('leave_out', name)}; "
+    text, texts = str(column.iloc[row]), texts[~loose]
     if "\n" in text:
         # A text that runs over lines comes from a quote that was not closed.
         return open_quote(table.reading, table.place(row))
+    first = f"correct it{_or_leave_out(name, is_target)}"
+    if len(texts) <= FEW_TEXTS:
+        first = f"if it means a missing value: {told('missing_values', *texts)} dataset.missing=impute"
     return table.reading.problem(
         f"column {name!r} has numbers but for {text!r}{_more(bad)}.",
-        means_missing + f"if the numbers are names: {told('categorical', name)}",
+        f"{first}; if the numbers are names: {told('categorical', name)}",
+        place=table.place(row),
+    )
+
+
+def _or_leave_out(name: str, is_target: bool) -> str:
+    return "" if is_target else f", or {told('leave_out', name)}"
+
+
+def _written_in_several_ways(table: Table, name: str, texts: pd.Index, plain: np.ndarray, is_target: bool) -> Problem:
+    """Return the problem of a column of numbers some of which have a sign or a separator that others lack."""
+    column = table.frame[name]
+    row = int((~column.isin(texts[plain]) & column.notna()).to_numpy().argmax())
+    one = str(column.iloc[row])
+    other = str(texts[plain][0]) if plain.any() else next(text for text in texts if text != one)
+    return table.reading.problem(
+        f"column {name!r} has numbers that are written in several ways, such as {one!r} and {other!r}.",
+        f"write them in one way{_or_leave_out(name, is_target)}; if they are names: {told('categorical', name)}",
         place=table.place(row),
     )
 
@@ -187,20 +210,35 @@ def _more(bad: np.ndarray) -> str:
     return f" (and {n_more} cell{'s' if n_more > 1 else ''} more)" if n_more else ""
 
 
-def _other_decimal(table: Table, name: str, counts: pd.Series) -> Problem | None:
+def _other_decimal(table: Table, name: str, counts: pd.Series, is_target: bool) -> Problem | None:
     """Return the problem of a text column that would be numeric with the other decimal sign, or None."""
-    other = "," if table.reading.decimal == "." else "."
+    reading = table.reading
+    other = "," if reading.decimal == "." else "."
+    texts = [str(text).strip(BLANKS + "%" + CURRENCIES) for text in counts.index]
     number = rf"[+-]?(\d+|\d*{re.escape(other)}\d+([eE][+-]?\d+)?)"
-    fits = np.array([re.fullmatch(number, str(text)) is not None for text in counts.index], bool)
-    if counts.to_numpy()[fits].sum() < NUMERIC_SHARE * max(1, counts.sum()):
+    fits = np.array([re.fullmatch(number, text) is not None for text in texts], bool)
+    few = counts.to_numpy()[fits].sum() < OTHER_DECIMAL_SHARE * max(1, counts.sum())
+    if few or not any(other in text for text, fit in zip(texts, fits, strict=True) if fit):
         return None
     column = table.frame[name]
-    row = int(column.notna().to_numpy().argmax())
-    return table.reading.problem(
-        f"column {name!r} is text with dataset.decimal='{table.reading.decimal}': {column.iloc[row]!r}.",
-        f"\"dataset.decimal='{other}'\" reads it as numbers; {told('categorical', name)} keeps it as text.",
+    row = next(i for i, cell in enumerate(column) if isinstance(cell, str) and other in cell)
+    keeps = f"{told('categorical', name)} keeps it as text"
+    if other == reading.sep:
+        # The sign that separates the columns cannot be the decimal sign.
+        hint = f"write its numbers with a point in the file{_or_leave_out(name, is_target)}; {keeps}."
+    else:
+        hint = f"{decimal_setting(reading, other)} reads it as numbers; {keeps}."
+    return reading.problem(
+        f"column {name!r} is text with dataset.decimal='{reading.decimal}': {column.iloc[row]!r}.",
+        hint,
         place=table.place(row),
     )
+
+
+def decimal_setting(reading: Reading, decimal: str) -> str:
+    """Return the shell arguments that set a decimal sign; with the separator, if the file's first line names it."""
+    sep = f"\"dataset.sep='{reading.sep}'\" " if reading.above and reading.sep != "," and decimal == "," else ""
+    return f"{sep}\"dataset.decimal='{decimal}'\""
 
 
 def as_numbers(column: pd.Series) -> np.ndarray:

@@ -10,13 +10,19 @@ import pandas as pd
 
 from lossbench.config.settings import FileFacts, FileSettings, group_settings
 from lossbench.datasets.splits import ordered_rows, split_slices
+from lossbench.datasets.user_file.account import ColumnAccount, account_of
+from lossbench.datasets.user_file.cells import TEXT
 from lossbench.datasets.user_file.columns import Columns, check_names, find_columns
 from lossbench.datasets.user_file.groups_and_times import groups_of, times_of
 from lossbench.datasets.user_file.reading import NAMES_SHOWN, Table, read_table, reading_of
 from lossbench.datasets.user_file.rows import used_rows
+from lossbench.datasets.user_file.suspicions import find_suspicions
 from lossbench.datasets.user_file.targets import Target, check_classes, find_target
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.heads import TASKS
+
+# The most warnings that a plan shows.
+WARNINGS_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,26 @@ class FileDescription:
     facts : FileFacts
         The part that becomes settings of the cell.
     notes : list of str
-        Lines for the user: first how the file was understood, then warnings.
+        Lines for the user about how the file was understood.
+    warnings : list of str
+        What the user should look at, most important first.
+    columns : list of ColumnAccount
+        Every column, in the order of the file.
     """
 
     task: str
     facts: FileFacts
     notes: list[str]
+    warnings: list[str]
+    columns: list[ColumnAccount]
+
+    @property
+    def in_short(self) -> list[str]:
+        """The notes, and the first warnings with the word where the others are."""
+        n_more = len(self.warnings) - WARNINGS_SHOWN
+        word = "warning" if n_more == 1 else "warnings"
+        more = [f"{n_more} more {word}: `lossbench-list dataset` with these dataset settings shows all"]
+        return [*self.notes, *self.warnings[:WARNINGS_SHOWN], *(more if n_more > 0 else [])]
 
 
 def normalised(content: Mapping[str, Any]) -> FileSettings:
@@ -98,6 +118,7 @@ def described_file(settings: FileSettings) -> FileDescription:
         said = "dataset.ordered=true needs classes that are written as numbers: they give the order."
         raise table.reading.error(said)
     used = target.values[kept]
+    used_columns = (*settings.target, *found.numbers, *found.categories)
     facts = FileFacts(
         digest=table.digest,
         n_samples=int(kept.sum()),
@@ -109,25 +130,60 @@ def described_file(settings: FileSettings) -> FileDescription:
         left_out=found.left_out,
         n_groups=len(np.unique(groups_of(table, settings)[kept])) if settings.groups else 0,
         n_times=len(np.unique(times_of(table, settings)[kept])) if settings.time else 0,
+        readings={name: how for name, how in table.readings.items() if name in used_columns},
+        sep=table.reading.sep if table.reading.sep != reading_of(settings).sep else "",
+        n_above=len(table.reading.above),
     )
-    return FileDescription(target.task, facts, _notes(table, settings, found, target, kept))
+    suspicions = find_suspicions(table, settings, found, target, kept)
+    warnings = [*_split_warnings(table, settings, found, target, kept), *(each.sentence for each in suspicions)]
+    return FileDescription(
+        target.task,
+        facts,
+        _notes(table, settings, facts, target, kept),
+        [f"{table.reading.name}: warning: {text}" for text in warnings],
+        account_of(table, settings, facts, suspicions),
+    )
 
 
-def _notes(table: Table, settings: FileSettings, found: Columns, target: Target, kept: np.ndarray) -> list[str]:
-    """Return the lines for the user: first how the file was understood, then warnings."""
-    name, n_features = table.reading.name, len(found.numbers) + len(found.categories)
-    encoded = f" ({len(found.categories)} encoded from text)" if found.categories else ""
+def _notes(table: Table, settings: FileSettings, facts: FileFacts, target: Target, kept: np.ndarray) -> list[str]:
+    """Return the lines for the user about how the file was understood, and the warning of columns that are left out."""
+    name, n_features = table.reading.name, len(facts.numbers) + len(facts.categories)
+    encoded = f" ({len(facts.categories)} encoded from text)" if facts.categories else ""
     word = "column" if n_features == 1 else "columns"
     lines = [f"{name}: {len(kept)} rows, {n_features} {word}{encoded}; {_target_words(table, settings, target)}"]
+    lines += [f"{name}: {text}" for text in _read_otherwise(table, facts)]
     n_dropped = len(kept) - int(kept.sum())
     if n_dropped:
         why = "miss a value" if settings.missing == "drop" else "miss the target"
         lines.append(f"{name}: {n_dropped} rows that {why} are left out")
-    if found.left_out:
-        shown = [f"{column} ({why})" for column, why in list(found.left_out.items())[:NAMES_SHOWN]]
-        more = len(found.left_out) - len(shown)
+    if facts.left_out:
+        shown = [f"{column} ({why})" for column, why in list(facts.left_out.items())[:NAMES_SHOWN]]
+        more = len(facts.left_out) - len(shown)
         lines.append(f"{name}: warning: left out {', '.join(shown)}" + (f" and {more} more" if more else ""))
-    return lines + [f"{name}: warning: {text}" for text in _split_warnings(table, settings, found, target, kept)]
+    return lines
+
+
+def _read_otherwise(table: Table, facts: FileFacts) -> list[str]:
+    """Return lines about what is not taken as it stands in the file."""
+    lines, above = [], table.reading.above
+    if above:
+        n_more = len(above) - 1
+        more = f" (and {n_more} line{'s' if n_more > 1 else ''} more)" if n_more else ""
+        said = f"; {table.reading.sep!r} separates the columns" if above[0].strip('" ').startswith("sep=") else ""
+        lines.append(f"passed over above the header: {above[0][:40]!r}{more}{said}")
+    numbers = {name: how.partition(" ")[2] for name, how in facts.readings.items() if how != TEXT}
+    if numbers:
+        shown = [f"{name} (without {' and '.join(signs) or 'blanks'})" for name, signs in numbers.items()]
+        lines.append(f"read as numbers: {_listed(shown)}")
+    texts = [name for name, how in facts.readings.items() if how == TEXT]
+    if texts:
+        lines.append(f"blanks around the texts are taken off: {_listed(texts)}")
+    return lines
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _target_words(table: Table, settings: FileSettings, target: Target) -> str:

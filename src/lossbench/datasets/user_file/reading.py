@@ -3,8 +3,10 @@
 import difflib
 import hashlib
 import os
+import re
 import stat
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -12,15 +14,28 @@ from pathlib import Path
 import pandas as pd
 
 from lossbench.config.settings import FileSettings
-from lossbench.datasets.user_file.text import (
+from lossbench.datasets.user_file.cells import MISSING_TEXTS, interpreted
+from lossbench.datasets.user_file.json_lines import no_lines, read_json_lines
+from lossbench.datasets.user_file.opening import (
     FIRST_ROWS,
+    JSON_SUFFIXES,
+    PACKED_SUFFIXES,
     PARQUET_SUFFIXES,
     Reading,
+    check_packed,
+    first_bytes,
+    is_packed,
+    open_bytes,
+    open_text,
+    with_header_found,
+)
+from lossbench.datasets.user_file.text import (
     broken_record,
     check_header,
     check_header_names,
     check_short_records,
     check_text,
+    has_leading_zero,
     records,
 )
 from lossbench.ground.errors import Problem, UsageError
@@ -28,11 +43,7 @@ from lossbench.ground.errors import Problem, UsageError
 # The first bytes of common files that are not text, whatever their names.
 MAGIC = {
     b"PAR1": "a Parquet file (name it .parquet)",
-    b"PK\x03\x04": "a zip archive or an Excel workbook (save its sheet as CSV)",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (save its sheet as CSV)",
-    b"\x1f\x8b": "compressed by gzip (unpack it)",
-    b"BZh": "compressed by bzip2 (unpack it)",
-    b"\xfd7zXZ": "compressed by xz (unpack it)",
     b"(\xb5/\xfd": "compressed by zstd (unpack it)",
     b"\x89HDF": "an HDF5 file",
     b"\x93NUMPY": "an array of NumPy",
@@ -42,17 +53,25 @@ MAGIC = {
     b"\x89PNG": "a picture",
     **{b"\x80" + bytes([protocol]): "a pickle, which is never loaded: it can run code" for protocol in range(1, 6)},
 }
+DATA_SUFFIXES = (".csv", ".tsv", ".txt", ".data", *JSON_SUFFIXES, *PARQUET_SUFFIXES, *PACKED_SUFFIXES)
 # The most names that a message lists.
 NAMES_SHOWN = 12
 
 
 @dataclass(frozen=True)
 class Table:
-    """The table in a file, how it was read, and the hash of the file's bytes."""
+    """The table in a file, how it was read, and the hash of the file's bytes.
+
+    Attributes
+    ----------
+    readings : dict
+        How the cells of columns are read that are not taken as they are; see ``cells``.
+    """
 
     reading: Reading
     frame: pd.DataFrame
     digest: str
+    readings: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, row: int) -> str:
         """Return where a row stands in the file, for a message: its line, counted from 1 with the header.
@@ -61,27 +80,47 @@ class Table:
         """
         if self.reading.is_parquet:
             return f"row {row + 1}"
+        if self.reading.is_json:
+            with open_text(self.reading) as file:
+                lines = (line for line, text in enumerate(file, 1) if text.strip())
+                return f"line {next(islice(lines, row, None))}"
         # A row of the table is the record after it in the file: the header is record 0.
         found = next(islice(records(self.reading), row + 1, None), None)
         return f"line {found[0]}" if found else f"row {row + 1}"
 
 
 def reading_of(settings: FileSettings) -> Reading:
-    """Return the part of a file's settings that decides how its text is read."""
+    """Return the part of a file's settings that decides how its text is read.
+
+    Before planning has found the facts, cells decide how each column is read; after that the facts do.
+    """
     sep = {"tab": "\t", "\\t": "\t"}.get(settings.sep, settings.sep)
-    texts = tuple(map(str, settings.missing_values))
-    return Reading(settings.path, sep, settings.decimal, settings.encoding, texts)
+    targets = settings.target if settings.task in ("binary", "multiclass") else []
+    return Reading(
+        settings.path,
+        sep,
+        settings.decimal,
+        settings.encoding,
+        missing_values=tuple(map(str, settings.missing_values)),
+        as_written=tuple(dict.fromkeys([*settings.categorical, *targets])),
+        known=tuple(settings.file.readings.items()) if settings.file else None,
+    )
 
 
 def read_table(reading: Reading) -> Table:
-    """Return the table in a file; cached while the file stays unchanged.
+    """Return the table in a file; its text is cached while the file stays unchanged.
 
     Raises
     ------
     UsageError
         If it is not a regular file, or is broken.
     """
-    return _read_table(reading, file_state(reading.path))
+    # The text is the same, however its columns are read.
+    table = _read_table(replace(reading, as_written=(), known=None), file_state(reading.path))
+    if reading.is_parquet:
+        return table
+    frame, readings = interpreted(table.frame, reading)
+    return replace(table, frame=frame, readings=readings)
 
 
 def file_state(path: str) -> tuple[int, ...]:
@@ -125,25 +164,44 @@ def _data_files(folder: Path) -> list[str]:
         names = sorted(os.listdir(folder))
     except OSError:
         return []
-    return [name for name in names if Path(name).suffix.lower() in (".csv", ".tsv", ".txt", ".data", *PARQUET_SUFFIXES)]
+    return [name for name in names if Path(name).suffix.lower() in DATA_SUFFIXES]
 
 
 @lru_cache(maxsize=1)
 def _read_table(reading: Reading, state: tuple[int, ...]) -> Table:
     """Read a table. ``state`` is unused but part of the cache's key: a changed file is read again."""
     try:
-        with open(reading.path, "rb") as file:
-            start = file.read(16)
+        start = first_bytes(reading.path)
     except OSError as error:
         raise UsageError(_no_file(Path(reading.path), error)) from None
     if reading.is_parquet:
         return Table(reading, _read_parquet(reading, start), _digest(reading))
+    if is_packed(reading.path):
+        check_packed(reading)
+        with open_bytes(reading) as file:
+            start = file.read(16)
     for magic, what in MAGIC.items():
         if start.startswith(magic):
             raise reading.error(f"this is no text but {what}.", "dataset.path must name a CSV or Parquet file.")
-    digest = check_text(reading, start)
-    header = check_header(reading, [row for _, row in islice(records(reading), FIRST_ROWS)])
-    return Table(reading, _read_csv(reading, header), digest)
+    check_text(reading, start)
+    if reading.is_json:
+        return Table(reading, _read_json(reading), _digest(reading))
+    _check_no_json(reading)
+    reading = with_header_found(reading)
+    first_rows = [row for _, row in islice(records(reading), FIRST_ROWS)]
+    return Table(reading, _read_csv(reading, check_header(reading, first_rows)), _digest(reading))
+
+
+def _check_no_json(reading: Reading) -> None:
+    """Raise UsageError if a file that should be CSV holds JSON."""
+    with open_text(reading) as file:
+        first = next((line.strip() for line in file if line.strip()), "")
+    if re.match(r'\{\s*"', first):
+        packed = "".join(suffix for suffix in PACKED_SUFFIXES if reading.name.lower().endswith(suffix))
+        hint = f"name it {reading.name.split('.')[0]}.jsonl{packed}"
+        raise reading.error("this is no CSV but JSON lines.", hint, place="line 1")
+    if first in ("{", "[") or re.match(r"\[\s*\{", first):
+        raise no_lines(reading, "line 1")
 
 
 def _digest(reading: Reading) -> str:
@@ -170,18 +228,34 @@ def _read_parquet(reading: Reading, start: bytes) -> pd.DataFrame:
     return frame.drop(columns=[name for name in names if name.startswith("__index_level_")])
 
 
+def _read_json(reading: Reading) -> pd.DataFrame:
+    frame = read_json_lines(reading)
+    names = [str(name).strip() for name in frame.columns]
+    check_header_names(reading, names, "")
+    frame.columns = pd.Index(names)
+    texts = [*MISSING_TEXTS, *reading.missing_values]
+    for name in names:
+        missing = frame[name].map(str, na_action="ignore").isin(texts)
+        if missing.any():
+            frame[name] = frame[name].mask(missing).infer_objects()
+    return frame
+
+
 def _read_csv(reading: Reading, header: list[str]) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(
-            reading.path,
-            sep=reading.sep,
-            decimal=reading.decimal,
-            encoding=reading.encoding,
-            na_values=list(reading.missing_values),
-            skipinitialspace=True,
-            # Infer each column's type from the whole file, not piece by piece.
-            low_memory=False,
-        )
+        with open_text(reading) as file:
+            # A plain file is read fastest by its path.
+            by_path = not reading.above and not is_packed(reading.path)
+            frame = pd.read_csv(
+                reading.path if by_path else file,
+                sep=reading.sep,
+                decimal=reading.decimal,
+                encoding=reading.encoding if by_path else file.encoding,
+                na_values=list(reading.missing_values),
+                skipinitialspace=True,
+                # Infer each column's type from the whole file, not piece by piece.
+                low_memory=False,
+            )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UsageError(broken_record(reading, header, error)) from None
     # With one field more than names in every row, pandas silently takes the first column for an index.
@@ -193,3 +267,26 @@ def _read_csv(reading: Reading, header: list[str]) -> pd.DataFrame:
     if frame.iloc[:, -1].isna().any() and len(header) > 1:
         check_short_records(reading, header)
     return frame
+
+
+def leading_zeros(table: Table, names: list[str]) -> dict[str, str]:
+    """Return the columns of whole numbers that have leading zeros in the file, each with an example.
+
+    Only text has them, and only where a fast pass finds some are the columns read again as texts.
+    """
+    reading, frame = table.reading, table.frame
+    taken = [name for name in names if name not in table.readings and frame[name].dtype.kind in "iuf"]
+    whole = [name for name in taken if (frame[name].dropna() % 1 == 0).all()]
+    if reading.is_parquet or reading.is_json or not whole or not has_leading_zero(reading):
+        return {}
+    with open_text(reading) as file:
+        places = [list(frame.columns).index(name) for name in whole]
+        texts = pd.read_csv(
+            file, sep=reading.sep, encoding=file.encoding, skipinitialspace=True, dtype=str, usecols=places
+        )
+    found = {}
+    for name, column in zip(sorted(whole, key=list(frame.columns).index), texts.columns, strict=True):
+        zeros = [text for text in texts[column].dropna().unique() if re.fullmatch(r"[+-]?0\d+", text.strip())]
+        if zeros:
+            found[name] = zeros[0].strip()
+    return found

@@ -52,24 +52,61 @@ def find_target(table: Table, settings: FileSettings) -> Target:
     as_classes = len(names) == 1 and (task in ("binary", "multiclass") or names[0] in settings.categorical)
     for name in names:
         if table.frame[name].isna().all():
-            raise table.reading.error(f"the target {name!r} is empty.")
+            raise table.reading.error(f"the target {name!r} is empty.", _another_target(table, name))
         if not as_classes:
             _check_text(table, name)
-        if not as_classes and (problem := bad_cell(table, name, as_text=False)):
+        if not as_classes and (problem := bad_cell(table, name, is_target=True)):
             raise UsageError(problem)
     if len(names) > 1:
         return _several_targets(table, names, task)
+    _check_varies(table, names[0])
     if task in ("multilabel", "shares"):
         hint = "name them all: 'dataset.target=[a,b,c]'"
         raise UsageError(Problem(f"dataset.task={task} needs several targets; got {names[0]!r}.", hint))
     column = table.frame[names[0]]
     if task == "regression" or (task == "auto" and not as_classes and not _are_classes(column)):
         return _numbers(table, names, "regression")
+    if names[0] not in settings.categorical:
+        _check_case(table, names[0], column)
     return _classes(table, names[0], column, task)
 
 
+def _check_varies(table: Table, name: str) -> None:
+    """Raise UsageError if a target has the same value in all rows."""
+    present = table.frame[name].dropna()
+    if present.nunique() == 1:
+        said = f"the target {name!r} is always {as_text(present.iloc[0])}: nothing to predict."
+        raise table.reading.error(said, _another_target(table, name))
+
+
+def _another_target(table: Table, name: str) -> str:
+    """Return the hint to a target that says nothing: columns that could be meant, and what the file lacks."""
+    others = [str(other) for other in table.frame.columns if other != name and table.frame[other].nunique() > 1]
+    meant = f"it may be another column: dataset.target={' or dataset.target='.join(others[:3])}; " if others else ""
+    return f"{meant}or add rows with other values of {name}." if meant else f"add rows with other values of {name}."
+
+
+def _check_case(table: Table, name: str, column: pd.Series) -> None:
+    """Raise UsageError if two classes differ by upper and lower case alone."""
+    if kind_of(column) != "string":
+        return
+    counts = column.value_counts()
+    first: dict[str, str] = {}
+    for text in map(str, counts.index):
+        # The classes come from the most frequent one on, so the rarer one is the one that is pointed at.
+        if (common := first.setdefault(text.casefold(), text)) == text:
+            continue
+        place = table.place(int((column == text).to_numpy().argmax()))
+        said = f"the classes {common!r} and {text!r} of the target {name!r} differ by upper and lower case alone."
+        raise table.reading.error(
+            said,
+            f"write them in one way in the file; if they are two classes: {told('categorical', name)}",
+            place=place,
+        )
+
+
 def _check_text(table: Table, name: str) -> None:
-    """Raise UsageError if the texts of a target are dates, percentages, or numbers with thousands separators."""
+    """Raise UsageError if the texts of a target are dates."""
     present = table.frame[name].dropna()
     if kind_of(present) not in ("string", *DATES):
         return
@@ -77,15 +114,6 @@ def _check_text(table: Table, name: str) -> None:
     if kind_of(present) in DATES or are_dates(present):
         said = f"the target {name!r} has dates ({first!r}), which are neither numbers nor classes."
         raise table.reading.error(said, f"make numbers of them; as classes: {told('categorical', name)}")
-    texts = present.astype(str).str.strip()
-    if texts.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?").all() and texts.str.contains(",").any():
-        decimal = "" if table.reading.sep == "," else "; if they are decimal commas: \"dataset.decimal=','\""
-        said = f"the target {name!r} has numbers with commas between thousands ({first!r})."
-        raise table.reading.error(said, f"take the commas out{decimal}.")
-    if texts.str.fullmatch(r"[+-]?\d+([.,]\d+)?\s*%").all():
-        raise table.reading.error(
-            f"the target {name!r} has percentages as text ({first!r}).", "take the percent signs out."
-        )
 
 
 def _are_classes(column: pd.Series) -> bool:
@@ -115,7 +143,8 @@ def _numbers(table: Table, names: list[str], task: str) -> Target:
     values = np.stack(columns, axis=1)
     for name, low, high in zip(names, np.nanmin(values, axis=0), np.nanmax(values, axis=0), strict=True):
         if task == "regression" and low == high:
-            raise table.reading.error(f"the target {name!r} is always {low:g}: nothing to predict.")
+            said = f"the target {name!r} is always {low:g}: nothing to predict."
+            raise table.reading.error(said, _another_target(table, name))
     return Target(task, [] if task == "regression" else names, values)
 
 

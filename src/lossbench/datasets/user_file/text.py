@@ -7,55 +7,22 @@ through all rows to count lines.
 
 import codecs
 import csv
-import hashlib
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain, islice
-from pathlib import Path
 
+from lossbench.datasets.user_file.opening import FIRST_ROWS, Reading, open_bytes, open_text
 from lossbench.ground.errors import Problem, UsageError
 
-PARQUET_SUFFIXES = (".parquet", ".pq")
 # Usual separators, each as it is typed on the command line.
 SEPARATORS = {",": ",", ";": "';'", "\t": "tab", "|": "'|'", " ": "' '"}
 BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # Files are scanned in pieces of 4 MiB, so that memory does not grow with them.
 CHUNK = 1 << 22
-# The header and the separator are judged by this many records.
-FIRST_ROWS = 100
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How to read a file: path, separator, decimal sign, encoding, and the texts that mean a missing value."""
-
-    path: str
-    sep: str
-    decimal: str
-    encoding: str
-    missing_values: tuple[str, ...]
-
-    @property
-    def is_parquet(self) -> bool:
-        """Whether the file's suffix is that of Parquet."""
-        return Path(self.path).suffix.lower() in PARQUET_SUFFIXES
-
-    @property
-    def name(self) -> str:
-        """The file's name without its folder, for messages."""
-        return Path(self.path).name
-
-    def problem(self, said: str, hint: str = "", place: str = "") -> Problem:
-        """Return a problem whose message names the file and, if given, the place in it."""
-        return Problem(f"{self.name}{', ' if place else ''}{place}: {said}", hint)
-
-    def error(self, said: str, hint: str = "", place: str = "") -> UsageError:
-        """Return a UsageError with one such problem."""
-        return UsageError(self.problem(said, hint, place))
-
-
-def check_text(reading: Reading, start: bytes) -> str:
-    """Return the digest of a text file.
+def check_text(reading: Reading, start: bytes) -> None:
+    """Check the bytes of a text file, of which ``start`` are the first.
 
     Raises
     ------
@@ -79,18 +46,16 @@ def check_text(reading: Reading, start: bytes) -> str:
         )
         said = f"these bytes are not written in {reading.encoding}."
         raise reading.error(said, f"{fits} reads the file: dataset.encoding={fits}", place=f"line {bad_line}")
-    sha, n_lines = hashlib.sha256(), 1
+    n_lines = 1
     # UTF-16 and UTF-32 encode ordinary characters with NUL bytes.
     wide = reading.encoding.lower().startswith(("utf-16", "utf_16", "utf-32", "utf_32"))
     for chunk in _chunks(reading):
-        sha.update(chunk)
         at = -1 if wide else chunk.find(b"\0")
         if at >= 0:
             line = n_lines + chunk.count(b"\n", 0, at)
             hint = "the file is damaged or no text; `tr -d '\\000'` takes such bytes out."
             raise reading.error("there is a NUL byte.", hint, place=f"line {line}")
         n_lines += chunk.count(b"\n")
-    return sha.hexdigest()[:16]
 
 
 def _undecodable_line(reading: Reading, encoding: str) -> int:
@@ -107,24 +72,31 @@ def _undecodable_line(reading: Reading, encoding: str) -> int:
 
 
 def _chunks(reading: Reading) -> Iterator[bytes]:
-    with open(reading.path, "rb") as file:
+    with open_bytes(reading) as file:
         while chunk := file.read(CHUNK):
             yield chunk
 
 
+def has_leading_zero(reading: Reading) -> bool:
+    """Return whether a field may be a whole number with a leading zero, such as ``01003``."""
+    sep = re.escape(reading.sep)
+    zero = re.compile(rf'(^|[{sep}"\s])0\d+(?=["\s{sep}]|$)')
+    with open_text(reading) as file:
+        # A field that two pieces share may be missed; a column with such fields has more of them.
+        return any(zero.search(piece) for piece in iter(lambda: file.read(CHUNK), ""))
+
+
 def records(reading: Reading, sep: str = "") -> Iterator[tuple[int, list[str]]]:
     """Yield the records that pandas sees, each as the line where it begins and its fields; skip blank lines."""
-    # utf-8-sig removes a byte order mark, as pandas does.
-    encoding = "utf-8-sig" if codecs.lookup(reading.encoding).name == "utf-8" else reading.encoding
     # An unclosed quote turns the rest of the file into one field, which may exceed the csv module's limit of 128 KiB.
     csv.field_size_limit(1 << 40)
-    with open(reading.path, encoding=encoding, newline="") as file:
+    with open_text(reading) as file:
         reader = csv.reader(file, delimiter=sep or reading.sep, skipinitialspace=True)
-        line = 1
+        line = above = len(reading.above)
         for row in reader:
             if row and (len(row) > 1 or row[0].strip()):
-                yield line, row
-            line = reader.line_num + 1
+                yield line + 1, row
+            line = reader.line_num + above
 
 
 def check_header(reading: Reading, rows: list[list[str]]) -> list[str]:
@@ -141,19 +113,19 @@ def check_header(reading: Reading, rows: list[list[str]]) -> list[str]:
     _check_separator(reading, header, body)
     if all(_reads_as_number(name, reading.decimal) for name in header):
         said = f"there is no header: the first line is all numbers ({', '.join(header[:3])}, …)."
-        raise reading.error(said, "name the columns in a line before it.", place="line 1")
+        raise reading.error(said, "name the columns in a line before it.", place=reading.top)
     if not body:
         raise reading.error("there are no rows below the header.")
     extra = min(len(row) for row in body) - len(header)
     if extra > 1 and len(header) == 1:
         said = f"the first line is no header: it has 1 field, the rows have {len(header) + extra}."
-        raise reading.error(said, "take out what stands above the header.", place="line 1")
+        raise reading.error(said, "take out what stands above the header.", place=reading.top)
     if extra > 0:
         ends_empty = all(not row[-1].strip() for row in body)
         why = "rows end in a separator" if ends_empty else "the header lacks a name, perhaps that of an index"
         said = f"every row has {len(header) + extra} fields, the header has {len(header)}: {why}."
-        raise reading.error(said, "give the header a name for each field.", place="line 1")
-    check_header_names(reading, header, "line 1")
+        raise reading.error(said, "give the header a name for each field.", place=reading.top)
+    check_header_names(reading, header, reading.top)
     return [name or f"Unnamed: {i}" for i, name in enumerate(header)]
 
 
@@ -186,7 +158,7 @@ def _check_separator(reading: Reading, header: list[str], body: list[list[str]])
             quoted = " and ".join(f'"{part}"' if "'" in part else part for part in found.split(" and "))
             said = f"dataset.sep={SEPARATORS.get(reading.sep, reading.sep)} does not separate its columns"
             more = "; numbers have a decimal comma" if comma else ""
-            raise reading.error(f"{said}, {word} does{more}.", quoted.replace(" and ", " "), place="line 1")
+            raise reading.error(f"{said}, {word} does{more}.", quoted.replace(" and ", " "), place=reading.top)
 
 
 def _have_decimal(cells: list[str], decimal: str) -> bool:
@@ -227,6 +199,9 @@ def _wrong_width(reading: Reading, header: list[str], line: int, row: list[str])
     """Return the problem of a record with too many or too few fields; a field over several lines is an open quote."""
     if any("\n" in cell for cell in row):
         return open_quote(reading, f"line {line}")
+    if row[0].startswith("#") and len(row) < len(header):
+        said = "this line begins with '#': a comment among the rows, which is not passed over."
+        return reading.problem(said, f"grep -v '^#' {reading.name} > clean.csv", place=f"line {line}")
     longer = "a field that contains the separator stands in quotes."
     hint = longer if len(row) > len(header) else "empty fields at the end of a row need their separators too."
     n_fields = "1 field" if len(row) == 1 else f"{len(row)} fields"

@@ -5,10 +5,12 @@ The description is written once a cell, because it is the same for all its seeds
 
 import json
 import re
+from dataclasses import asdict
 from typing import Any
 
 from lossbench.config.settings import FileSettings
 from lossbench.datasets.loading import Dataset
+from lossbench.datasets.user_file.cells import MISSING_TEXTS, NUMBER, form_of
 from lossbench.export.saved_model.reading import FORMAT
 from lossbench.losses.heads import HEADS, NUMBER_TASKS, threshold
 from lossbench.planning.plan import Cell
@@ -39,6 +41,7 @@ def model_contents(cell: Cell, dataset: Dataset, network: str) -> dict[str, Any]
             "n_features": dataset.n_features,
             "texts": file.facts.categories if file else [],
             "missing_values": file.missing_values if file else [],
+            "readings": _readings(file) if file else {},
             "fitted": {name: dataset.preprocessing[name] for name in ("numbers", "texts")},
         },
         "network": written,
@@ -46,6 +49,18 @@ def model_contents(cell: Cell, dataset: Dataset, network: str) -> dict[str, Any]
         "outputs": _outputs(cell, file, dataset),
         "problem": _problem(network, written),
     }
+
+
+def _readings(file: FileSettings) -> dict[str, dict[str, Any]]:
+    """Return how the cells of a file's features are read that are not taken as they are: numbers by their form."""
+    features = {*file.facts.numbers, *file.facts.categories}
+    readings: dict[str, dict[str, Any]] = {}
+    for name, how in file.facts.readings.items():
+        kind, _, taken_out = how.partition(" ")
+        if name in features:
+            form = asdict(form_of(taken_out, file.decimal)) if kind == NUMBER else {}
+            readings[name] = {"kind": kind, "missing": MISSING_TEXTS, **form}
+    return readings
 
 
 def _head(cell: Cell) -> dict[str, Any]:

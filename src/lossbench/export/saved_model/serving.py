@@ -7,6 +7,7 @@ holds a pickle, so that loading a model runs no foreign code.
 import difflib
 import json
 import os
+import re
 import warnings
 from typing import Any
 
@@ -18,6 +19,8 @@ from mlflow.protos.databricks_pb2 import BAD_REQUEST
 BATCH = 1024
 # Added to the variance of a head that predicts mean and variance, as in training (``losses.heads.LEAST_VARIANCE``).
 LEAST_VARIANCE = 1e-6
+# The blanks that are taken off around cells, as in training (``user_file.cells.BLANKS``).
+BLANKS = " \t\u00a0\u2009\u202f"
 
 
 class RowsError(mlflow.MlflowException, ValueError):
@@ -107,12 +110,33 @@ def features(inputs: dict[str, Any], rows: Any) -> np.ndarray:
     problems = [_not_there(name, rows) for name in columns if list(rows.columns).count(name) != 1]
     if problems:
         raise RowsError("; ".join(problems))
+    rows = rows.assign(**{name: _read_as(how, rows[name]) for name, how in inputs.get("readings", {}).items()})
     numbers = _numbers(inputs, rows, problems)
     texts = _texts(inputs, rows, problems)
     if problems:
         raise RowsError("; ".join(problems))
     parts = [scaled(numbers, inputs["fitted"]["numbers"])] if inputs["names"] else []
     return np.hstack([np.asarray(part, np.float32) for part in (*parts, *texts)])
+
+
+def _read_as(how: dict[str, Any], column: pd.Series) -> pd.Series:
+    """Return a column read as in training: without blanks around texts, or with signs taken out of numbers.
+
+    Only texts are read so. A text that is not written as those of the training rows stays as it is: it is refused later
+    unless it is a plain number.
+    """
+
+    def read(cell: Any) -> Any:
+        if not isinstance(cell, str):
+            return cell
+        trimmed = cell.strip(BLANKS)
+        if trimmed in how["missing"]:
+            return None
+        if how["kind"] != "number" or not re.fullmatch(how["pattern"], trimmed):
+            return trimmed
+        return trimmed.translate({ord(sign): None for sign in how["taken_out"] + BLANKS}).replace(how["decimal"], ".")
+
+    return column.astype(object).map(read) if column.dtype.kind not in "iufb" else column
 
 
 def _not_there(name: str, rows: pd.DataFrame) -> str:
