@@ -5,7 +5,7 @@ from mlflow.entities import Metric
 
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import DIVERGED, FAILED
-from lossbench.tracking.experiment import milliseconds
+from lossbench.tracking.finished_run import milliseconds
 
 
 def aggregates(results: CellResults) -> dict[str, float]:

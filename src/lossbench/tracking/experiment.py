@@ -13,7 +13,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment as Recorded
-from mlflow.entities import Metric, Param, Run, ViewType
+from mlflow.entities import Metric, Run, ViewType
 
 from lossbench import __version__
 from lossbench.config.paths import home
@@ -21,6 +21,8 @@ from lossbench.config.settings import plain, with_values
 from lossbench.planning.keys import KEY_SETTINGS
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.provenance import commit
+from lossbench.tracking.direct_writer import direct_writer
+from lossbench.tracking.finished_run import FinishedRun, milliseconds, param_entities
 
 # The most metrics and parameters that MLflow accepts in one call.
 BATCH = 1000
@@ -48,6 +50,7 @@ class Experiment:
             self.client = MlflowClient(uri)
             self.experiment = self._made(name, uri)
         self.experiment_id = self.experiment.experiment_id
+        self._direct = direct_writer(uri)
         # The ids of open runs, of an earlier start too; ``close`` ends those that are still open.
         self.open: set[str] = set()
         self._commit = _commit()
@@ -72,7 +75,7 @@ class Experiment:
                 self.client.set_experiment_tag(self.experiment_id, key, value)
 
     def find(self, kind: str) -> list[Run]:
-        """Return all runs of a kind (tag ``kind``), and take over those that an earlier start left open.
+        """Return all runs of a kind (tag ``kind``), the latest start first, and take over those that were left open.
 
         Deleted runs are among them, so that a run that the user deleted is not written again.
         """
@@ -87,6 +90,26 @@ class Experiment:
         live = (run for run in runs if run.info.lifecycle_stage != "deleted")
         self.open |= {run.info.run_id for run in live if run.info.status == "RUNNING"}
         return runs
+
+    def add(self, runs: list[FinishedRun]) -> list[Run]:
+        """Write runs that have ended already, and return them as they were made.
+
+        A SQLite store gets all of them at once, whole or not at all; others get one after the other, and a run that a
+        kill left unfinished there is found open by the next start.
+        """
+        if self._direct is not None:
+            return self._direct.add(self.experiment, runs)
+        return [self._send(run) for run in runs]
+
+    def _send(self, run: FinishedRun) -> Run:
+        made = self.create(run.name, run.tags, run.started)
+        self.complete(made.info.run_id, run)
+        return made
+
+    def complete(self, run_id: str, run: FinishedRun) -> None:
+        """Write what a run still lacks, and end it."""
+        self.log(run_id, run.metrics, run.params)
+        self.terminate(run_id, run.status, run.ended)
 
     def create(self, name: str, tags: dict[str, str], started: float) -> Run:
         """Create an open run."""
@@ -114,7 +137,12 @@ class Experiment:
 
     def log(self, run_id: str, metrics: list[Metric], params: dict[str, str]) -> None:
         """Log metrics and parameters in as few calls as MLflow's limit allows."""
-        entities = [Param(key, value[:6000]) for key, value in params.items()]
+        entities = param_entities(params)
+        if self._direct is not None:
+            # A few params through the client, which refuses those that differ from what the run has.
+            self.client.log_batch(run_id, params=entities)
+            self._direct.log(run_id, metrics)
+            return
         room = BATCH - len(entities)
         self.client.log_batch(run_id, metrics[:room], entities)
         for start in range(room, len(metrics), BATCH):
@@ -144,11 +172,6 @@ class Experiment:
         with suppress(OSError, KeyError):
             named["mlflow.user"] = getpass.getuser()
         return named | self._commit
-
-
-def milliseconds(seconds: float) -> int:
-    """Return a time in seconds as MLflow's whole milliseconds."""
-    return int(seconds * 1000)
 
 
 def params(cell: Cell, tuned: dict[str, Any] | None = None) -> dict[str, str]:

@@ -15,7 +15,8 @@ from lossbench.export.saved_model.reading import NoModelError, read_contents
 from lossbench.findings.recommendation import judged_by
 from lossbench.planning.plan import Cell
 from lossbench.results.part_files import Run as Result
-from lossbench.tracking.experiment import Experiment, milliseconds, params
+from lossbench.tracking.experiment import Experiment, params
+from lossbench.tracking.finished_run import milliseconds
 
 NOTE = """\
 The network of seed {seed} of {cell}, with its preprocessing: it takes {what}, and answers in the target's own unit, \

@@ -15,7 +15,7 @@ What is here (tag `kind`):
 - `kind=cell`, one run for each combination of data set, loss and head. `final/test/…` is the mean over seeds, with \
 `_std`, and `_low` and `_high` of the 95 % t interval; its curves are the mean, low and high over seeds. \
 `runs`, `diverged`, `stuck` count its runs.
-- `kind=run`, nested in its cell: one training, one seed, whole curves.
+- `kind=run`, nested in its cell: one training, one seed, its curves.
 - `kind=sweep`: the whole sweep. Its description has the tables; its artifacts have `results.csv` and a figure for \
 each data set with seed bands, which the chart page cannot draw.
 

@@ -29,7 +29,10 @@ from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import read_runs
 from lossbench.tuning.study_files import most_trials_in_all, outcomes, read_outcome, read_trial, read_trials
 
-POLL_SECONDS = 0.2
+# Runs that end in this time are written together; a run is in MLflow after this time and a little more.
+POLL_SECONDS = 1.0
+# The most runs that are written together: they hold the database for a fifth of a second.
+MOST_AT_ONCE = 50
 # Stands for the outcome of a study among the numbers of its trials.
 CONCLUSION = -1
 # The most characters of a description; a little less than MLflow keeps.
@@ -123,7 +126,7 @@ def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
     while True:
         for cell in plan.cells:
             _send_study(plan, tracker, cell, trials[cell.folder])
-            _send_new(plan, tracker, cell, waiting[cell.folder])
+        _send_new(plan, tracker, waiting)
         if running and n_waiting != (n_waiting := sum(map(len, waiting.values()))):
             tracker.progress(plan.n_runs - n_waiting)
         if message is not None:
@@ -151,25 +154,31 @@ def _send_study(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None
     if not waiting:
         return
     outcome = read_outcome(folder)
-    for number in sorted(waiting - {CONCLUSION}):
-        trial = read_trial(folder, number)
-        if trial is not None:
-            tracker.studies.add_trial(cell, trial)
-            waiting.discard(number)
+    found = [trial for number in sorted(waiting - {CONCLUSION}) if (trial := read_trial(folder, number)) is not None]
+    if found:
+        tracker.studies.add_trials(cell, found)
+    waiting -= {trial.number for trial in found}
     if outcome is not None:
         waiting.clear()
         tracker.studies.add_study(cell, outcome, read_trials(cell, folder))
 
 
-def _send_new(plan: Plan, tracker: Any, cell: Cell, waiting: set[RunId]) -> None:
-    """Write the new runs of a cell, and after the last one the cell itself; remove them from ``waiting``."""
-    if not waiting:
-        return
-    runs = read_runs(plan.folder / cell.folder, sorted(waiting, key=lambda run: run.order))
-    for run in runs.values():
-        tracker.add_run(cell, run)
-    waiting -= set(runs)
-    if runs and not waiting:
+def _send_new(plan: Plan, tracker: Any, waiting: dict[str, set[RunId]]) -> None:
+    """Write the new runs of all cells, and each cell after its last run; remove the runs from ``waiting``."""
+    found = [
+        (cell, run)
+        for cell in plan.cells
+        for run in read_runs(
+            plan.folder / cell.folder, sorted(waiting[cell.folder], key=lambda run: run.order)
+        ).values()
+    ]
+    for start in range(0, len(found), MOST_AT_ONCE):
+        tracker.add_runs(found[start : start + MOST_AT_ONCE])
+        for cell, run in found[start : start + MOST_AT_ONCE]:
+            waiting[cell.folder].discard(run.info.id)
+            run.forget()
+    ended = {cell.folder: cell for cell, _ in found if not waiting[cell.folder]}
+    for cell in ended.values():
         tracker.add_cell(CellResults(cell, list(read_runs(plan.folder / cell.folder, plan.runs(cell)).values())))
 
 

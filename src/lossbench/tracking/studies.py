@@ -5,8 +5,9 @@ from mlflow.entities import Metric, Run
 from lossbench.config.search_space import LEARNING_RATE
 from lossbench.metrics.catalogue import lower_is_better
 from lossbench.planning.plan import Cell, Plan
-from lossbench.tracking.experiment import Experiment, milliseconds, params
+from lossbench.tracking.experiment import Experiment, params
 from lossbench.tracking.figures import study_figure
+from lossbench.tracking.finished_run import FinishedRun, milliseconds
 from lossbench.tuning.study_files import FINISHED, Outcome, Trial, study_metric, trials_table, value_name
 
 NOTE = """\
@@ -30,41 +31,49 @@ class StudyTracker(Experiment):
         super().__init__(plan, f"{plan.name}-tuning", uri)
         self.describe({"mlflow.note.content": NOTE.format(sweep=plan.name)})
         self._studies = {run.data.tags["cell_key"]: run for run in self.find("study") if _is_current(run)}
-        self._trials = {run.data.tags["trial_key"]: run for run in self.find("trial")}
+        self._trials = {run.data.tags["trial_key"]: run for run in reversed(self.find("trial"))}
 
-    def add_trial(self, cell: Cell, trial: Trial) -> None:
-        """Write a trial, nested in its study's run, unless it is there already or the user deleted it."""
-        study = self._study(cell, trial)
-        key, started = f"{cell.key[:16]}-{trial.number}", f"{trial.started:.3f}"
-        recorded = self._trials.get(key)
-        if recorded is not None and recorded.data.tags.get("started") != started:
-            # The trial was trained again: replace its MLflow run.
-            self.delete(recorded)
-            recorded = None
-        if study.info.lifecycle_stage == "deleted":
-            return
-        if recorded is None:
-            tags = self.tags(cell, "trial") | {
-                "mlflow.parentRunId": study.info.run_id,
-                "trial_key": key,
-                "trial": str(trial.number),
-                "status": trial.status,
-                "started": started,
-            }
-            if trial.reason:
-                tags["reason"] = trial.reason[:5000]
-            recorded = self._trials[key] = self.create(f"{cell.name}/trial={trial.number}", tags, trial.started)
-        elif recorded.info.lifecycle_stage == "deleted" or recorded.info.status not in ("RUNNING", "KILLED"):
-            return
-        self._log_trial(recorded.info.run_id, cell, trial)
+    def add_trials(self, cell: Cell, trials: list[Trial]) -> None:
+        """Write trials, nested in their study's run, except those that are there or that the user deleted."""
+        new = []
+        for trial in trials:
+            study = self._study(cell, trial)
+            recorded = self._trials.get(_key(cell, trial))
+            if recorded is not None and recorded.data.tags.get("started") != f"{trial.started:.3f}":
+                # The trial was trained again: replace its MLflow run.
+                self.delete(recorded)
+                recorded = None
+            if study.info.lifecycle_stage == "deleted":
+                continue
+            if recorded is None:
+                new.append(trial)
+            elif recorded.info.lifecycle_stage != "deleted" and recorded.info.status in ("RUNNING", "KILLED"):
+                self.complete(recorded.info.run_id, self._finished(cell, trial))
+        made = self.add([self._finished(cell, trial) for trial in new])
+        self._trials |= {_key(cell, trial): run for trial, run in zip(new, made, strict=True)}
 
-    def _log_trial(self, run_id: str, cell: Cell, trial: Trial) -> None:
+    def _finished(self, cell: Cell, trial: Trial) -> FinishedRun:
+        tags = self.tags(cell, "trial") | {
+            "mlflow.parentRunId": self._studies[cell.key].info.run_id,
+            "trial_key": _key(cell, trial),
+            "trial": str(trial.number),
+            "status": trial.status,
+            "started": f"{trial.started:.3f}",
+        }
+        if trial.reason:
+            tags["reason"] = trial.reason[:5000]
         moment, name = milliseconds(trial.ended), f"validation/{study_metric(cell)}"
         values = {"learning_rate": trial.learning_rate, name: trial.value}
         values |= {f"{name}/{value_name(each)}": value for each, value in trial.values.items()}
-        metrics = [Metric(key, value, moment, trial.number) for key, value in values.items() if value is not None]
-        self.log(run_id, metrics, {key: str(value) for key, value in trial.parameters.items()})
-        self.terminate(run_id, "FINISHED" if trial.status == FINISHED else "FAILED", trial.ended)
+        return FinishedRun(
+            name=f"{cell.name}/trial={trial.number}",
+            tags=tags,
+            params={key: str(value) for key, value in trial.parameters.items()},
+            metrics=[Metric(key, value, moment, trial.number) for key, value in values.items() if value is not None],
+            status="FINISHED" if trial.status == FINISHED else "FAILED",
+            started=trial.started,
+            ended=trial.ended,
+        )
 
     def add_study(self, cell: Cell, outcome: Outcome, trials: list[Trial]) -> None:
         """Write the outcome of a study with its figure and table, once all its trials are written."""
@@ -107,6 +116,10 @@ class StudyTracker(Experiment):
         elif found.info.status == "KILLED" and found.info.lifecycle_stage != "deleted":
             self.reopen(found)
         return found
+
+
+def _key(cell: Cell, trial: Trial) -> str:
+    return f"{cell.key[:16]}-{trial.number}"
 
 
 def _is_current(run: Run) -> bool:

@@ -23,8 +23,9 @@ from lossbench.results.part_files import Run as Result
 from lossbench.results.table import results_table
 from lossbench.tracking.aggregates import aggregates, counts
 from lossbench.tracking.curves import cell_curves, run_curves
-from lossbench.tracking.experiment import Experiment, milliseconds, params
+from lossbench.tracking.experiment import Experiment, params
 from lossbench.tracking.figures import COLOURS, cell_figure, dataset_figure
+from lossbench.tracking.finished_run import FinishedRun, milliseconds
 from lossbench.tracking.models import keep_models
 from lossbench.tracking.notes import description
 from lossbench.tracking.saved_views import TRAINING, quoted
@@ -39,12 +40,12 @@ class Tracker(Experiment):
         super().__init__(plan, plan.name, uri)
         self.describe(description(plan, self.experiment))
         found = {kind: self.find(kind) for kind in ("sweep", "cell", "run")}
-        self._seed_runs = {run.data.tags["run_key"]: run for run in found["run"]}
+        # Of a run that was trained again the latest counts, which comes last here.
+        self._seed_runs = {run.data.tags["run_key"]: run for run in reversed(found["run"])}
         self._cells: dict[str, list[Run]] = {}
         for run in found["cell"]:
             self._cells.setdefault(run.data.tags["cell_key"], []).append(run)
         self._current: dict[str, str] = {}
-        self._written: set[str] = set()
         self.studies = StudyTracker(plan, uri) if any(cell.is_tuned for cell in plan.cells) else None
         self.sweep_run_id = self._sweep_run(found["sweep"])
 
@@ -54,50 +55,63 @@ class Tracker(Experiment):
         if self.studies is not None:
             self.studies.close()
 
-    def add_run(self, cell: Cell, run: Result) -> None:
-        """Write a run, nested in its cell's MLflow run, unless it is there already or the user deleted it."""
+    def add_runs(self, found: list[tuple[Cell, Result]]) -> None:
+        """Write runs, each nested in its cell's MLflow run, except those that are there or that the user deleted."""
+        for cell, run in found:
+            self._prepare(cell, run)
+        new = {run.info.key: (cell, run) for cell, run in found if run.info.key not in self._seed_runs}
+        for cell, run in found:
+            if run.info.key not in new:
+                self._update(cell, run, self._seed_runs[run.info.key])
+        made = self.add([self._finished(cell, run) for cell, run in new.values()])
+        self._seed_runs |= dict(zip(new, made, strict=True))
+
+    def _prepare(self, cell: Cell, run: Result) -> None:
+        """Make sure that the run's cell has an MLflow run, and that the run has none of an earlier training."""
         parent = self._cell_run(cell, run.info.started)
         recorded = self._seed_runs.get(run.info.key)
-        started = f"{run.info.started:.3f}"
-        if recorded is not None and recorded.data.tags.get("started") != started:
+        if recorded is not None and recorded.data.tags.get("started") != f"{run.info.started:.3f}":
             # The run was trained again: replace its MLflow run and, as its aggregates change, that of its cell.
             self.delete(self._seed_runs.pop(run.info.key))
-            recorded = None
             if parent not in self.open:
-                parent = self._new_cell_run(cell, run.info.started)
-        if recorded is None:
-            tags = self.tags(cell, "run") | {
-                "mlflow.parentRunId": parent,
-                "run_key": run.info.key,
-                **_identity(run.info.id),
-                "status": run.info.status,
-                "stuck": str(run.info.stuck).lower(),
-                "started": started,
-            }
-            if run.info.error:
-                tags["error"] = run.info.error[:5000]
-            recorded = self.create(f"{cell.name}/{run.info.id.name}", tags, run.info.started)
-            self._seed_runs[run.info.key] = recorded
-        elif recorded.info.lifecycle_stage == "deleted":
-            return
-        elif recorded.data.tags.get("mlflow.parentRunId") != parent:
-            self.client.set_tag(recorded.info.run_id, "mlflow.parentRunId", parent)
-        if recorded.info.status in ("RUNNING", "KILLED") and run.info.key not in self._written:
-            self._written.add(run.info.key)
-            self._log_run(recorded.info.run_id, cell, run)
+                self._new_cell_run(cell, run.info.started)
 
-    def _log_run(self, run_id: str, cell: Cell, run: Result) -> None:
-        moment = milliseconds(run.info.ended)
-        metrics = run_curves(run, moment)
-        metrics += [Metric(f"final/{name}", value, moment, 0) for name, value in run.info.scores.items()]
-        metrics += [Metric(f"naive/{name}", value, moment, 0) for name, value in run.info.naive.items()]
-        if run.info.diverged_epoch:
-            metrics.append(Metric("diverged_epoch", run.info.diverged_epoch, moment, 0))
-        if run.info.selected_epoch:
-            metrics.append(Metric("selected_epoch", run.info.selected_epoch, moment, 0))
-        self.log(run_id, metrics, params(cell, run.info.tuned) | _identity(run.info.id))
-        status = "FAILED" if run.info.status == FAILED else "FINISHED"
-        self.terminate(run_id, status, run.info.ended)
+    def _update(self, cell: Cell, run: Result, recorded: Run) -> None:
+        """Write what a run lacks that is there already, unless the user deleted it."""
+        if recorded.info.lifecycle_stage == "deleted":
+            return
+        run_id, parent = recorded.info.run_id, self._current[cell.key]
+        if recorded.data.tags.get("mlflow.parentRunId") != parent:
+            self.client.set_tag(run_id, "mlflow.parentRunId", parent)
+        if run_id in self.open or recorded.info.status == "KILLED":
+            self.complete(run_id, self._finished(cell, run))
+
+    def _finished(self, cell: Cell, run: Result) -> FinishedRun:
+        info = run.info
+        tags = self.tags(cell, "run") | {
+            "mlflow.parentRunId": self._current[cell.key],
+            "run_key": info.key,
+            **_identity(info.id),
+            "status": info.status,
+            "stuck": str(info.stuck).lower(),
+            "started": f"{info.started:.3f}",
+        }
+        if info.error:
+            tags["error"] = info.error[:5000]
+        moment = milliseconds(info.ended)
+        finals = {f"final/{name}": value for name, value in info.scores.items()}
+        finals |= {f"naive/{name}": value for name, value in info.naive.items()}
+        epochs = {"diverged_epoch": info.diverged_epoch, "selected_epoch": info.selected_epoch}
+        finals |= {name: epoch for name, epoch in epochs.items() if epoch}
+        return FinishedRun(
+            name=f"{cell.name}/{info.id.name}",
+            tags=tags,
+            params=params(cell, info.tuned) | _identity(info.id),
+            metrics=run_curves(run, moment) + [Metric(name, value, moment, 0) for name, value in finals.items()],
+            status="FAILED" if info.status == FAILED else "FINISHED",
+            started=info.started,
+            ended=info.ended,
+        )
 
     def add_cell(self, results: CellResults) -> None:
         """Write the aggregates, curves, figure and description of a cell, once all its runs are written."""
@@ -141,7 +155,8 @@ class Tracker(Experiment):
 
     def progress(self, n_finished: int) -> None:
         """Log the number of finished runs to the sweep's MLflow run."""
-        self.client.log_metric(self.sweep_run_id, "runs_finished", n_finished, step=n_finished)
+        metric = Metric("runs_finished", n_finished, milliseconds(time.time()), n_finished)
+        self.log(self.sweep_run_id, [metric], {})
 
     def finish(self, results: list[CellResults], note: str) -> None:
         """Write the answer, report and figures of a finished sweep to its MLflow run."""
