@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossbench.console.closing import last_lines, n_failed, n_missing
-from lossbench.console.opening import first_lines, open_lines
+from lossbench.console.opening import first_lines, open_lines, yardstick_lines
 from lossbench.console.progress import Terminal
 from lossbench.console.watcher import Watcher
 from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS
@@ -19,13 +19,17 @@ from lossbench.jobs.download import download, missing_downloads
 from lossbench.jobs.launch import launch
 from lossbench.jobs.open_runs import (
     OpenRuns,
+    OpenYardsticks,
     open_runs_of,
     open_runs_of_all_rows,
+    open_yardsticks_of,
     rename_folders,
     set_earlier_aside,
+    set_yardsticks_aside,
     sweep_lock,
 )
 from lossbench.planning.plan import Plan
+from lossbench.planning.yardsticks import yardsticks
 from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import read_runs, remove_unfinished
 from lossbench.results.table import write_results
@@ -37,18 +41,19 @@ def run_sweep(plan: Plan) -> int:
     """Run the unfinished runs of a plan, show the answer, and return the exit status."""
     terminal = Terminal(plan)
     if plan.only_plan:
-        for line in open_lines(plan, _open_runs(plan, terminal)):
+        for line in [*open_lines(plan, _open_runs(plan, terminal)), *yardstick_lines(plan, open_yardsticks_of(plan))]:
             terminal.line(line)
         return SUCCESS
     with sweep_lock(plan):
         rename_folders(plan)
         open_runs = _open_runs(plan, terminal)
-        _prepare(plan, open_runs, terminal)
+        open_yardsticks = open_yardsticks_of(plan)
+        _prepare(plan, open_runs, open_yardsticks, terminal)
         has_studies = bool(open_studies(plan, open_runs))
-        tracking = _start_tracking(plan, open_runs)
+        tracking = _start_tracking(plan, is_work=any(open_runs.values()) or bool(open_yardsticks))
         interrupted = False
         try:
-            interrupted = _run(plan, open_runs, terminal) or _train_on_all_rows(plan)
+            interrupted = _run(plan, open_runs, open_yardsticks, terminal) or _train_on_all_rows(plan)
         finally:
             collected = _collect(plan, tracking, interrupted=interrupted, has_studies=has_studies)
     return _conclude(plan, collected, terminal, interrupted=interrupted)
@@ -63,32 +68,33 @@ def _open_runs(plan: Plan, terminal: Terminal) -> OpenRuns:
     return open_runs
 
 
-def _prepare(plan: Plan, open_runs: OpenRuns, terminal: Terminal) -> None:
+def _prepare(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks, terminal: Terminal) -> None:
     """Clean the sweep's folder, download missing data sets, and write ``plan.json``, before the first job.
 
     Jobs and the tracking process read the cells from ``plan.json``, so it is on disk before either of them starts.
     """
-    for cell in plan.cells:
-        remove_unfinished(plan.folder / cell.folder)
+    for folder in [*(cell.folder for cell in plan.cells), *(each.folder for each in yardsticks(plan))]:
+        remove_unfinished(plan.folder / folder)
     for info in missing_downloads(plan, open_runs):
         terminal.line(f"{info.name}: not here yet; Keras downloads it once ...")
         download(info)
     set_earlier_aside(plan, open_runs)
+    set_yardsticks_aside(plan, open_yardsticks)
     write_text(plan.folder / "plan.json", plan.to_json())
 
 
-def _start_tracking(plan: Plan, open_runs: OpenRuns) -> TrackingProcess | None:
-    if plan.tracking.enabled and (any(open_runs.values()) or not is_tracked(plan, read_results(plan))):
+def _start_tracking(plan: Plan, *, is_work: bool) -> TrackingProcess | None:
+    if plan.tracking.enabled and (is_work or not is_tracked(plan, read_results(plan))):
         return TrackingProcess(plan)
     return None
 
 
-def _run(plan: Plan, open_runs: OpenRuns, terminal: Terminal) -> bool:
+def _run(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks, terminal: Terminal) -> bool:
     """Run the open jobs, and return whether the user interrupted them."""
     try:
-        if any(open_runs.values()):
-            with Watcher(plan, terminal, open_runs):
-                launch(plan, open_runs)
+        if any(open_runs.values()) or open_yardsticks:
+            with Watcher(plan, terminal, open_runs, open_yardsticks):
+                launch(plan, open_runs, open_yardsticks)
     except KeyboardInterrupt:
         return True
     return False
@@ -104,7 +110,7 @@ def _train_on_all_rows(plan: Plan) -> bool:
     open_runs = open_runs_of_all_rows(plan, read_results(plan))
     try:
         if any(open_runs.values()):
-            launch(plan, open_runs)
+            launch(plan, open_runs, {})
     except KeyboardInterrupt:
         return True
     return False

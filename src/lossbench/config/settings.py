@@ -523,7 +523,7 @@ class MarginSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings:
-    """The metrics shown, the baseline, the margins, and whether the report ends with a recommendation."""
+    """The metrics shown, the baseline, the margins, whether there are yardsticks, and a recommendation at the end."""
 
     recommend: bool
     metrics: list[str]
@@ -531,6 +531,8 @@ class ReportSettings:
     margin: float | None
     margins: MarginSettings
     allow_missing: bool
+    # Earlier plans do not have it.
+    yardsticks: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from lossbench.console.text_tables import WIDTH
 from lossbench.findings.number_formats import counted
 from lossbench.ground.run_ids import RunId
 from lossbench.planning.plan import Cell, Plan, changes
+from lossbench.planning.yardsticks import yardsticks
 from lossbench.results.cells import other_cells
 from lossbench.results.part_files import FAILED, Run, runs_on_disk
 from lossbench.tuning.study_files import n_repetitions, open_studies, read_trials
@@ -80,6 +81,14 @@ def _others(plan: Plan, cell: Cell) -> set[RunId]:
 def _changes(plan: Plan, other: dict[str, Any]) -> list[str]:
     same_name = [cell for cell in plan.cells if cell.name == other["name"]]
     return changes(other["settings"], same_name[0].settings) if same_name else []
+
+
+def yardstick_lines(plan: Plan, opened: dict[str, list[tuple[str, RunId]]]) -> list[str]:
+    """Return a line for each data set with its yardsticks that are open, for ``plan=true``."""
+    return [
+        f"  {each.data}: yardsticks, {len(opened.get(each.folder, []))} of {each.size} to do"
+        for each in yardsticks(plan)
+    ]
 
 
 def open_lines(plan: Plan, open_runs: dict[str, list[RunId]]) -> list[str]:

@@ -5,7 +5,7 @@ import textwrap
 
 from lossbench.comparison import mean_interval
 from lossbench.config.settings import FOLDS, SAMPLES, SEEDS, FileSettings, StandardizeSettings, TuneSettings
-from lossbench.console.text_tables import WIDTH, mean_and_interval, text_table
+from lossbench.console.text_tables import WIDTH, interval_text, mean_and_interval, text_table
 from lossbench.findings.number_formats import joined, number
 from lossbench.findings.published import published
 from lossbench.findings.recommendation import advice_lines
@@ -151,6 +151,11 @@ def _data_table(found: Table) -> list[str]:
         ]
         for i, result in enumerate(found.results)
     ]
+    beside = [
+        [f"  {each.label}", "", interval_text(own := each.interval(found.metric)), str(own.n), ""]
+        for each in found.yardsticks
+    ]
+    rows += [["yardsticks, no networks:", *[""] * 4], *beside] if beside else []
     heading = f"{found.data}: {metric}, mean ± 95 % interval"
     known = "" if ceiling is None else f"; ceiling {number(ceiling)}"
     explained = f"({order} is better; naive {number(naive)}{known})"
@@ -159,7 +164,7 @@ def _data_table(found: Table) -> list[str]:
     notes += verdict_hints(found)
     said = answer(found)
     lines = text_table([["loss", "head", metric, "n", "verdict"], *rows], left=2)
-    if max(map(len, lines)) > WIDTH and len({row[1] for row in rows}) == 1:
+    if max(map(len, lines)) > WIDTH and len({row[1] for row in rows} - {""}) == 1:
         # The table is too wide. Drop the column of heads, which are all the same.
         lines = text_table([["loss", metric, "n", "verdict"], *([row[0], *row[2:]] for row in rows)], left=1)
     return [

@@ -1,5 +1,6 @@
 """Formats tables of plain text."""
 
+from lossbench.comparison import Interval
 from lossbench.findings.number_formats import number, spread
 from lossbench.results.cells import CellResults
 
@@ -8,7 +9,11 @@ WIDTH = 80
 
 def mean_and_interval(results: CellResults, name: str) -> str:
     """Return the mean and interval of a final metric over the working runs, as ``0.842 ± 0.003``."""
-    interval = results.interval(name)
+    return interval_text(results.interval(name))
+
+
+def interval_text(interval: Interval) -> str:
+    """Return a mean with its interval, as ``0.842 ± 0.003``; ``-`` if there is no value."""
     if interval.n == 0:
         return "-"
     # The half width of equal values is a rounding error of their mean; show it as 0.

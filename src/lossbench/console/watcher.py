@@ -10,8 +10,10 @@ import time
 from lossbench.console.progress import Terminal
 from lossbench.ground.run_ids import RunId
 from lossbench.planning.plan import Cell, Plan
+from lossbench.planning.yardsticks import Yardsticks, yardsticks
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED, part_path, read_run, read_runs
+from lossbench.results.yardsticks import read_yardsticks, yardstick_path
 from lossbench.tuning.study_files import n_trainings, open_studies, read_outcome, trainings_of_a_trial
 
 # How often the folder is searched for new part files.
@@ -21,11 +23,12 @@ POLL_SECONDS = 0.1
 class Watcher:
     """A thread that follows the open runs of a plan while the block runs."""
 
-    def __init__(self, plan: Plan, terminal: Terminal, open_runs: dict[str, list[RunId]]):
+    def __init__(self, plan: Plan, terminal: Terminal, open_runs: dict[str, list[RunId]], open_yardsticks: dict):
         self.plan = plan
         self.terminal = terminal
         self._waiting = {folder: set(runs) for folder, runs in open_runs.items()}
         self._studies = open_studies(plan, open_runs)
+        self._yardsticks = [each for each in yardsticks(plan) if each.folder in open_yardsticks]
         self._n_trainings = plan.n_runs + sum(map(n_trainings, self._studies))
         # The seconds of a cell count only runs of this start, not those that were finished before.
         self._started = time.time()
@@ -62,6 +65,18 @@ class Watcher:
             for cell in self.plan.cells:
                 if self._waiting[cell.folder]:
                     self._look(cell)
+            for each in list(self._yardsticks):
+                self._look_at_yardsticks(each)
+
+    def _look_at_yardsticks(self, wanted: Yardsticks) -> None:
+        """Print the line of a data set's yardsticks once all are there: what they are, and the seconds they took."""
+        folder = self.plan.folder / wanted.folder
+        if not all(yardstick_path(folder, *part).exists() for part in wanted.parts):
+            return
+        self._yardsticks.remove(wanted)
+        found = read_yardsticks(self.plan, wanted.cell)
+        seconds = sum(each.seconds for each in found)
+        self.terminal.line(f"{wanted.data}  yardsticks  {wanted.size}  {seconds:.1f} s")
 
     def _look_at_study(self, cell: Cell) -> None:
         outcome = read_outcome(self.plan.folder / cell.folder)

@@ -7,7 +7,7 @@ import numpy as np
 
 from lossbench.export.saved_model.reading import has_model
 from lossbench.findings.number_formats import ends, joined
-from lossbench.findings.sentences import name_in, nothing_learned
+from lossbench.findings.sentences import ahead, name_in, nothing_learned, reaches
 from lossbench.findings.tables import Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import Cell, Plan
@@ -63,8 +63,10 @@ def advice(table: Table) -> Advice | None:
 
 def advice_lines(plan: Plan, table: Table) -> list[str]:
     """Return the printed recommendation for a data set, with the commands that train it and export its model."""
-    found = advice(table)
+    found, better = advice(table), ahead(table)
     if found is None:
+        if better:
+            return [f"Recommendation for {table.data}: {_no_network(table)} No loss can be recommended."]
         nothing = nothing_learned(table)
         why = nothing[0] if nothing else f"it needs {table.least_units} {table.runs_are} or more, and no run missing."
         return [f"No recommendation for {table.data}: {why}"]
@@ -73,12 +75,22 @@ def advice_lines(plan: Plan, table: Table) -> list[str]:
     kept = has_model(plan.folder / cell.folder)
     exported = shlex.join([plan.name] if alone else [plan.name, cell.name])
     outcome = read_outcome(plan.folder / cell.folder) if cell.is_tuned else None
+    network = f"train with {cell.loss}; {found.reason}."
+    first = f"{_no_network(table)} If it must be this network, {network}" if better else network
     return [
-        f"Recommendation for {table.data}: train with {cell.loss}; {found.reason}.",
+        f"Recommendation for {table.data}: {first}",
         f"  it is trained by: {training_command(found.results, outcome)}",
         f"  and by plain Keras: lossbench-export keras {exported}",
         *([f"  trained already, for new rows: lossbench-export model {exported}"] if kept else []),
     ]
+
+
+def _no_network(table: Table) -> str:
+    """Return sentences that say which yardsticks are better than the network, and by how much the best one is."""
+    better = ahead(table)
+    names = joined([each.name for each in better])
+    verb = "is" if len(better) == 1 else "are"
+    return f"no network; {names} {verb} better here. {better[0].label.capitalize()} {reaches(table, better[0])}."
 
 
 def training_command(results: CellResults, outcome: Outcome | None) -> str:

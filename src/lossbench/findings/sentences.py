@@ -5,7 +5,7 @@ import numpy as np
 from lossbench.comparison import Interval, compare_pairs, share_interval
 from lossbench.comparison.power import LEAST_SEEDS, Needed
 from lossbench.comparison.verdict import EQUIVALENT, FEW_SEEDS, INCONCLUSIVE, NO_VERDICT
-from lossbench.findings.number_formats import IN_POINTS, counted, ends, joined, size
+from lossbench.findings.number_formats import IN_POINTS, counted, ends, joined, number, size
 from lossbench.findings.tables import Table
 from lossbench.losses.choice import chosen_rows
 from lossbench.losses.definition import Loss
@@ -13,6 +13,7 @@ from lossbench.losses.heads import NUMBER_TASKS
 from lossbench.planning.plan import Cell
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import DIVERGED, FAILED
+from lossbench.results.yardsticks import YardstickResults
 
 # The most losses that one sentence names; further ones are only counted.
 MOST_NAMED = 5
@@ -151,9 +152,11 @@ def what_went_wrong(results: CellResults, name: str = "") -> list[str]:
 
 def verdict_hints(table: Table) -> list[str]:
     """Return what a reader of the verdicts must know: other verdicts on these rows, few rows, and what would help."""
+    failed = [f"yardstick: {each.failed}" for each in table.yardsticks if each.failed]
     if table.refused:
-        return []
-    said = [*_on_these_rows(table), *nothing_learned(table), *_folds_left_out(table)]
+        return failed
+    said = [*_on_these_rows(table), *nothing_learned(table), *behind_yardsticks(table), *failed]
+    said += _folds_left_out(table)
     return [*said, *_few_rows(table), *_what_would_help(table)]
 
 
@@ -170,6 +173,34 @@ def nothing_learned(table: Table) -> list[str]:
         f"no loss is surely better than the naive predictor{_population(table)}: {name_in(table, table.best)}, which "
         f"has the best mean, gains {ends(table.metric, low, high)}{unit} over it."
     ]
+
+
+def ahead(table: Table) -> list[YardstickResults]:
+    """Return the yardsticks that the loss with the best mean is surely behind, the best first."""
+    if table.best is None or table.refused or table.n_units < table.least_units:
+        return []
+    best = table.best
+    return [each for each in table.yardsticks if table.is_behind(best, each)]
+
+
+def behind_yardsticks(table: Table) -> list[str]:
+    """Return a line for each yardstick that the best loss is surely behind, with the difference."""
+    return [f"{each.name} {reaches(table, each)}." for each in ahead(table)]
+
+
+def reaches(table: Table, yardstick: YardstickResults) -> str:
+    """Return what a yardstick reaches, beside the network with the best loss, as words that follow its name."""
+    assert table.best is not None
+    found = table.over_yardstick(table.best, yardstick)
+    assert found is not None
+    low, high = sorted(abs(end) for end in (found.interval.low, found.interval.high))
+    worse = f"{ends(table.metric, low, high)}{' points' if table.metric in IN_POINTS else ''} worse"
+    about = f", for {table.about}" if table.about != "these rows" else ""
+    own = number(table.samples[table.best].interval.mean)
+    return (
+        f"reaches {number(yardstick.interval(table.metric).mean)}; your network with the best loss, "
+        f"{name_in(table, table.best)}, {own} ({worse}{about})"
+    )
 
 
 def _on_these_rows(table: Table) -> list[str]:

@@ -4,7 +4,7 @@ The statistics are in ``lossbench.comparison``; this module chooses what is comp
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from lossbench.metrics.rows import has_contributions, step
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults, test_per_train
 from lossbench.results.part_files import FAILED, FINISHED
+from lossbench.results.yardsticks import YardstickResults, read_yardsticks
 
 # A table of more cells names no best group: testing all pairs would take longer than the answer is worth.
 MOST_IN_GROUP = 60
@@ -122,6 +123,8 @@ class Table:
         The reason why nothing is compared; '' if cells are compared.
     missing : dict
         How many runs are missing or failed, by the label of the cell; cells without such runs are absent.
+    yardsticks : list of YardstickResults
+        scikit-learn's models on the same rows, the best mean first; only in the table of the main metric.
     """
 
     data: str
@@ -135,6 +138,7 @@ class Table:
     group: list[int]
     refused: str
     missing: dict[str, int]
+    yardsticks: list[YardstickResults] = field(default_factory=list)
 
     @property
     def lower_is_better(self) -> bool:
@@ -143,19 +147,46 @@ class Table:
 
     def over_naive(self, place: int) -> Tested | None:
         """Return the tested difference of a cell to the naive predictor; None where it is not known."""
-        result, own = self.results[place], self.samples[place]
+        result = self.results[place]
         naive_of = {run.info.id: run.info.naive.get(f"test/{self.metric}", math.nan) for run in result.runs}
-        differences = own.working - np.array([naive_of.get(run, math.nan) for run in self.runs])
+        scores = np.array([naive_of.get(run, math.nan) for run in self.runs])
+        return self._over(place, scores, result.naive_contributions(self.metric))
+
+    def over_yardstick(self, place: int, yardstick: YardstickResults) -> Tested | None:
+        """Return the tested difference of a cell to a yardstick; None where it is not known."""
+        result, raw = self.results[place], yardstick.raw
+        rows = None
+        if raw is not None and has_contributions(self.metric) and "test" in result.targets:
+            rows = result.contributions_of(yardstick.results.cell.pair, self.metric, raw)
+        return self._over(place, yardstick.scores(self.metric, self.runs), rows)
+
+    def is_behind(self, place: int, yardstick: YardstickResults) -> bool:
+        """Return whether a cell is surely worse than a yardstick."""
+        found = self.over_yardstick(place, yardstick)
+        if found is None:
+            return False
+        return found.interval.low > 0 if self.lower_is_better else found.interval.high < 0
+
+    def _over(self, place: int, scores: np.ndarray, rows: np.ndarray | None) -> Tested | None:
+        """Return the tested difference of a cell to a predictor that is the same for all losses; None if not known.
+
+        Parameters
+        ----------
+        scores : float array, shape (n_runs,)
+            The predictor's value of the metric on the rows of each run; NaN where there is none.
+        rows : float array, shape (n_shown,), or None
+            What each test row contributes to it, where all runs have the same test rows.
+        """
+        own = self.samples[place]
+        differences = own.working - scores
         there = np.isfinite(differences)
         if own.folds is not None:
             return of_folds(fold_means(differences[there], own.folds[there]), own.test_per_train)
         if own.fresh:
             return of_runs(differences[there])
-        naive, rows = result.naive.get(f"test/{self.metric}"), result.naive_contributions(self.metric)
-        if naive is None or rows is None or own.rows is None:
+        if rows is None or own.rows is None or not there.any():
             return None
-        works = own.works & np.isfinite(own.values)
-        return of_new_rows(own.values[works] - naive, own.rows[works].mean(axis=0) - rows, own.n_rows, own.step)
+        return of_new_rows(differences[there], own.rows[there].mean(axis=0) - rows, own.n_rows, own.step)
 
     def beats_naive(self, place: int) -> bool:
         """Return whether a cell is surely better than the naive predictor; True where that is not known."""
@@ -207,8 +238,12 @@ class Table:
 
 
 def main_table(plan: Plan, results: list[CellResults]) -> Table:
-    """Return the table of one data set's cells by the main metric of their task."""
-    return metric_table(plan, results, MAIN_METRICS[results[0].cell.task])
+    """Return the table of one data set's cells by the main metric of their task, with its yardsticks."""
+    table = metric_table(plan, results, MAIN_METRICS[results[0].cell.task])
+    sign = 1 if table.lower_is_better else -1
+    means = [(sign * each.interval(table.metric).mean, each) for each in read_yardsticks(plan, results[0].cell)]
+    ordered = sorted(means, key=lambda pair: pair[0] if math.isfinite(pair[0]) else math.inf)
+    return replace(table, yardsticks=[each for _, each in ordered])
 
 
 def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:

@@ -31,7 +31,7 @@ def evaluated(run: PreparedRun, trained: Trained, started: float) -> tuple[RunIn
     """
     prepared, cell = run.cell, run.cell.cell
     raw = _raw_predictions(run, trained)
-    scores = by_split(_scores(run, raw))
+    scores = by_split(scores_of(run, raw))
     own, scaling = cell.settings.repeat.has_own_rows, prepared.dataset.target_scaling
     score, loss = scores[f"train/{MAIN_METRICS[cell.task]}"], float(trained.curves["train/loss"][-1])
     info = RunInfo(
@@ -94,7 +94,7 @@ def ended_stuck(run: PreparedRun, score: float, loss: float) -> bool:
     return is_stuck(metric, score, naive, loss, lambda: prepared.naive_loss_on(train.y))
 
 
-def _scores(run: PreparedRun, raw: dict[str, np.ndarray]) -> dict[str, Scores]:
+def scores_of(run: PreparedRun, raw: dict[str, np.ndarray]) -> dict[str, Scores]:
     """Return the metrics of a run on each split."""
     pair, dataset, splits = run.cell.cell.pair, run.cell.dataset, run.splits
     scores = {

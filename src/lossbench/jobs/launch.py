@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -19,16 +20,17 @@ from lossbench.config.paths import conf_folder
 from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.files import write_text
 from lossbench.ground.run_ids import read_run_id
-from lossbench.jobs.open_runs import OpenRuns
+from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks
 from lossbench.planning.command_line import encode
 from lossbench.planning.composition import search_path_override
 from lossbench.planning.plan import Plan, read_plan
+from lossbench.planning.yardsticks import yardsticks
 
 log = logging.getLogger(__name__)
 
 
-def launch(plan: Plan, open_runs: OpenRuns) -> None:
-    """Run a job for each cell with open runs, and return when all jobs have ended.
+def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> None:
+    """Run a job for each cell with open runs and one for each data set's yardsticks; return when all have ended.
 
     ``plan.json`` must be written before, because jobs read their cell from it.
 
@@ -39,7 +41,13 @@ def launch(plan: Plan, open_runs: OpenRuns) -> None:
     """
     launcher = next((text.partition("=")[2] for text in plan.hydra if text.startswith("hydra/launcher=")), "basic")
     names = {folder: [run.name for run in runs] for folder, runs in open_runs.items()}
-    content = {"threads": n_cores() if launcher == "basic" else _threads_of_a_worker(plan), "runs": names}
+    content: dict[str, Any] = {
+        "threads": n_cores() if launcher == "basic" else _threads_of_a_worker(plan),
+        "runs": names,
+    }
+    content["yardsticks"] = {
+        folder: [[model, run.name] for model, run in parts] for folder, parts in open_yardsticks.items()
+    }
     # Each job reads its cell's open runs from this file, in whatever process the launcher runs it.
     write_text(plan.folder / "open.json", json.dumps(content))
     overrides = [*search_path_override(), *plan.hydra, encode("name", plan.name)]
@@ -96,31 +104,47 @@ def _threads_of_a_worker(plan: Plan) -> int:
 
 
 def job_overrides(folder: Path) -> list[list[str]]:
-    """Return the Hydra overrides of each open job of the sweep in a folder."""
+    """Return the Hydra overrides of each open job of the sweep in a folder, those of yardsticks last."""
     plan = read_plan(folder)
-    names = json.loads((folder / "open.json").read_text())["runs"]
+    opened = json.loads((folder / "open.json").read_text())
     common = [f"experiment={plan.experiment}"] if plan.experiment else []
+    jobs = [(cell.overrides, cell.folder) for cell in plan.cells if opened["runs"][cell.folder]]
+    jobs += [(each.cell.overrides, each.folder) for each in yardsticks(plan) if each.folder in opened["yardsticks"]]
     return [
-        [*common, *cell.overrides, encode("name", plan.name), encode("hydra.sweep.subdir", cell.folder)]
-        for cell in plan.cells
-        if names[cell.folder]
+        [*common, *overrides, encode("name", plan.name), encode("hydra.sweep.subdir", name)] for overrides, name in jobs
     ]
 
 
 def job(config: DictConfig) -> None:
-    """Train one cell: the task function that the launcher runs for each job.
+    """Train one cell, or the yardsticks of a data set: the task function that the launcher runs for each job.
 
     It raises nothing: the summary and the exit status of a sweep follow from its plan and its files. A run that failed
     has a part file that says so; a run without a part file counts as missing.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
     opened = json.loads((folder.parent / "open.json").read_text())
-    cell = next(cell for cell in read_plan(folder.parent).cells if cell.folder == folder.name)
     try:
-        # Imported here: it loads TensorFlow, which the process that only launches jobs elsewhere does not need.
-        from lossbench.jobs.run_cell import run_cell
-
-        runs = [run for name in opened["runs"][cell.folder] if (run := read_run_id(name)) is not None]
-        run_cell(cell, folder, runs, opened["threads"])
+        if folder.name in opened["yardsticks"]:
+            _train_yardsticks(folder, opened)
+        else:
+            _train_cell(folder, opened)
     except Exception:
-        log.exception("%s ended", cell.name)
+        log.exception("%s ended", folder.name)
+
+
+def _train_cell(folder: Path, opened: dict[str, Any]) -> None:
+    # Imported here: it loads TensorFlow, which the process that only launches jobs elsewhere does not need.
+    from lossbench.jobs.run_cell import run_cell
+
+    cell = next(cell for cell in read_plan(folder.parent).cells if cell.folder == folder.name)
+    runs = [run for name in opened["runs"][cell.folder] if (run := read_run_id(name)) is not None]
+    run_cell(cell, folder, runs, opened["threads"])
+
+
+def _train_yardsticks(folder: Path, opened: dict[str, Any]) -> None:
+    from lossbench.jobs.run_yardsticks import run_yardsticks
+
+    wanted = next(each for each in yardsticks(read_plan(folder.parent)) if each.folder == folder.name)
+    named = [(model, read_run_id(name)) for model, name in opened["yardsticks"][folder.name]]
+    parts = [(model, run) for model, run in named if run is not None]
+    run_yardsticks(wanted, folder, parts, opened["threads"])

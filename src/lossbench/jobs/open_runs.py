@@ -9,12 +9,16 @@ from lossbench.findings.recommendation import saved_cells
 from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.run_ids import RunId
 from lossbench.planning.plan import Cell, Plan
+from lossbench.planning.yardsticks import yardsticks
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED, Run, part_path, read_run, read_runs
+from lossbench.results.yardsticks import yardstick_path
 from lossbench.tuning.study_files import read_outcome
 
 # The open runs of each cell, by its folder.
 OpenRuns = dict[str, list[RunId]]
+# The open models of each data set's yardsticks with the run on whose rows each is trained, by their folder.
+OpenYardsticks = dict[str, list[tuple[str, RunId]]]
 
 
 def open_runs_of(plan: Plan, cell: Cell, there: dict[RunId, Run]) -> list[RunId]:
@@ -42,14 +46,41 @@ def open_runs_of_all_rows(plan: Plan, results: list[CellResults]) -> OpenRuns:
     return found
 
 
+def open_yardsticks_of(plan: Plan) -> OpenYardsticks:
+    """Return the yardsticks that must be trained, given those on disk and ``rerun``; data sets without any are absent.
+
+    With ``rerun`` they are those that ``set_yardsticks_aside`` moves away.
+    """
+    found: OpenYardsticks = {}
+    for wanted in yardsticks(plan):
+        folder = plan.folder / wanted.folder
+        there = {part: read_run(yardstick_path(folder, *part)) for part in wanted.parts}
+        parts = [
+            part
+            for part, run in there.items()
+            if run is None or plan.rerun == "all" or (plan.rerun == "failed" and run.info.status == FAILED)
+        ]
+        if parts:
+            found[wanted.folder] = parts
+    return found
+
+
+def set_yardsticks_aside(plan: Plan, opened: OpenYardsticks) -> None:
+    """Move the part files of yardsticks that are trained again to ``earlier/``, as those of runs."""
+    for folder, parts in opened.items():
+        for model, run in parts:
+            _set_aside(plan.folder / folder, yardstick_path(plan.folder / folder, model, run))
+
+
 def rename_folders(plan: Plan) -> None:
-    """Rename the folders of cells whose name has changed, as after the user renamed a data file."""
-    # A folder's name ends in 8 digits of its cell's key, which does not depend on the cell's name.
-    there = {path.parent.name[-8:]: path.parent for path in plan.folder.glob("*/cell.json")}
-    for cell in plan.cells:
-        earlier = there.get(cell.key[:8])
-        if earlier is not None and not (plan.folder / cell.folder).exists():
-            earlier.rename(plan.folder / cell.folder)
+    """Rename the folders of cells and yardsticks whose name has changed, as after the user renamed a data file."""
+    # A folder's name ends in 8 digits of a key, which does not depend on the name.
+    planned = {cell.key[:8]: cell.folder for cell in plan.cells}
+    planned |= {wanted.key[:8]: wanted.folder for wanted in yardsticks(plan)}
+    for path in [*plan.folder.glob("*/cell.json"), *plan.folder.glob("*/yardsticks.json")]:
+        folder = planned.get(path.parent.name[-8:])
+        if folder is not None and not (plan.folder / folder).exists():
+            path.parent.rename(plan.folder / folder)
 
 
 def set_earlier_aside(plan: Plan, open_runs: OpenRuns) -> None:
@@ -60,13 +91,19 @@ def set_earlier_aside(plan: Plan, open_runs: OpenRuns) -> None:
     """
     for folder, runs in open_runs.items():
         for each in runs:
-            part = part_path(plan.folder / folder, each)
-            run = read_run(part)
-            if run is not None:
+            if _set_aside(plan.folder / folder, part_path(plan.folder / folder, each)):
                 _set_study_aside(plan, plan.folder / folder)
-                aside = plan.folder / folder / "earlier" / f"{each.name}-{int(run.info.ended * 1000)}.npz"
-                aside.parent.mkdir(exist_ok=True)
-                part.rename(aside)
+
+
+def _set_aside(folder: Path, part: Path) -> bool:
+    """Move a part file to its folder's ``earlier/``, and return whether there was one."""
+    run = read_run(part)
+    if run is None:
+        return False
+    aside = folder / "earlier" / f"{part.stem}-{int(run.info.ended * 1000)}.npz"
+    aside.parent.mkdir(exist_ok=True)
+    part.rename(aside)
+    return True
 
 
 def _set_study_aside(plan: Plan, folder: Path) -> None:

@@ -13,6 +13,7 @@ from lossbench.comparison import Interval, mean_of_runs
 from lossbench.config.settings import CellSettings, FileSettings
 from lossbench.ground.run_ids import RunId
 from lossbench.losses.heads import NUMBER_TASKS
+from lossbench.losses.pairing import Pair
 from lossbench.metrics.rows import contributions, naive_contributions
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.part_files import FINISHED, Run, read_runs, runs_on_disk
@@ -132,13 +133,20 @@ class CellResults:
         """
         if "test" not in self.targets:
             return {}
-        rows, pair = self._shown_rows, self.cell.pair
-        y = self.targets["test"][rows]
         found = {run.info.id: raw for run in self.runs if (raw := run.array("raw/test")) is not None}
-        return {
-            each: contributions(pair, metric, y, raw[rows], self._scale).astype(np.float32)
-            for each, raw in found.items()
-        }
+        return {each: self.contributions_of(self.cell.pair, metric, raw) for each, raw in found.items()}
+
+    def contributions_of(self, pair: Pair, metric: str, raw: np.ndarray) -> np.ndarray:
+        """Return what each test row contributes to a metric of raw predictions for the test rows of the cell.
+
+        Parameters
+        ----------
+        pair : Pair
+            As which the raw predictions are read.
+        raw : float array, shape (n_rows, n_raw)
+        """
+        rows = self._shown_rows
+        return contributions(pair, metric, self.targets["test"][rows], raw[rows], self._scale).astype(np.float32)
 
     @cached_property
     def predictions(self) -> dict[RunId, str]:

@@ -118,7 +118,11 @@ def part_path(folder: Path, run: RunId) -> Path:
 
 def write_part(folder: Path, info: RunInfo, arrays: dict[str, np.ndarray]) -> None:
     """Write a run's part file; a kill in the middle leaves no part file rather than half of one."""
-    path = part_path(folder, info.id)
+    write_run(part_path(folder, info.id), info, arrays)
+
+
+def write_run(path: Path, info: RunInfo, arrays: dict[str, np.ndarray]) -> None:
+    """Write a part file of any name; a kill in the middle leaves no part file rather than half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # What a run does not have is not named.
     content = {name: value for name, value in asdict(info).items() if value is not None}
