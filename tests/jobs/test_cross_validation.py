@@ -201,6 +201,12 @@ def test_a_sweep_in_folds_says_so_and_more_repetitions_train_only_the_new_folds(
     assert {(found["repetition"], found["fold"], found["seed"]) for found in tracked} == {
         (str(r), str(f), str(s)) for r in (0, 1) for f in range(5) for s in (0, 1)
     }
+    # The network of the better loss is trained on all rows, and kept.
+    (whole,) = [found for found in mlflow_runs(tmp_path) if found.get("kind") == "all_rows"]
+    assert whole["model_id"]
+    assert whole["name"] == "diabetes/mean_squared_error/linear/seed=0"
+    (path,) = folder.glob("*/parts/seed=0.npz")
+    assert "test/rmse" not in read_run(path).info.scores
     parts = {path: path.read_bytes() for path in folder.glob("*/parts/*.npz")}
     more = run(tmp_path, *sweep, "repeat.repetitions=3")
     assert "x: 2 cells, 60 runs, 40 finished; 20 to run" in more.out

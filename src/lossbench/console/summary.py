@@ -15,7 +15,7 @@ from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, lower_is_better
 from lossbench.planning.keys import cell_key, untuned
 from lossbench.planning.plan import Plan
 from lossbench.results.cells import CellResults
-from lossbench.tuning.study_files import Outcome, outcomes
+from lossbench.tuning.study_files import Outcome, n_repetitions, outcomes, trainings_of_a_trial
 
 # By what a cell's runs repeat: what verdicts are about, and what ± is of.
 MEANING = {
@@ -86,7 +86,9 @@ def _tuned_table(tuned: list[CellResults], found: dict[str, Outcome], by_key: di
         label, its = result.cell.label.replace("/tuned", ""), found[result.cell.key]
         beside = by_key.get(cell_key(untuned(result.cell.settings)))
         values = [mean_and_interval(beside, name) if beside else "", mean_and_interval(result, name)]
-        rates = [f"{rate:.2g}" for rate in (its.learning_rate, *its.tolerance)] if its.parameters else ["-"] * 3
+        of_folds = its.rates_of_folds
+        ends = (of_folds[0], of_folds[-1]) if of_folds else its.tolerance
+        rates = [f"{rate:.2g}" for rate in (its.learning_rate, *ends)] if its.parameters else ["-"] * 3
         rows.append([label, *values, *rates])
         kept += [label] if its.kept else []
         notes += [f"{label}: {text}." for text in (its.problem, its.warning) if text]
@@ -99,7 +101,10 @@ def _tuned_table(tuned: list[CellResults], found: dict[str, Outcome], by_key: di
     each = (
         f"{study.repetitions} x {study.folds} folds" if isinstance(study, TuneSettings) else f"{len(study.seeds)} seeds"
     )
-    explained = f"({outcome.n_trials} trials x {each}; from, to: rates {outcome.as_good})"
+    meaning = f"rates {outcome.as_good}"
+    if cell.settings.folds:
+        each, meaning = f"{trainings_of_a_trial(cell)} pairs of folds, {n_repetitions(cell)} times", "over the folds"
+    explained = f"({outcome.n_trials} trials x {each}; from, to: {meaning})"
     return [
         f"{cell.data}: test {metric} at the learning rate {outcome.chosen_by}",
         *textwrap.wrap(explained, WIDTH),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lossbench.export.saved_model.reading import has_model
-from lossbench.findings.number_formats import ends, joined
+from lossbench.findings.number_formats import ends, joined, number
 from lossbench.findings.sentences import ahead, name_in, nothing_learned, reaches
 from lossbench.findings.tables import Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS
@@ -83,6 +83,35 @@ def advice_lines(plan: Plan, table: Table) -> list[str]:
         f"  and by plain Keras: lossbench-export keras {exported}",
         *([f"  trained already, for new rows: lossbench-export model {exported}"] if kept else []),
     ]
+
+
+def plain_answer(table: Table) -> str:
+    """Return the recommendation in two sentences for readers without statistics; '' if there is none."""
+    found, better, metric = advice(table), ahead(table), table.metric
+    if found is None and not nothing_learned(table):
+        return ""
+    if found is None and not better:
+        return (
+            f"From {table.data} no loss taught this network anything that is sure to hold for new rows. The best "
+            "constant guess does about as well."
+        )
+    assert table.best is not None
+    best = number(table.samples[table.best].interval.mean)
+    if better:
+        reached = number(better[0].interval(metric).mean)
+        first = f"On {table.data} {better[0].name} does better than this network with any of the losses:"
+        second = f"If it must be the network, train it with {found.results.cell.loss}." if found else ""
+        return f"{first} {metric} {reached} against {best}. {second}".strip()
+    assert found is not None
+    place = table.results.index(found.results)
+    own, is_usual = table.samples[place].interval, table.baseline[place] == place
+    ends_of = f", probably between {number(own.low)} and {number(own.high)}" if own.n > 1 else ""
+    said = (
+        f"Train on {table.data} with {found.results.cell.loss}: expect a {metric} of about {number(own.mean)}{ends_of}."
+    )
+    if is_usual:
+        return f"{said} No other loss is surely better."
+    return f"{said} It is surely better than {name_in(table, table.baseline[place])}, the usual choice."
 
 
 def _no_network(table: Table) -> str:

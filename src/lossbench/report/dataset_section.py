@@ -9,10 +9,10 @@ import numpy as np
 from lossbench.comparison import Comparison, mean_interval
 from lossbench.comparison.diagnosis import Diagnosis
 from lossbench.config.settings import FileSettings
-from lossbench.console.text_tables import mean_and_interval
+from lossbench.console.text_tables import interval_text, mean_and_interval
 from lossbench.datasets.catalogue import DATASETS, n_samples
 from lossbench.findings.number_formats import counted, joined
-from lossbench.findings.recommendation import advice_lines
+from lossbench.findings.recommendation import advice_lines, plain_answer
 from lossbench.findings.sentences import answer, verdict_hints, what_went_wrong
 from lossbench.findings.tables import Table
 from lossbench.losses.heads import TASKS
@@ -76,9 +76,11 @@ class Section:
     table: Table
     rows: list[Row]
     sentence: str
+    plain: str
     advice: list[str]
     tuning: list[str]
     hints: list[str]
+    yardsticks: list[tuple[str, str, int]]
     naive: float
     ceiling: float
     about: str
@@ -113,12 +115,16 @@ def section(plan: Plan, table: Table) -> Section:
         table=table,
         rows=rows,
         sentence=answer(table),
+        plain=plain_answer(table) if plan.report.recommend else "",
         advice=[line.strip() for line in advice_lines(plan, table)] if plan.report.recommend else [],
         hints=[
             *verdict_hints(table),
             *(f"{label}: {n} runs missing or failed" for label, n in table.missing.items()),
         ],
         tuning=[text for result in table.results for text in _tuning_hints(plan, result)],
+        yardsticks=[
+            (each.label, interval_text(own := each.interval(table.metric)), own.n) for each in table.yardsticks
+        ],
         naive=naive,
         ceiling=ceiling,
         about=_about(table.results[0].cell, arrays),

@@ -29,9 +29,16 @@ model = mlflow.pyfunc.load_model("models:/{model_id}")
 model.predict(rows)  # {rows}
 ```
 
-When it was kept, its run had the median {metric} of the cell's working runs; the tag `current` says whether it \
-still has. The same as a folder: `lossbench-export model {sweep} {named}`
+{chosen} The same as a folder: `lossbench-export model {sweep} {named}`
 """
+CHOSEN_RUN = (
+    "When it was kept, its run had the median {metric} of the cell's working runs; the tag `current` says whether it "
+    "still has."
+)
+ON_ALL_ROWS = (
+    "It was trained on all rows; for new ones expect the means of its cell's runs. The tag `current` says whether its "
+    "cell is still the chosen one."
+)
 # The tag of a run with the id of its model. It stays when the user deletes the model, which is then not made again.
 KEPT = "model_id"
 # The tag of a model that says whether its run is still the one that is chosen from the cell's runs.
@@ -123,6 +130,7 @@ def _describe(
 ) -> None:
     """Write a model's description with an example of its use, and the final metrics of its run as its own."""
     columns = None if inputs["names"] is None else [*inputs["names"], *inputs["texts"]]
+    chosen = CHOSEN_RUN.format(metric=judged_by(run, cell)) if cell.settings.folds is None else ON_ALL_ROWS
     note = NOTE.format(
         seed=run.info.seed,
         cell=cell.name,
@@ -133,7 +141,7 @@ def _describe(
         rows=f"a DataFrame with the columns {shorten(', '.join(columns), 2000)}"
         if columns
         else f"shape (n, {inputs['n_features']})",
-        metric=judged_by(run, cell),
+        chosen=chosen,
     )
     experiment.client.set_logged_model_tags(model_id, {"mlflow.note.content": note})
     moment = milliseconds(run.info.ended)

@@ -41,6 +41,7 @@ class Tracker(Experiment):
         self.describe(description(plan, self.experiment))
         found = {kind: self.find(kind) for kind in ("sweep", "cell", "run")}
         # Of a run that was trained again the latest counts, which comes last here.
+        found["run"] += self.find("all_rows")
         self._seed_runs = {run.data.tags["run_key"]: run for run in reversed(found["run"])}
         self._cells: dict[str, list[Run]] = {}
         for run in found["cell"]:
@@ -88,7 +89,7 @@ class Tracker(Experiment):
 
     def _finished(self, cell: Cell, run: Result) -> FinishedRun:
         info = run.info
-        tags = self.tags(cell, "run") | {
+        tags = self.tags(cell, "all_rows" if _is_on_all_rows(cell, run) else "run") | {
             "mlflow.parentRunId": self._current[cell.key],
             "run_key": info.key,
             **_identity(info.id),
@@ -146,6 +147,8 @@ class Tracker(Experiment):
     def keep_models(self, chosen: list[tuple[CellResults, Result]]) -> None:
         """Keep the networks of chosen runs as models, unless a run on disk is newer than its MLflow run."""
         found = []
+        # Those that were trained on all rows of a cross-validation are none of the plan's runs.
+        self.add_runs([(results.cell, run) for results, run in chosen if _is_on_all_rows(results.cell, run)])
         for results, run in chosen:
             recorded = self._seed_runs.get(run.info.key)
             if recorded is not None and recorded.data.tags.get("started") == f"{run.info.started:.3f}":
@@ -271,6 +274,11 @@ class Tracker(Experiment):
         source = DATASETS[cell.settings.dataset.name].source
         dataset = Dataset(cell.dataset, info["digest"], "code", json.dumps({"source": source}))
         self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "train and test")])])
+
+
+def _is_on_all_rows(cell: Cell, run: Result) -> bool:
+    """Return whether a run is the one of a cross-validated cell that was trained on all rows."""
+    return cell.settings.folds is not None and run.info.id.split is None
 
 
 def _identity(run: RunId) -> dict[str, str]:
