@@ -141,7 +141,7 @@ def _write_report(plan: Plan, results: list[CellResults]) -> str:
         # A page of earlier results would be taken for the report of these.
         (plan.folder / PAGE).unlink(missing_ok=True)
         log = plan.folder / "report.log"
-        log.write_text(traceback.format_exc())
+        write_text(log, traceback.format_exc())
         return f"see {log}; lossbench-report {plan.name} tries again."
     return ""
 

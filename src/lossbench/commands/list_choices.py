@@ -103,7 +103,7 @@ def _wrapped_table(rows: list[list[str]]) -> list[str]:
 def _experiment_comment(name: str) -> str:
     """Return the comment of an experiment's file, without its first two lines (package and command)."""
     path = next(folder / "experiment" / f"{name}.yaml" for folder in group_folders() if _has(folder, name))
-    comments = [line[1:].strip() for line in path.read_text().splitlines()[2:] if line.startswith("#")]
+    comments = [line[1:].strip() for line in path.read_text(encoding="utf-8").splitlines()[2:] if line.startswith("#")]
     return " ".join(comments)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file (UTF-8) atomically."""
-    replace_file(path, lambda file: file.write(text.encode()))
+    # A file name that is no valid text in the system's encoding has bytes that UTF-8 cannot hold: they are escaped.
+    replace_file(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:

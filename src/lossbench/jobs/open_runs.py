@@ -71,7 +71,7 @@ def sweep_lock(plan: Plan) -> Iterator[None]:
     """
     try:
         plan.folder.mkdir(parents=True, exist_ok=True)
-        file = open(plan.folder / ".lock", "w")  # noqa: SIM115
+        file = open(plan.folder / ".lock", "wb")  # noqa: SIM115
     except OSError as error:
         raise MissingEnvironmentError(
             Problem(f"{plan.folder} cannot be written: {error.strerror}.", "set LOSSBENCH_HOME to another folder.")

@@ -50,7 +50,7 @@ def _description(settings: FileSettings) -> FileDescription:
     if name not in _kept:
         path = home() / "multirun" / ".files" / f"{name}.json"
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
             _kept[name] = FileDescription(content["task"], FileFacts(**content["file"]), content["notes"])
         except (OSError, ValueError, KeyError, TypeError):
             _kept[name] = described_file(settings)

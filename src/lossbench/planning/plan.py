@@ -185,7 +185,7 @@ def read_plan(folder: Path) -> Plan:
     UsageError
         If the plan is of a later format.
     """
-    content = json.loads((folder / "plan.json").read_text())
+    content = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     found = content.pop("format", 1)
     if found > FORMAT:
         message = f"{folder / 'plan.json'} was written by a later lossbench: it has format {found}, not {FORMAT}."

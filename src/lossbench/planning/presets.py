@@ -18,7 +18,7 @@ def read_preset(name: str) -> list[dict[str, Any]]:
     """
     path = next(path for folder in group_folders() if (path := folder / "tuned" / f"{name}.yaml").exists())
     try:
-        cells = yaml.safe_load(path.read_text())["cells"]
+        cells = yaml.safe_load(path.read_text(encoding="utf-8"))["cells"]
         if all({"dataset", "head", "loss", "where", "values"} <= set(cell) for cell in cells):
             return cells
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:

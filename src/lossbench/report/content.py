@@ -38,7 +38,7 @@ class Content:
         for cell in self.plan.cells:
             path = self.plan.folder / cell.folder / "cell.json"
             if path.exists():
-                found[cell.name] = json.loads(path.read_text())
+                found[cell.name] = json.loads(path.read_text(encoding="utf-8"))
         return found
 
     @cached_property

@@ -166,7 +166,7 @@ def _trials(plan: Plan, cell: Cell) -> list[tuple[float, float]]:
     """Return the learning rate and the value of each trial on disk of a cell's study; NaN for a failed trial."""
     found = []
     for path in sorted((plan.folder / cell.folder / "study").glob("trial=*.json")):
-        trial = json.loads(path.read_text())
+        trial = json.loads(path.read_text(encoding="utf-8"))
         value = trial.get("value")
         found.append((float(trial["parameters"][LEARNING_RATE]), math.nan if value is None else float(value)))
     return found

@@ -64,7 +64,7 @@ class CellResults:
     def described(self) -> dict[str, Any]:
         """The content of ``cell.json``; empty before the cell's first run."""
         paths = [path for run in self.runs[:1] if (path := run.path.parents[1] / "cell.json").exists()]
-        return json.loads(paths[0].read_text()) if paths else {}
+        return json.loads(paths[0].read_text(encoding="utf-8")) if paths else {}
 
     @property
     def ceiling(self) -> dict[str, float]:
@@ -158,7 +158,7 @@ def other_cells(plan: Plan) -> Iterator[tuple[dict[str, Any], list[int]]]:
     planned = {cell.folder for cell in plan.cells}
     for path in sorted(plan.folder.glob("*/cell.json")):
         if path.parent.name not in planned:
-            yield json.loads(path.read_text()), seeds_on_disk(path.parent)
+            yield json.loads(path.read_text(encoding="utf-8")), seeds_on_disk(path.parent)
 
 
 def curve_matrix(results: CellResults, name: str) -> tuple[np.ndarray, np.ndarray]:

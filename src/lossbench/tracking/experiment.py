@@ -31,7 +31,7 @@ def _one_at_a_time():
     """Lock the store: two processes that create the same SQLite database at the same time break each other."""
     folder = home() / "mlruns"
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
+    with open(folder / ".lock", "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -40,8 +40,8 @@ class Experiment:
     """An MLflow experiment, created if it does not exist, and the runs that are open in it."""
 
     def __init__(self, plan: Plan, name: str, uri: str):
-        # alembic logs every step of creating the SQLite database.
-        for logger in ("mlflow", "alembic"):
+        # alembic logs every step of creating the SQLite database, urllib3 every attempt to reach a server.
+        for logger in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(logger).setLevel(logging.ERROR)
         self.plan = plan
         with _one_at_a_time():

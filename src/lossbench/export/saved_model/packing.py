@@ -35,12 +35,12 @@ def write_model(run: Run, folder: Path, recorded: Model | None = None) -> None:
         If no model can be made of the run's network.
     """
     contents = read_contents(run.path.parents[1])
-    described = json.loads((run.path.parents[1] / "cell.json").read_text())
+    described = json.loads((run.path.parents[1] / "cell.json").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as temporary:
         weights, model = Path(temporary) / "weights.npz", Path(temporary) / NAME
         n_weights = sum(name.startswith("weight/") for name in run.arrays)
         write_arrays(weights, {str(i): run.arrays[f"weight/{i}"] for i in range(n_weights)})
-        model.write_text(json.dumps(contents, indent=1))
+        model.write_text(json.dumps(contents, indent=1), encoding="utf-8")
         with _silent():
             mlflow.pyfunc.save_model(
                 str(folder),

@@ -22,7 +22,7 @@ def read_contents(folder: Path) -> dict[str, Any]:
         If it is not on disk, or if the network cannot be loaded without the user's code.
     """
     try:
-        contents = json.loads((folder / NAME).read_text())
+        contents = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except FileNotFoundError:
         contents = {}
     if contents.get("format") != FORMAT:
