@@ -13,12 +13,13 @@ from lossbench.console.closing import last_lines, n_failed, n_missing
 from lossbench.console.opening import first_lines, open_lines
 from lossbench.console.progress import Terminal
 from lossbench.console.watcher import Watcher
-from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS
-from lossbench.ground.files import write_text
+from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS, DamagedFileError, UsageError
+from lossbench.ground.files import set_aside, write_text
 from lossbench.jobs.download import download, missing_downloads
 from lossbench.jobs.launch import launch
 from lossbench.jobs.open_runs import open_seeds_of, rename_folders, set_earlier_aside, sweep_lock
-from lossbench.planning.plan import Plan
+from lossbench.jobs.repair import repair
+from lossbench.planning.plan import Plan, read_plan
 from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import read_runs, remove_unfinished
 from lossbench.results.table import write_results
@@ -35,6 +36,7 @@ def run_sweep(plan: Plan) -> int:
         return SUCCESS
     with sweep_lock(plan):
         rename_folders(plan)
+        _repair(plan, terminal)
         open_seeds = _open_seeds(plan, terminal)
         _prepare(plan, open_seeds, terminal)
         has_studies = bool(open_studies(plan, open_seeds))
@@ -45,6 +47,21 @@ def run_sweep(plan: Plan) -> int:
         finally:
             collected = _collect(plan, tracking, interrupted=interrupted, has_studies=has_studies)
     return _conclude(plan, collected, terminal, interrupted=interrupted)
+
+
+def _repair(plan: Plan, terminal: Terminal) -> None:
+    """Write damaged files of the sweep again, and say so; ``_prepare`` writes the plan."""
+    try:
+        if (plan.folder / "plan.json").exists():
+            read_plan(plan.folder)
+    except DamagedFileError as error:
+        kept = f"; what was there is now {set_aside(error.path).name}" if error.path.is_dir() else ""
+        terminal.line(f"plan.json was damaged: written again{kept}")
+    except UsageError:
+        # It is of a later lossbench.
+        pass
+    for line in repair(plan):
+        terminal.line(line)
 
 
 def _open_seeds(plan: Plan, terminal: Terminal) -> dict[str, list[int]]:

@@ -11,7 +11,7 @@ from lossbench.config.paths import conf_folder
 from lossbench.config.settings import group_settings
 from lossbench.console.text_tables import WIDTH, text_table
 from lossbench.datasets.catalogue import DATASETS, DatasetInfo
-from lossbench.ground.errors import UsageError, unknown
+from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.losses.definition import Loss
 from lossbench.losses.heads import HEADS, TASKS
 from lossbench.losses.pairing import ALIASES, LOSSES, fitting_heads
@@ -122,7 +122,7 @@ def _card(group: str, name: str) -> list[str]:
     elif group == "experiment":
         rows = {"what it is": _experiment_comment(name), "command": f"lossbench experiment={name}"}
     elif group == "tuned":
-        rows = {f"{c['dataset']}/{c['loss']}/{c['head']}": _short(c["values"]) for c in read_preset(name)}
+        rows = {f"{c['dataset']}/{c['loss']}/{c['head']}": _short(c["values"]) for c in _preset(name)}
     else:
         cards: dict[str, Any] = {
             "loss": _loss_card,
@@ -136,6 +136,13 @@ def _card(group: str, name: str) -> list[str]:
     for key, text in rows.items():
         lines += textwrap.wrap(f"  {key.ljust(width)}  {text}", WIDTH, subsequent_indent=" " * (width + 4))
     return lines + (_what_goes_with(name) if group == "dataset" else [])
+
+
+def _preset(name: str) -> list[dict[str, Any]]:
+    try:
+        return read_preset(name)
+    except ValueError as error:
+        raise UsageError(Problem(f"tuned={name} {error}")) from None
 
 
 def _short(values: dict[str, Any]) -> str:

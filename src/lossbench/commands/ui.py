@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lossbench.config.paths import default_store, home
-from lossbench.ground.errors import MissingEnvironmentError, Problem
+from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
 from lossbench.ground.secrets import without_secrets
 from lossbench.planning.plan import Plan, read_plan
 from lossbench.tracking.saved_views import TRAINING, views
@@ -265,7 +265,7 @@ def _newest_sweep(experiments: dict[str, dict[str, Any]]) -> tuple[Plan, dict[st
     plans = [path for path in (home() / "multirun").glob("*/plan.json") if path.parent.name in experiments]
     for path in sorted(plans, key=lambda path: path.stat().st_mtime, reverse=True):
         # The plan of another version of lossbench may not be readable.
-        with suppress(OSError, ValueError, TypeError, KeyError):
+        with suppress(OSError, UsageError):
             return read_plan(path.parent), experiments[path.parent.name]
     return None
 

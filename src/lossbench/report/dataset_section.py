@@ -1,6 +1,5 @@
 """The section of a report about one data set: its table, sentences, hints and figures."""
 
-import json
 import math
 import zipfile
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from lossbench.findings.tables import Table
 from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import LOSSES
 from lossbench.planning.plan import Cell, Plan
-from lossbench.report.caveats import LEARNING_RATE
 from lossbench.report.cell_measures import diagnosis, metrics_of
 from lossbench.report.drawing import MARKERS, Mark, mark
 from lossbench.report.figures.all import all_figures
 from lossbench.report.figures.frame import Figure, Frame
 from lossbench.results.cells import CellResults
-from lossbench.tuning.study_files import TOLERANCE, read_outcome
+from lossbench.tuning.study_files import TOLERANCE, read_outcome, read_trials
 
 SYMBOLS = dict(zip(MARKERS, "●■▲◆▼✚✖★", strict=True))
 
@@ -164,12 +162,8 @@ def _arrays(plan: Plan, cell: Cell, name: str) -> dict[str, np.ndarray]:
 
 def _trials(plan: Plan, cell: Cell) -> list[tuple[float, float]]:
     """Return the learning rate and the value of each trial on disk of a cell's study; NaN for a failed trial."""
-    found = []
-    for path in sorted((plan.folder / cell.folder / "study").glob("trial=*.json")):
-        trial = json.loads(path.read_text(encoding="utf-8"))
-        value = trial.get("value")
-        found.append((float(trial["parameters"][LEARNING_RATE]), math.nan if value is None else float(value)))
-    return found
+    trials = read_trials(cell, plan.folder / cell.folder)
+    return [(trial.learning_rate, math.nan if trial.value is None else trial.value) for trial in trials]
 
 
 def _about(cell: Cell, arrays: dict[str, np.ndarray]) -> str:

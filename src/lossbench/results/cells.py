@@ -1,16 +1,18 @@
 """The results of a cell: its runs read from disk, and the quantities computed over them."""
 
 import hashlib
-import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from lossbench.ground.errors import DamagedFileError
 from lossbench.metrics.rows import contributions, naive_contributions
 from lossbench.planning.plan import Cell, Plan
+from lossbench.results.damage import CELL, read_cell_file
 from lossbench.results.part_files import FINISHED, Run, read_runs, seeds_on_disk
 
 # Test rows that the variance over rows is taken from, where there are more.
@@ -63,8 +65,8 @@ class CellResults:
     @cached_property
     def described(self) -> dict[str, Any]:
         """The content of ``cell.json``; empty before the cell's first run."""
-        paths = [path for run in self.runs[:1] if (path := run.path.parents[1] / "cell.json").exists()]
-        return json.loads(paths[0].read_text(encoding="utf-8")) if paths else {}
+        folders = [folder for run in self.runs[:1] if (folder := run.path.parents[1]) and (folder / CELL).exists()]
+        return read_cell_file(folders[0]) if folders else {}
 
     @property
     def ceiling(self) -> dict[str, float]:
@@ -154,11 +156,15 @@ def read_results(plan: Plan) -> list[CellResults]:
 
 
 def other_cells(plan: Plan) -> Iterator[tuple[dict[str, Any], list[int]]]:
-    """Yield the content of ``cell.json`` and the seeds of each cell in the folder that the plan does not have."""
+    """Yield the content of ``cell.json`` and the seeds of each cell in the folder that the plan does not have.
+
+    One whose ``cell.json`` is damaged is left out.
+    """
     planned = {cell.folder for cell in plan.cells}
-    for path in sorted(plan.folder.glob("*/cell.json")):
+    for path in sorted(plan.folder.glob(f"*/{CELL}")):
         if path.parent.name not in planned:
-            yield json.loads(path.read_text(encoding="utf-8")), seeds_on_disk(path.parent)
+            with suppress(DamagedFileError):
+                yield read_cell_file(path.parent), seeds_on_disk(path.parent)
 
 
 def curve_matrix(results: CellResults, name: str) -> tuple[np.ndarray, np.ndarray]:

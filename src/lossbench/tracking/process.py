@@ -200,7 +200,11 @@ def tracking_uri(plan: Plan) -> str | None:
 def is_tracked(plan: Plan, results: list[CellResults]) -> bool:
     """Return whether the store has all these results, by a marker on disk and without loading MLflow."""
     there = tracking_uri(plan) is not None or (home() / "mlruns" / "mlflow.db").exists()
-    return there and _marker(plan).exists() and _marker(plan).read_text(encoding="utf-8") == _state(plan, results)
+    return (
+        there
+        and _marker(plan).exists()
+        and _marker(plan).read_text(encoding="utf-8", errors="replace") == _state(plan, results)
+    )
 
 
 def _marker(plan: Plan) -> Path:
@@ -222,7 +226,7 @@ def _note(plan: Plan, results: list[CellResults]) -> str:
     moment = time.strftime("%Y-%m-%d %H:%M", time.localtime())
     written = plan.folder / SUMMARY
     if written.exists():
-        text = written.read_text(encoding="utf-8")
+        text = written.read_text(encoding="utf-8", errors="replace")
         if len(text) > MOST_IN_NOTE:
             # Cut between sections.
             text = text[: text.rfind("\n## ", 0, MOST_IN_NOTE)] + "\n\nMore in report.md.\n"
