@@ -34,7 +34,7 @@ def run_sweep(plan: Plan) -> int:
         for line in open_lines(plan, _open_seeds(plan, terminal)):
             terminal.line(line)
         return SUCCESS
-    with sweep_lock(plan):
+    with sweep_lock(plan.folder):
         rename_folders(plan)
         _repair(plan, terminal)
         open_seeds = _open_seeds(plan, terminal)

@@ -23,6 +23,7 @@ from lossbench.planning.schema import GROUPS, meaning
 
 # The groups that can be listed: those of the configuration, and the metrics.
 LISTED = (*GROUPS, "metric")
+SWEEPS = "sweeps"
 
 
 def run(argv: list[str]) -> int:
@@ -30,11 +31,15 @@ def run(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         "lossbench-list", description="Show what there is to choose, and what goes together."
     )
-    parser.add_argument("group", nargs="?", help=f"one of {', '.join(LISTED)}")
+    parser.add_argument("group", nargs="?", help=f"one of {', '.join(LISTED)}; or {SWEEPS}: those on disk")
     parser.add_argument("name", nargs="?", help="a choice of the group: its card")
     arguments = parser.parse_args(argv)
     if arguments.group is None:
         lines = _overview()
+    elif arguments.group == SWEEPS and arguments.name is None:
+        from lossbench.commands.list_sweeps import lines as list_sweeps
+
+        lines = list_sweeps()
     elif arguments.group not in LISTED:
         raise UsageError(unknown("group", arguments.group, LISTED))
     elif arguments.name is None:

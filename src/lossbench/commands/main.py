@@ -86,6 +86,13 @@ def sync_main() -> None:
     _command(_sync)
 
 
+def remove_main() -> None:
+    """Run ``lossbench-remove``, which removes sweeps from disk and from MLflow."""
+    from lossbench.commands.remove import run
+
+    _command(run)
+
+
 def ui_main() -> None:
     """Run ``lossbench-ui``, which starts MLflow's UI on the results."""
     from lossbench.commands.ui import run

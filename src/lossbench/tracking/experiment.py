@@ -76,14 +76,7 @@ class Experiment:
 
         Deleted runs are among them, so that a run that the user deleted is not written again.
         """
-        runs: list[Run] = []
-        token = None
-        while token is None or token:
-            page = self.client.search_runs(
-                [self.experiment_id], f"tags.kind = '{kind}'", ViewType.ALL, max_results=5000, page_token=token
-            )
-            runs += page
-            token = page.token or ""
+        runs = search_all(self.client, self.experiment_id, f"tags.kind = '{kind}'", ViewType.ALL)
         live = (run for run in runs if run.info.lifecycle_stage != "deleted")
         self.open |= {run.info.run_id for run in live if run.info.status == "RUNNING"}
         return runs
@@ -144,6 +137,17 @@ class Experiment:
         with suppress(OSError, KeyError):
             named["mlflow.user"] = getpass.getuser()
         return named | self._commit
+
+
+def search_all(client: MlflowClient, experiment_id: str, search: str, view: int) -> list[Run]:
+    """Return all runs of an experiment that a search finds, page by page."""
+    runs: list[Run] = []
+    token = None
+    while token is None or token:
+        page = client.search_runs([experiment_id], search, view, max_results=5000, page_token=token)
+        runs += page
+        token = page.token or ""
+    return runs
 
 
 def milliseconds(seconds: float) -> int:

@@ -115,10 +115,11 @@ def _write(plan: Plan, *, running: bool) -> str:
                 import traceback
 
                 print(said_by_mlflow(traceback.format_exc()), file=sys.stderr)
-            return _first_line(error)
+            return first_line(error)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of an error of MLflow, without secrets."""
     said = (said_by_mlflow(str(error)).strip().splitlines() or [type(error).__name__])[0]
     return textwrap.shorten(said, 300, placeholder=" …")
 
@@ -147,7 +148,7 @@ def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
         if chosen:
             tracker.keep_models(chosen)
     except Exception as error:
-        return f"all but models: {_first_line(error)} (tracking.models=none leaves them out)"
+        return f"all but models: {first_line(error)} (tracking.models=none leaves them out)"
     if not any(waiting.values()):
         write_text(_marker(plan), _state(plan, results))
     return ""
