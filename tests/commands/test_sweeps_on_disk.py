@@ -7,6 +7,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def home(smoke: Sweep, tmp_path) -> Path:
 
 
 def experiments(home: Path) -> dict[str, str]:
-    with sqlite3.connect(home / "mlruns" / "mlflow.db") as db:
+    with closing(sqlite3.connect(home / "mlruns" / "mlflow.db")) as db, db:
         return dict(db.execute("SELECT name, lifecycle_stage FROM experiments WHERE name != 'Default'").fetchall())
 
 
@@ -79,14 +80,14 @@ def test_a_sweep_is_removed_from_disk_and_from_mlflow_and_others_stay(home):
 
 
 def test_runs_of_others_in_the_experiment_stay_with_it(home):
-    with sqlite3.connect(home / "mlruns" / "mlflow.db") as db:
+    with closing(sqlite3.connect(home / "mlruns" / "mlflow.db")) as db, db:
         db.execute("DELETE FROM tags WHERE key = 'sweep' AND run_uuid = (SELECT MIN(run_uuid) FROM runs)")
     done = remove(home, "smoke", "--yes")
     assert (
         "  in MLflow: experiment smoke: 16 runs\n    1 run of others in it and the experiment itself stay" in done.out
     )
     assert experiments(home) == {"smoke": "active"}
-    with sqlite3.connect(home / "mlruns" / "mlflow.db") as db:
+    with closing(sqlite3.connect(home / "mlruns" / "mlflow.db")) as db, db:
         counts = dict(db.execute("SELECT lifecycle_stage, COUNT(*) FROM runs GROUP BY lifecycle_stage").fetchall())
     assert counts == {"active": 1, "deleted": 16}
     assert (home / "mlruns" / "artifacts" / "smoke").exists()

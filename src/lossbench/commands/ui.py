@@ -25,6 +25,7 @@ from lossbench.config.paths import default_store, home
 from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
 from lossbench.ground.secrets import without_secrets
 from lossbench.planning.plan import Plan, read_plan
+from lossbench.tracking.local_store import store_problem
 from lossbench.tracking.saved_views import TRAINING, views
 
 HOST = "127.0.0.1"
@@ -75,7 +76,10 @@ def _absolute(uri: str) -> str:
 
 
 def _check_store(uri: str) -> None:
-    """Raise an error if the store is a file that does not exist; MLflow would create an empty one."""
+    """Raise an error if the store is a file that is damaged or not there; MLflow would create an empty one."""
+    problem = store_problem(uri)
+    if problem:
+        raise MissingEnvironmentError(problem)
     path = unquote(uri.removeprefix("sqlite:///"))
     if path == uri or Path(path).exists():
         return

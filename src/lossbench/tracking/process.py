@@ -18,15 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from lossbench.config.mlflow_environment import configure_mlflow, said_by_mlflow, whole_address
-from lossbench.config.paths import default_store, home
+from lossbench.config.paths import default_store
 from lossbench.console.summary import summary_lines
 from lossbench.findings.recommendation import saved_runs
+from lossbench.ground.errors import Problem
 from lossbench.ground.files import write_text
 from lossbench.ground.secrets import without_secrets
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report.freshness import SUMMARY
 from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import read_runs
+from lossbench.tracking.local_store import has_experiment, store_problem
 from lossbench.tuning.study_files import outcomes, read_outcome, read_trial, read_trials
 
 POLL_SECONDS = 0.2
@@ -96,14 +98,18 @@ def _write(plan: Plan, *, running: bool) -> str:
 
     A lock keeps two processes from writing the same runs twice.
     """
+    store = tracking_uri(plan) or default_store()
     with open(plan.folder / ".tracking-lock", "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        problem = store_problem(store)
+        if problem:
+            return said_of_store(problem)
         try:
             configure_mlflow()
             # Imported after the environment is set, which MLflow reads when it is imported.
             from lossbench.tracking.tracker import Tracker
 
-            tracker = Tracker(plan, tracking_uri(plan) or default_store())
+            tracker = Tracker(plan, store)
             # Exclude imported objects from garbage collection: every full collection would walk through all of them.
             gc.freeze()
             try:
@@ -115,7 +121,13 @@ def _write(plan: Plan, *, running: bool) -> str:
                 import traceback
 
                 print(said_by_mlflow(traceback.format_exc()), file=sys.stderr)
-            return first_line(error)
+            problem = store_problem(store, thorough=True)
+            return said_of_store(problem) if problem else first_line(error)
+
+
+def said_of_store(problem: Problem) -> str:
+    """Return the problem of a store as a line with its hint below it."""
+    return f"{problem.message}\n  hint: {problem.hint}"
 
 
 def first_line(error: Exception) -> str:
@@ -200,12 +212,15 @@ def tracking_uri(plan: Plan) -> str | None:
 
 def is_tracked(plan: Plan, results: list[CellResults]) -> bool:
     """Return whether the store has all these results, by a marker on disk and without loading MLflow."""
-    there = tracking_uri(plan) is not None or (home() / "mlruns" / "mlflow.db").exists()
-    return (
-        there
-        and _marker(plan).exists()
-        and _marker(plan).read_text(encoding="utf-8", errors="replace") == _state(plan, results)
-    )
+    store = tracking_uri(plan) or default_store()
+    if not _marker(plan).exists() or not has_experiment(store, plan.name):
+        return False
+    return _marker(plan).read_text(encoding="utf-8", errors="replace") == _state(plan, results)
+
+
+def forget_tracked(plan: Plan) -> None:
+    """Remove the marker of what the store has, so that everything is written again."""
+    _marker(plan).unlink(missing_ok=True)
 
 
 def _marker(plan: Plan) -> Path:
