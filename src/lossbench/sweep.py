@@ -13,8 +13,8 @@ from lossbench.console.closing import last_lines, n_failed, n_missing
 from lossbench.console.opening import first_lines, open_lines, yardstick_lines
 from lossbench.console.progress import Terminal
 from lossbench.console.watcher import Watcher
-from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS
-from lossbench.ground.files import write_text
+from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS, DamagedFileError, UsageError
+from lossbench.ground.files import set_aside, write_text
 from lossbench.jobs.download import download, missing_downloads
 from lossbench.jobs.launch import launch
 from lossbench.jobs.open_runs import (
@@ -28,7 +28,8 @@ from lossbench.jobs.open_runs import (
     set_yardsticks_aside,
     sweep_lock,
 )
-from lossbench.planning.plan import Plan
+from lossbench.jobs.repair import repair
+from lossbench.planning.plan import Plan, read_plan
 from lossbench.planning.yardsticks import yardsticks
 from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import read_runs, remove_unfinished
@@ -44,8 +45,9 @@ def run_sweep(plan: Plan) -> int:
         for line in [*open_lines(plan, _open_runs(plan, terminal)), *yardstick_lines(plan, open_yardsticks_of(plan))]:
             terminal.line(line)
         return SUCCESS
-    with sweep_lock(plan):
+    with sweep_lock(plan.folder):
         rename_folders(plan)
+        _repair(plan, terminal)
         open_runs = _open_runs(plan, terminal)
         open_yardsticks = open_yardsticks_of(plan)
         _prepare(plan, open_runs, open_yardsticks, terminal)
@@ -57,6 +59,21 @@ def run_sweep(plan: Plan) -> int:
         finally:
             collected = _collect(plan, tracking, interrupted=interrupted, has_studies=has_studies)
     return _conclude(plan, collected, terminal, interrupted=interrupted)
+
+
+def _repair(plan: Plan, terminal: Terminal) -> None:
+    """Write damaged files of the sweep again, and say so; ``_prepare`` writes the plan."""
+    try:
+        if (plan.folder / "plan.json").exists():
+            read_plan(plan.folder)
+    except DamagedFileError as error:
+        kept = f"; what was there is now {set_aside(error.path).name}" if error.path.is_dir() else ""
+        terminal.line(f"plan.json was damaged: written again{kept}")
+    except UsageError:
+        # It is of a later lossbench.
+        pass
+    for line in repair(plan):
+        terminal.line(line)
 
 
 def _open_runs(plan: Plan, terminal: Terminal) -> OpenRuns:
@@ -170,7 +187,7 @@ def _write_report(plan: Plan, results: list[CellResults]) -> str:
         # A page of earlier results would be taken for the report of these.
         (plan.folder / PAGE).unlink(missing_ok=True)
         log = plan.folder / "report.log"
-        log.write_text(traceback.format_exc())
+        write_text(log, traceback.format_exc())
         return f"see {log}; lossbench-report {plan.name} tries again."
     return ""
 

@@ -15,6 +15,7 @@ from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.known_sweeps import folders_of
 from lossbench.planning.plan import Plan, read_plan
 from lossbench.results.cells import CellResults, read_results
+from lossbench.results.damage import check_files
 from lossbench.results.part_files import Run
 from lossbench.tuning.study_files import outcomes
 
@@ -97,6 +98,7 @@ def _chosen_cell(plan: Plan, kind: str, name: str | None) -> CellResults:
     from lossbench.findings.recommendation import advice, winner
     from lossbench.findings.tables import tables
 
+    check_files(plan)
     results = read_results(plan)
     if name is not None:
         named = {result.cell.name: result for result in results}

@@ -25,6 +25,7 @@ from lossbench.planning.schema import GROUPS, meaning
 LISTED = (*GROUPS, "metric")
 # The most letters of a column's name in the table of a file's columns.
 LONGEST_NAME = 22
+SWEEPS = "sweeps"
 
 
 def run(argv: list[str]) -> int:
@@ -32,7 +33,7 @@ def run(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         "lossbench-list", description="Show what there is to choose, and what goes together."
     )
-    parser.add_argument("group", nargs="?", help=f"one of {', '.join(LISTED)}")
+    parser.add_argument("group", nargs="?", help=f"one of {', '.join(LISTED)}; or {SWEEPS}: those on disk")
     parser.add_argument(
         "name",
         nargs="*",
@@ -41,6 +42,10 @@ def run(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     if arguments.group is None:
         lines = _overview()
+    elif arguments.group == SWEEPS and not arguments.name:
+        from lossbench.commands.list_sweeps import lines as list_sweeps
+
+        lines = list_sweeps()
     elif arguments.group not in LISTED:
         raise UsageError(unknown("group", arguments.group, LISTED))
     elif not arguments.name:
@@ -116,7 +121,7 @@ def _wrapped_table(rows: list[list[str]]) -> list[str]:
 def _experiment_comment(name: str) -> str:
     """Return the comment of an experiment's file, without its first two lines (package and command)."""
     path = next(folder / "experiment" / f"{name}.yaml" for folder in group_folders() if _has(folder, name))
-    comments = [line[1:].strip() for line in path.read_text().splitlines()[2:] if line.startswith("#")]
+    comments = [line[1:].strip() for line in path.read_text(encoding="utf-8").splitlines()[2:] if line.startswith("#")]
     return " ".join(comments)
 
 
@@ -135,7 +140,7 @@ def _card(group: str, name: str) -> list[str]:
     elif group == "experiment":
         rows = {"what it is": _experiment_comment(name), "command": f"lossbench experiment={name}"}
     elif group == "tuned":
-        rows = {f"{c['dataset']}/{c['loss']}/{c['head']}": _short(c["values"]) for c in read_preset(name)}
+        rows = {f"{c['dataset']}/{c['loss']}/{c['head']}": _short(c["values"]) for c in _preset(name)}
     else:
         cards: dict[str, Any] = {
             "loss": _loss_card,
@@ -178,6 +183,13 @@ def _shortened(name: str) -> str:
 
 def _wrapped(texts: list[str]) -> list[str]:
     return [line for text in texts for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ")]
+
+
+def _preset(name: str) -> list[dict[str, Any]]:
+    try:
+        return read_preset(name)
+    except ValueError as error:
+        raise UsageError(Problem(f"tuned={name} {error}")) from None
 
 
 def _short(values: dict[str, Any]) -> str:

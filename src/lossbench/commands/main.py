@@ -3,15 +3,25 @@
 Each command's module is imported when the command runs, so that no command pays for another one's imports.
 """
 
+import contextlib
 import errno
+import io
 import shlex
 import signal
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from lossbench import __version__
-from lossbench.ground.errors import INTERRUPTED, NOT_THERE, Problem, UsageError
+from lossbench.config.mlflow_environment import kept_address
+from lossbench.console.streams import drop_output, flush, prepare_streams
+from lossbench.ground.errors import INTERRUPTED, NOT_THERE, SUCCESS, USAGE, Problem, UsageError
+from lossbench.ground.secrets import without_secrets
 
+if TYPE_CHECKING:
+    from lossbench.planning.command_line import Arguments
+
+ADDRESS = "tracking.uri"
 # Errors of a folder that is read-only or full: the user's to solve, so they are reported without a traceback.
 NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
@@ -20,26 +30,45 @@ def _command(run: Callable[[list[str]], int]) -> None:
     """Run a command and exit with its status; a user's mistake is printed without a traceback."""
     # SIGTERM raises KeyboardInterrupt as Ctrl-C does, so that a terminated sweep ends in order too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    prepare_streams()
+    status = _status(run)
     try:
-        status = run(sys.argv[1:])
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        status = error.exit_status
-    except BrokenPipeError:
-        # The reader of the output has ended (lossbench | head). With stderr closed, Python does not report it at exit.
-        sys.stderr.close()
-        status = 0
+        flush()
     except OSError as error:
-        if error.errno not in NO_PLACE:
-            raise
-        said = f"{error.filename or 'a file'} cannot be written: {error.strerror}."
-        hint = "results go to LOSSBENCH_HOME, exports to the working directory: choose others."
-        print(UsageError(Problem(said, hint)), file=sys.stderr)
-        status = NOT_THERE
+        status = _reported(error) or NOT_THERE
+    sys.exit(status)
+
+
+def _status(run: Callable[[list[str]], int]) -> int:
+    try:
+        return run(sys.argv[1:])
+    except UsageError as error:
+        print(without_secrets(str(error)), file=sys.stderr)
+        return error.exit_status
+    except SystemExit as left:
+        # --help, or a mistake that the parser of the arguments or Hydra has printed.
+        return left.code if isinstance(left.code, int) else SUCCESS if left.code is None else USAGE
+    except BrokenPipeError:
+        # The reader of the output has ended (lossbench-list | head).
+        drop_output()
+        return SUCCESS
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        status = INTERRUPTED
-    sys.exit(status)
+        return INTERRUPTED
+    except OSError as error:
+        if not _reported(error):
+            raise
+        return NOT_THERE
+
+
+def _reported(error: OSError) -> bool:
+    """Print the problem of a folder that cannot be written, if it is that; return whether it was."""
+    if error.errno not in NO_PLACE:
+        return False
+    said = f"{error.filename or 'a file'} cannot be written: {error.strerror}."
+    hint = "results go to LOSSBENCH_HOME, exports to the working directory: choose others."
+    print(UsageError(Problem(said, hint)), file=sys.stderr)
+    return True
 
 
 def main() -> None:
@@ -55,6 +84,13 @@ def report_main() -> None:
 def sync_main() -> None:
     """Run ``lossbench-sync``, which sends results to MLflow that are not in it yet."""
     _command(_sync)
+
+
+def remove_main() -> None:
+    """Run ``lossbench-remove``, which removes sweeps from disk and from MLflow."""
+    from lossbench.commands.remove import run
+
+    _command(run)
 
 
 def ui_main() -> None:
@@ -101,16 +137,23 @@ def _lossbench(argv: list[str]) -> int:
     from lossbench.planning.planner import make_plan
     from lossbench.sweep import run_sweep
 
-    arguments = read_overrides(flags.overrides, multirun=flags.multirun)
-    plan = make_plan(arguments, shlex.join(["lossbench", *argv]))
+    arguments = _without_secrets(read_overrides(flags.overrides, multirun=flags.multirun))
+    plan = make_plan(arguments, shlex.join(["lossbench", *map(without_secrets, argv)]))
     return run_sweep(plan)
+
+
+def _without_secrets(arguments: "Arguments") -> "Arguments":
+    """Move the secrets of a server's address into the environment: everything else of the arguments is written down."""
+    if ADDRESS in arguments.values:
+        arguments.values[ADDRESS] = [kept_address(uri) if uri else uri for uri in arguments.values[ADDRESS]]
+    return arguments
 
 
 def _view(flags) -> int:
     """Have Hydra print help, configuration or info; of a sweep with several cells, those of the first one."""
     from lossbench.planning.command_line import encode, read_overrides
 
-    arguments = read_overrides(flags.overrides, multirun=flags.multirun)
+    arguments = _without_secrets(read_overrides(flags.overrides, multirun=flags.multirun))
     chosen = {key: values[0] for key, values in (arguments.choices | arguments.values).items()}
     overrides = [encode(key, value) for key, value in chosen.items()]
     if flags.help:
@@ -133,8 +176,14 @@ def _hydra(argv: list[str]) -> int:
     # Shell completion rewrites the command line itself, so nothing may be added to it.
     extra = [] if {"-sc", "--shell-completion", "--hydra-help"} & set(argv) else search_path_override()
     sys.argv = [sys.argv[0], *argv, *extra]
-    hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")(job)()
-    return 0
+    said = io.StringIO()
+    try:
+        # Printed by us: Hydra would print a traceback if the reader of its output has ended.
+        with contextlib.redirect_stdout(said):
+            hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")(job)()
+    finally:
+        print(said.getvalue(), end="")
+    return SUCCESS
 
 
 def _sync(argv: list[str]) -> int:

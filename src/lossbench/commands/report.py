@@ -19,6 +19,7 @@ from lossbench.planning.plan import Plan, read_plan
 from lossbench.planning.schema import structured
 from lossbench.planning.validation import report_problems
 from lossbench.results.cells import read_results
+from lossbench.results.damage import check_files
 from lossbench.results.table import write_results
 
 DESCRIPTION = "Write a sweep's report again from its results, or with two names compare the cells that they share."
@@ -40,6 +41,7 @@ def run(argv: list[str]) -> int:
     from lossbench.findings.tables import tables
     from lossbench.report.writing import write_report
 
+    check_files(plan)
     results = read_results(plan)
     write_results(plan, results)
     path = write_report(plan, results)
@@ -87,6 +89,8 @@ def _with(plan: Plan, settings: list[str]) -> Plan:
 def _compare(first: Plan, second: Plan) -> int:
     from lossbench.report.two_sweeps import against_csv, against_lines, shared_cells
 
+    check_files(first)
+    check_files(second)
     cells = shared_cells(first, second)
     print("\n".join(against_lines(first, second, cells)))
     path = second.folder / f"against-{first.name}.csv"

@@ -14,15 +14,18 @@ import sys
 import time
 import urllib.request
 import webbrowser
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from lossbench.config.paths import default_store, home
-from lossbench.ground.errors import MissingEnvironmentError, Problem
+from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
+from lossbench.ground.secrets import without_secrets
 from lossbench.planning.plan import Plan, read_plan
+from lossbench.tracking.local_store import store_problem
 from lossbench.tracking.saved_views import TRAINING, views
 
 HOST = "127.0.0.1"
@@ -44,8 +47,8 @@ def run(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     uri = _absolute(os.environ.get("MLFLOW_TRACKING_URI") or default_store())
     if uri.startswith(("http://", "https://")):
-        print(f"MLFLOW_TRACKING_URI is a server, which shows its own UI: {uri}")
-        _show(_Client(uri.rstrip("/"), local=False), open_browser=arguments.open)
+        print(f"MLFLOW_TRACKING_URI is a server, which shows its own UI: {without_secrets(uri)}")
+        _show(_Client(uri, local=False), open_browser=arguments.open)
         return 0
     _check_store(uri)
     port = _port(arguments.port)
@@ -54,7 +57,7 @@ def run(argv: list[str]) -> int:
     print("starting the MLflow UI ...", flush=True)
     with suppress(KeyboardInterrupt), _server(uri, port) as server:
         client = _Client(f"http://{HOST}:{port}", local=True)
-        print(f"MLflow UI on {unquote(uri.removeprefix('sqlite:///'))}: {client.address}")
+        print(f"MLflow UI on {unquote(without_secrets(uri).removeprefix('sqlite:///'))}: {client.address}")
         _show(client, open_browser=arguments.open)
         print('Where it shows pages for GenAI, click "Model training" at the top left: it keeps that.')
         print("Ctrl-C ends it.", flush=True)
@@ -73,7 +76,10 @@ def _absolute(uri: str) -> str:
 
 
 def _check_store(uri: str) -> None:
-    """Raise an error if the store is a file that does not exist; MLflow would create an empty one."""
+    """Raise an error if the store is a file that is damaged or not there; MLflow would create an empty one."""
+    problem = store_problem(uri)
+    if problem:
+        raise MissingEnvironmentError(problem)
     path = unquote(uri.removeprefix("sqlite:///"))
     if path == uri or Path(path).exists():
         return
@@ -116,17 +122,17 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen]:
     folder.mkdir(parents=True, exist_ok=True)
     # MLflow's default list of allowed hosts is not safe: its patterns for private addresses match 10.evil.com.
     hosts = f"{HOST}:{port},localhost:{port}"
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     command += ["--default-artifact-root", (folder / "artifacts").as_uri(), "--no-serve-artifacts"]
     command += ["--host", HOST, "--port", str(port), "--allowed-hosts", hosts, "--uvicorn-opts", "--log-level warning"]
     process = None
     try:
-        with open(folder / "ui.log", "w") as log, _uninterrupted():
+        with open(folder / "ui.log", "wb") as log, _uninterrupted():
             # In mlruns/, because Python would import modules from the user's folder first. In a session of its own, so
             # that Ctrl-C reaches this process only, which then ends the server's whole process group.
             process = subprocess.Popen(
                 command,
-                env=_environment(),
+                env=_environment(uri),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -154,15 +160,16 @@ def _uninterrupted() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment without MLflow's variables, which are meant for other servers.
+def _environment(uri: str) -> dict[str, str]:
+    """Return the environment without MLflow's variables, which are meant for other servers, but with the store's.
 
-    One of them would switch the check of hosts off.
+    One of them would switch the check of hosts off. The store's address may hold a password, which everyone could read
+    in the list of processes if it were an argument.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "_MLFLOW_"))}
     # MLflow's jobs for language models would start ten more processes.
     own = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return kept | own | {"PYTHONWARNINGS": "ignore"}
+    return kept | own | {"MLFLOW_BACKEND_STORE_URI": uri, "PYTHONWARNINGS": "ignore", "PYTHONUTF8": "1"}
 
 
 def _wait_for_answer(process: subprocess.Popen, port: int) -> None:
@@ -185,8 +192,12 @@ def _ended(process: subprocess.Popen) -> MissingEnvironmentError:
 def _failure(message: str) -> MissingEnvironmentError:
     """Return an error with the last lines of the server's log."""
     log = home() / "mlruns" / "ui.log"
-    said = "".join(f"\n    {line}" for line in log.read_text(errors="replace").splitlines()[-8:])
+    said = "".join(f"\n    {line}" for line in without_secrets(_text(log)).splitlines()[-8:])
     return MissingEnvironmentError(Problem(message, f"{log} ends with:{said or ' nothing'}"))
+
+
+def _text(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")
 
 
 def _stop(process: subprocess.Popen) -> None:
@@ -209,16 +220,21 @@ class _Client:
     """A client of an MLflow server's REST interface."""
 
     def __init__(self, address: str, *, local: bool):
-        self.address = address
+        parts = urlsplit(address)
+        # urllib takes no user and password in an address; they go into a header, as MLflow sends them.
+        login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+        self._headers = {"Authorization": f"Basic {b64encode(login.encode()).decode()}"} if parts.username else {}
+        self.address = without_secrets(address).rstrip("/")
         # A local server is not asked through the user's proxy.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({} if local else None))
 
     def get(self, path: str) -> bytes:
-        with self._opener.open(f"{self.address}{path}", timeout=10) as answer:
+        request = urllib.request.Request(f"{self.address}{path}", None, self._headers)
+        with self._opener.open(request, timeout=10) as answer:
             return answer.read()
 
     def ask(self, path: str, **content: Any) -> dict[str, Any]:
-        data, headers = json.dumps(content).encode(), {"Content-Type": "application/json"}
+        data, headers = json.dumps(content).encode(), {"Content-Type": "application/json", **self._headers}
         request = urllib.request.Request(f"{self.address}/api/2.0/mlflow/{path}", data, headers)
         with self._opener.open(request, timeout=10) as answer:
             return json.loads(answer.read())
@@ -253,7 +269,7 @@ def _newest_sweep(experiments: dict[str, dict[str, Any]]) -> tuple[Plan, dict[st
     plans = [path for path in (home() / "multirun").glob("*/plan.json") if path.parent.name in experiments]
     for path in sorted(plans, key=lambda path: path.stat().st_mtime, reverse=True):
         # The plan of another version of lossbench may not be readable.
-        with suppress(OSError, ValueError, TypeError, KeyError):
+        with suppress(OSError, UsageError):
             return read_plan(path.parent), experiments[path.parent.name]
     return None
 

@@ -26,7 +26,8 @@ def last_lines(plan: Plan, results: list[CellResults], path: Path, untracked: st
     path : Path
         The path of ``results.csv``.
     untracked : str
-        Why MLflow could not be written; '' if it was.
+        Why MLflow could not be written, with a hint below it if there is another way out than to send it later; '' if
+        it was.
     """
     lines = [""]
     missing, failed = n_missing(plan, results), n_failed(results)
@@ -35,8 +36,9 @@ def last_lines(plan: Plan, results: list[CellResults], path: Path, untracked: st
     if failed:
         lines.append(f"{failed} runs failed; add rerun=failed to run them again.")
     if untracked:
-        lines.append(f"MLflow could not be written: {untracked}")
-        lines.append("  hint: nothing is lost; lossbench-sync sends it.")
+        said, _, hint = untracked.partition("\n  hint: ")
+        lines.append(f"MLflow could not be written: {said}")
+        lines.append(f"  hint: nothing is lost; {hint or 'lossbench-sync sends it.'}")
     lines.append(f"results: {shown(path)}")
     if (plan.folder / "report.html").exists():
         lines.append(f"report: {shown(plan.folder / 'report.html')}")

@@ -1,10 +1,12 @@
 """Prints the progress of a sweep: lines of 80 columns without colour, and on a terminal a bar below them."""
 
+import sys
 from contextlib import suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lossbench.console.streams import drop_output
 from lossbench.console.summary import summary_lines
 from lossbench.console.text_tables import WIDTH, mean_and_interval
 from lossbench.metrics.catalogue import MAIN_METRICS
@@ -14,12 +16,21 @@ from lossbench.results.part_files import DIVERGED, FAILED, Run
 from lossbench.tuning.study_files import Outcome
 
 
+class QuietConsole(Console):
+    """A console that falls silent when the reader of its output has ended: the sweep goes on, its results are files."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing from now on."""
+        self.quiet = True
+        drop_output()
+
+
 class Terminal:
     """The output of one sweep to a console."""
 
     def __init__(self, plan: Plan, console: Console | None = None):
         self.plan = plan
-        self.console = console or Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+        self.console = console or QuietConsole(highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._bar: Progress | None = None
         self._heading = ""
         self._failures: set[tuple[str, str]] = set()
@@ -29,8 +40,14 @@ class Terminal:
         self._grouped = longest > WIDTH
 
     def line(self, text: str = "") -> None:
-        """Print a line; a progress bar stays below it."""
-        self.console.print(text)
+        """Print a line; a progress bar stays below it. Output that cannot be written does not end the sweep."""
+        try:
+            self.console.print(text)
+        except OSError as error:
+            # Such as a full disk that the output was redirected to.
+            self.console.quiet = True
+            drop_output()
+            print(f"warning: the output cannot be written: {error.strerror}; the sweep goes on.", file=sys.stderr)
 
     def start_progress(self, n_finished: int, n_runs: int, what: str = "runs") -> None:
         """Show a progress bar with the time left; nothing if the output is not a terminal."""

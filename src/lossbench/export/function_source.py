@@ -52,7 +52,7 @@ def _top_level(module: str) -> dict[str, ast.stmt | str]:
     assert spec is not None
     assert spec.origin is not None
     names: dict[str, ast.stmt | str] = {}
-    for node in ast.parse(Path(spec.origin).read_text()).body:
+    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef):
             names[node.name] = node
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):

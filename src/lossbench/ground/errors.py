@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 # Exit statuses. 130 is what shells report for a process ended by Ctrl-C (128 + SIGINT).
 SUCCESS, SOME_FAILED, USAGE, NOT_THERE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -34,6 +35,21 @@ class MissingEnvironmentError(UsageError):
     """The environment lacks something the command needs: a launcher, a server, a store; exit status 3."""
 
     exit_status = NOT_THERE
+
+
+class DamagedFileError(MissingEnvironmentError):
+    """A file of ours cannot be read: it was cut off, overwritten, or is of another kind."""
+
+    def __init__(self, path: Path, reason: str, again: str):
+        super().__init__(Problem(f"{path} is damaged: {reason}.", again))
+        self.path = path
+
+    @classmethod
+    def of(cls, errors: list["DamagedFileError"]) -> "DamagedFileError":
+        """Return several errors as one, which names the first of the files in ``path``."""
+        together = cls(errors[0].path, "", "")
+        MissingEnvironmentError.__init__(together, *(problem for error in errors for problem in error.problems))
+        return together
 
 
 def unknown(what: str, name: str, known: Iterable[str], *, also: Iterable[str] = (), more: str = "") -> Problem:

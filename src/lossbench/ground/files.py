@@ -3,6 +3,7 @@
 Resuming relies on this: a result file that exists is complete, even after a kill or a power failure.
 """
 
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -11,15 +12,55 @@ from typing import IO, Any
 
 import numpy as np
 
+from lossbench.ground.errors import DamagedFileError
+
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file (UTF-8) atomically."""
-    replace_file(path, lambda file: file.write(text.encode()))
+    # A file name that is no valid text in the system's encoding has bytes that UTF-8 cannot hold: they are escaped.
+    replace_file(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
+
+
+def read_json(path: Path, again: str) -> dict[str, Any]:
+    """Return the JSON object in a file.
+
+    Parameters
+    ----------
+    again : str
+        What makes the file again, for the hint of the error.
+
+    Raises
+    ------
+    DamagedFileError
+        If the file is there and has no JSON object.
+    FileNotFoundError
+        If it is not there.
+    """
+    try:
+        data = path.read_bytes()
+        content = json.loads(data.decode("utf-8"))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DamagedFileError(path, f"it cannot be read ({error.strerror})", again) from None
+    except (ValueError, RecursionError):
+        raise DamagedFileError(path, "it is no JSON" if data.strip(b"\0 \n") else "it is empty", again) from None
+    if not isinstance(content, dict):
+        raise DamagedFileError(path, f"it has {type(content).__name__} instead of an object", again)
+    return content
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write named arrays to an ``.npz`` file atomically."""
     replace_file(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file or folder to the first free name of ``<name>.damaged-1``, ``-2``, …, and return its new path."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return path.rename(aside)
 
 
 def replace_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:

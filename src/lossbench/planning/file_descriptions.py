@@ -74,7 +74,7 @@ def description_of(settings: FileSettings) -> FileDescription:
     if name not in _kept:
         path = home() / "multirun" / ".files" / f"{name}.json"
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
             _kept[name] = _read(content)
         except (OSError, ValueError, KeyError, TypeError):
             _kept[name] = described_file(settings)

@@ -20,7 +20,8 @@ from lossbench.config.settings import (
     tracking_settings,
 )
 from lossbench.datasets.catalogue import described, n_outputs
-from lossbench.ground.errors import Problem, UsageError
+from lossbench.ground.errors import DamagedFileError, Problem, UsageError
+from lossbench.ground.files import read_json
 from lossbench.ground.run_ids import RunId
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.pairing import Pair
@@ -192,14 +193,36 @@ def read_plan(folder: Path) -> Plan:
 
     Raises
     ------
+    DamagedFileError
+        If it cannot be read.
     UsageError
         If the plan is of a later format.
     """
-    content = json.loads((folder / "plan.json").read_text())
+    path = folder / "plan.json"
+    content = read_json(path, _again(folder))
     found = content.pop("format", 1)
-    if found > FORMAT:
-        message = f"{folder / 'plan.json'} was written by a later lossbench: it has format {found}, not {FORMAT}."
+    if type(found) is int and found > FORMAT:
+        message = f"{path} was written by a later lossbench: it has format {found}, not {FORMAT}."
         raise UsageError(Problem(message, "the command of the sweep, given again, writes it anew."))
+    try:
+        return _read(content, found)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else f"it is no plan ({error})"
+        raise DamagedFileError(path, reason, _again(folder)) from None
+
+
+def _again(folder: Path) -> str:
+    """Return what makes a damaged plan again: the sweep's command, which the report has too."""
+    again = "the command of the sweep, given again, writes it anew and keeps what is finished"
+    try:
+        lines = (folder / "report.md").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    commands = [line.strip("`") for line in lines[:5] if line.startswith("`lossbench")]
+    return f"{again}: {commands[0]}" if commands else f"{again}; with name={folder.name} if it had no other name."
+
+
+def _read(content: dict[str, Any], found: int) -> Plan:
     content["cells"] = [_read_cell(cell, found) for cell in content["cells"]]
     if found <= 2:
         content["seeds"] = dict.fromkeys((SEEDS, SAMPLES), content["seeds"])

@@ -17,13 +17,20 @@ def read_preset(name: str) -> list[dict[str, Any]]:
         If the file cannot be read or lacks a field of a cell.
     """
     path = next(path for folder in group_folders() if (path := folder / "tuned" / f"{name}.yaml").exists())
+    again = f"lossbench-export tuned {name} writes {path} again."
     try:
-        cells = yaml.safe_load(path.read_text())["cells"]
-        if all({"dataset", "head", "loss", "where", "values"} <= set(cell) for cell in cells):
+        cells = yaml.safe_load(path.read_text(encoding="utf-8"))["cells"]
+        if all(_is_cell(cell) for cell in cells):
             return cells
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
-        raise ValueError(f"cannot be read: {str(error).splitlines()[0]}.") from None
-    raise ValueError("is no preset: each of its cells needs dataset, head, loss, where and values.")
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"cannot be read: {said}. {again}") from None
+    raise ValueError(f"is no preset: each of its cells needs dataset, head, loss, where and values. {again}")
+
+
+def _is_cell(cell: dict[str, Any]) -> bool:
+    there = {"dataset", "head", "loss", "where", "values"} <= set(cell)
+    return there and isinstance(cell["where"], dict) and isinstance(cell["values"], dict)
 
 
 def preset_values(cells: list[dict[str, Any]], datasets: list[str], settings: CellSettings) -> dict[str, Any]:

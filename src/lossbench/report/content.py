@@ -1,6 +1,5 @@
 """Gathers the content of a report as data, from the files of a sweep and nothing else."""
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,6 +15,7 @@ from lossbench.report.caveats import limits
 from lossbench.report.dataset_section import Section, section
 from lossbench.report.figures.frame import Figure
 from lossbench.results.cells import CellResults
+from lossbench.results.damage import CELL, read_cell_file
 from lossbench.results.part_files import FAILED
 
 # The most runs whose arrays are kept in memory together; a run takes about 100 kB.
@@ -36,9 +36,9 @@ class Content:
         """The content of each cell's ``cell.json``, by the cell's name."""
         found = {}
         for cell in self.plan.cells:
-            path = self.plan.folder / cell.folder / "cell.json"
-            if path.exists():
-                found[cell.name] = json.loads(path.read_text())
+            folder = self.plan.folder / cell.folder
+            if (folder / CELL).exists():
+                found[cell.name] = read_cell_file(folder)
         return found
 
     @cached_property

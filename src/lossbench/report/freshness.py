@@ -18,7 +18,7 @@ def is_written(plan: Plan, results: list[CellResults]) -> bool:
     """Return whether a complete report of exactly these results is on disk."""
     marker = plan.folder / MARKER
     there = all((plan.folder / name).exists() for name in (PAGE, SUMMARY, TABLE, FIGURES, MARKER))
-    return there and marker.read_text() == report_state(plan, results)
+    return there and marker.read_text(encoding="utf-8", errors="replace") == report_state(plan, results)
 
 
 def report_state(plan: Plan, results: list[CellResults]) -> str:

@@ -30,7 +30,7 @@ def page(content: Content) -> str:
         content=content,
         plan=content.plan,
         css=css,
-        js=Markup((Path(__file__).parent / "page.js").read_text()),
+        js=Markup((Path(__file__).parent / "page.js").read_text(encoding="utf-8")),
         in_points=IN_POINTS,
         nan=math.nan,
         difference=difference_text,

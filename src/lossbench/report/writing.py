@@ -36,7 +36,7 @@ def write_report(plan: Plan, results: list[CellResults]) -> Path:
             path.unlink()
     for name, text in files.items():
         # Written without a flush to disk for each: a drawing lost in a power cut is quickly made again.
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")
     for name, text in texts.items():
         write_text(plan.folder / name, text)
     write_text(plan.folder / MARKER, report_state(plan, results))

@@ -1,8 +1,8 @@
 """The results of a cell: its runs read from disk, and the quantities computed over them."""
 
 import hashlib
-import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,11 +11,13 @@ import numpy as np
 
 from lossbench.comparison import Interval, mean_of_runs
 from lossbench.config.settings import CellSettings, FileSettings
+from lossbench.ground.errors import DamagedFileError
 from lossbench.ground.run_ids import RunId
 from lossbench.losses.heads import NUMBER_TASKS
 from lossbench.losses.pairing import Pair
 from lossbench.metrics.rows import contributions, naive_contributions
 from lossbench.planning.plan import Cell, Plan
+from lossbench.results.damage import CELL, read_cell_file
 from lossbench.results.part_files import FINISHED, Run, read_runs, runs_on_disk
 
 # Test rows that the variance over rows is taken from, where there are more.
@@ -68,8 +70,8 @@ class CellResults:
     @cached_property
     def described(self) -> dict[str, Any]:
         """The content of ``cell.json``; empty before the cell's first run."""
-        paths = [path for run in self.runs[:1] if (path := run.path.parents[1] / "cell.json").exists()]
-        return json.loads(paths[0].read_text()) if paths else {}
+        folders = [folder for run in self.runs[:1] if (folder := run.path.parents[1]) and (folder / CELL).exists()]
+        return read_cell_file(folders[0]) if folders else {}
 
     @property
     def ceiling(self) -> dict[str, float]:
@@ -197,11 +199,15 @@ def read_results(plan: Plan) -> list[CellResults]:
 
 
 def other_cells(plan: Plan) -> Iterator[tuple[dict[str, Any], list[RunId]]]:
-    """Yield the content of ``cell.json`` and the runs of each cell in the folder that the plan does not have."""
+    """Yield the content of ``cell.json`` and the runs of each cell in the folder that the plan does not have.
+
+    One whose ``cell.json`` is damaged is left out.
+    """
     planned = {cell.folder for cell in plan.cells}
-    for path in sorted(plan.folder.glob("*/cell.json")):
+    for path in sorted(plan.folder.glob(f"*/{CELL}")):
         if path.parent.name not in planned:
-            yield json.loads(path.read_text()), runs_on_disk(path.parent)
+            with suppress(DamagedFileError):
+                yield read_cell_file(path.parent), runs_on_disk(path.parent)
 
 
 def curve_matrix(results: CellResults, name: str) -> tuple[np.ndarray, np.ndarray]:

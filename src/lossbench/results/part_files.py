@@ -6,6 +6,9 @@ A cell's folder holds ``cell.json`` (its settings and reference values), ``data.
 
 import json
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from lossbench.ground.errors import DamagedFileError
 from lossbench.ground.files import replace_file
 from lossbench.ground.run_ids import RunId, read_run_id
 
@@ -90,15 +94,24 @@ class Run:
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays by name: ``epochs``, ``curve/train/loss``, ``weight/0``, ``raw/test``, ``grid/raw`` (2-D data)."""
-        with np.load(self.path, allow_pickle=False) as part:
+        with self._opened() as part:
             return {name: part[name] for name in part.files if name != "info"}
 
     def array(self, name: str) -> np.ndarray | None:
         """Return one array without reading the others; None if the run has none of this name."""
         if "arrays" in self.__dict__:
             return self.arrays.get(name)
-        with np.load(self.path, allow_pickle=False) as part:
+        with self._opened() as part:
             return part[name] if name in part.files else None
+
+    @contextmanager
+    def _opened(self) -> Iterator[np.lib.npyio.NpzFile]:
+        try:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as part:
+                yield part
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            again = "delete it: the command of the sweep, given again, trains this run anew."
+            raise DamagedFileError(self.path, f"it cannot be read ({type(error).__name__})", again) from None
 
     def forget(self) -> None:
         """Free the memory of the arrays; they are read from disk again when next used."""

@@ -14,5 +14,5 @@ def commit() -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    done = subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", timeout=10, check=True)
     return done.stdout.strip()

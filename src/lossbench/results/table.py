@@ -72,6 +72,6 @@ def write_results(plan: Plan, results: list[CellResults]) -> Path:
     """Write ``results.csv`` unless it is up to date, and return its path; the same runs give the same bytes."""
     path = plan.folder / "results.csv"
     text = results_table(plan, results).to_csv(index=False, lineterminator="\n")
-    if not path.exists() or path.read_text() != text:
+    if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
         write_text(path, text)
     return path

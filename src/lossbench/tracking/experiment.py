@@ -33,7 +33,7 @@ def _one_at_a_time():
     """Lock the store: two processes that create the same SQLite database at the same time break each other."""
     folder = home() / "mlruns"
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
+    with open(folder / ".lock", "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -42,8 +42,8 @@ class Experiment:
     """An MLflow experiment, created if it does not exist, and the runs that are open in it."""
 
     def __init__(self, plan: Plan, name: str, uri: str):
-        # alembic logs every step of creating the SQLite database.
-        for logger in ("mlflow", "alembic"):
+        # alembic logs every step of creating the SQLite database, urllib3 every attempt to reach a server.
+        for logger in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(logger).setLevel(logging.ERROR)
         self.plan = plan
         with _one_at_a_time():
@@ -79,14 +79,7 @@ class Experiment:
 
         Deleted runs are among them, so that a run that the user deleted is not written again.
         """
-        runs: list[Run] = []
-        token = None
-        while token is None or token:
-            page = self.client.search_runs(
-                [self.experiment_id], f"tags.kind = '{kind}'", ViewType.ALL, max_results=5000, page_token=token
-            )
-            runs += page
-            token = page.token or ""
+        runs = search_all(self.client, self.experiment_id, f"tags.kind = '{kind}'", ViewType.ALL)
         live = (run for run in runs if run.info.lifecycle_stage != "deleted")
         self.open |= {run.info.run_id for run in live if run.info.status == "RUNNING"}
         return runs
@@ -172,6 +165,17 @@ class Experiment:
         with suppress(OSError, KeyError):
             named["mlflow.user"] = getpass.getuser()
         return named | self._commit
+
+
+def search_all(client: MlflowClient, experiment_id: str, search: str, view: int) -> list[Run]:
+    """Return all runs of an experiment that a search finds, page by page."""
+    runs: list[Run] = []
+    token = None
+    while token is None or token:
+        page = client.search_runs([experiment_id], search, view, max_results=5000, page_token=token)
+        runs += page
+        token = page.token or ""
+    return runs
 
 
 def params(cell: Cell, tuned: dict[str, Any] | None = None) -> dict[str, str]:

@@ -17,16 +17,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lossbench.config.mlflow_environment import configure_mlflow
-from lossbench.config.paths import default_store, home
+from lossbench.config.mlflow_environment import configure_mlflow, said_by_mlflow, whole_address
+from lossbench.config.paths import default_store
 from lossbench.console.summary import summary_lines
 from lossbench.findings.recommendation import saved_runs
+from lossbench.ground.errors import Problem
 from lossbench.ground.files import write_text
 from lossbench.ground.run_ids import RunId
+from lossbench.ground.secrets import without_secrets
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report.freshness import SUMMARY
 from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import read_runs
+from lossbench.tracking.local_store import has_experiment, store_problem
 from lossbench.tuning.study_files import most_trials_in_all, outcomes, read_outcome, read_trial, read_trials
 
 # Runs that end in this time are written together; a run is in MLflow after this time and a little more.
@@ -66,11 +69,18 @@ class TrackingProcess:
             plan.name,
             "--follow",
         ]
-        self._log = open(plan.folder / "tracking.log", "w")  # noqa: SIM115
+        self._log = open(plan.folder / "tracking.log", "wb")  # noqa: SIM115
         # A session of its own: Ctrl-C reaches every process of the terminal's group, but must end the sweep only. The
         # sweep then ends this process in order.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            # MLflow writes files in the system's encoding, which may not have the signs of ours.
+            env={**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"},
+            encoding="utf-8",
+            start_new_session=True,
         )
 
     def finish(self, *, interrupted: bool) -> str:
@@ -92,14 +102,18 @@ def _write(plan: Plan, *, running: bool) -> str:
 
     A lock keeps two processes from writing the same runs twice.
     """
-    with open(plan.folder / ".tracking-lock", "w") as file:
+    store = tracking_uri(plan) or default_store()
+    with open(plan.folder / ".tracking-lock", "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        problem = store_problem(store)
+        if problem:
+            return said_of_store(problem)
         try:
             configure_mlflow()
             # Imported after the environment is set, which MLflow reads when it is imported.
             from lossbench.tracking.tracker import Tracker
 
-            tracker = Tracker(plan, tracking_uri(plan) or default_store())
+            tracker = Tracker(plan, store)
             # Exclude imported objects from garbage collection: every full collection would walk through all of them.
             gc.freeze()
             try:
@@ -110,12 +124,20 @@ def _write(plan: Plan, *, running: bool) -> str:
             if running:
                 import traceback
 
-                traceback.print_exc()
-            return _first_line(error)
+                print(said_by_mlflow(traceback.format_exc()), file=sys.stderr)
+            problem = store_problem(store, thorough=True)
+            return said_of_store(problem) if problem else first_line(error)
 
 
-def _first_line(error: Exception) -> str:
-    return textwrap.shorten((str(error).strip().splitlines() or [type(error).__name__])[0], 300, placeholder=" …")
+def said_of_store(problem: Problem) -> str:
+    """Return the problem of a store as a line with its hint below it."""
+    return f"{problem.message}\n  hint: {problem.hint}"
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error of MLflow, without secrets."""
+    said = (said_by_mlflow(str(error)).strip().splitlines() or [type(error).__name__])[0]
+    return textwrap.shorten(said, 300, placeholder=" …")
 
 
 def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
@@ -142,7 +164,7 @@ def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
         if chosen:
             tracker.keep_models(chosen)
     except Exception as error:
-        return f"all but models: {_first_line(error)} (tracking.models=none leaves them out)"
+        return f"all but models: {first_line(error)} (tracking.models=none leaves them out)"
     if not any(waiting.values()):
         write_text(_marker(plan), _state(plan, results))
     return ""
@@ -195,13 +217,20 @@ def _message() -> str | None:
 
 def tracking_uri(plan: Plan) -> str | None:
     """Return the address of the tracking server or store that the user set; None without one."""
-    return plan.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
+    return whole_address(plan.tracking.uri) or None
 
 
 def is_tracked(plan: Plan, results: list[CellResults]) -> bool:
     """Return whether the store has all these results, by a marker on disk and without loading MLflow."""
-    there = tracking_uri(plan) is not None or (home() / "mlruns" / "mlflow.db").exists()
-    return there and _marker(plan).exists() and _marker(plan).read_text() == _state(plan, results)
+    store = tracking_uri(plan) or default_store()
+    if not _marker(plan).exists() or not has_experiment(store, plan.name):
+        return False
+    return _marker(plan).read_text(encoding="utf-8", errors="replace") == _state(plan, results)
+
+
+def forget_tracked(plan: Plan) -> None:
+    """Remove the marker of what the store has, so that everything is written again."""
+    _marker(plan).unlink(missing_ok=True)
 
 
 def _marker(plan: Plan) -> Path:
@@ -210,7 +239,7 @@ def _marker(plan: Plan) -> Path:
 
 def _state(plan: Plan, results: list[CellResults]) -> str:
     runs = {result.cell.key: {run.info.key: run.info.started for run in result.runs} for result in results}
-    store = tracking_uri(plan) or default_store()
+    store = without_secrets(tracking_uri(plan) or default_store())
     studies = {key: outcome.started for key, outcome in outcomes(plan).items()}
     state: dict[str, Any] = {"store": store, "seeds": plan.seeds, "runs": runs}
     state |= {"studies": studies} if studies else {}
@@ -223,7 +252,7 @@ def _note(plan: Plan, results: list[CellResults]) -> str:
     moment = time.strftime("%Y-%m-%d %H:%M", time.localtime())
     written = plan.folder / SUMMARY
     if written.exists():
-        text = written.read_text()
+        text = written.read_text(encoding="utf-8", errors="replace")
         if len(text) > MOST_IN_NOTE:
             # Cut between sections.
             text = text[: text.rfind("\n## ", 0, MOST_IN_NOTE)] + "\n\nMore in report.md.\n"

@@ -14,6 +14,7 @@ from mlflow.models import Model
 from lossbench.export.saved_model import serving
 from lossbench.export.saved_model.reading import NAME, read_contents
 from lossbench.ground.files import write_arrays
+from lossbench.results.damage import read_cell_file
 from lossbench.results.part_files import Run
 
 
@@ -35,12 +36,12 @@ def write_model(run: Run, folder: Path, recorded: Model | None = None) -> None:
         If no model can be made of the run's network.
     """
     contents = read_contents(run.path.parents[1])
-    described = json.loads((run.path.parents[1] / "cell.json").read_text())
+    described = read_cell_file(run.path.parents[1])
     with tempfile.TemporaryDirectory() as temporary:
         weights, model = Path(temporary) / "weights.npz", Path(temporary) / NAME
         n_weights = sum(name.startswith("weight/") for name in run.arrays)
         write_arrays(weights, {str(i): run.arrays[f"weight/{i}"] for i in range(n_weights)})
-        model.write_text(json.dumps(contents, indent=1))
+        model.write_text(json.dumps(contents, indent=1), encoding="utf-8")
         with _silent():
             mlflow.pyfunc.save_model(
                 str(folder),

@@ -1,8 +1,10 @@
 """Reads the description of a cell's model from its folder, or says why there is none."""
 
-import json
 from pathlib import Path
 from typing import Any
+
+from lossbench.ground.errors import DamagedFileError
+from lossbench.ground.files import read_json
 
 NAME = "model.json"
 # The version of ``model.json``. Raise it when ``serving`` needs an entry that earlier versions did not write.
@@ -22,9 +24,12 @@ def read_contents(folder: Path) -> dict[str, Any]:
         If it is not on disk, or if the network cannot be loaded without the user's code.
     """
     try:
-        contents = json.loads((folder / NAME).read_text())
+        contents = read_json(folder / NAME, "")
     except FileNotFoundError:
         contents = {}
+    except DamagedFileError as error:
+        again = "the command of the sweep, given again, writes it anew"
+        raise NoModelError(f"{error.problems[0].message.rstrip('.')}; {again}") from None
     if contents.get("format") != FORMAT:
         raise NoModelError("its sweep is of an earlier version; rerun=all trains it again")
     if contents["problem"]:

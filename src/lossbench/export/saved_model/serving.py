@@ -43,7 +43,7 @@ class Model(mlflow.pyfunc.PythonModel):
         # Imported here, so that making a model does not load TensorFlow.
         import keras
 
-        with open(context.artifacts["model"]) as file:
+        with open(context.artifacts["model"], encoding="utf-8") as file:
             self.content = json.load(file)
         self.network = keras.models.model_from_json(json.dumps(self.content["network"]))
         with np.load(context.artifacts["weights"], allow_pickle=False) as weights:

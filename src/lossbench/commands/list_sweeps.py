@@ -1,0 +1,69 @@
+"""``lossbench-list sweeps``: the sweeps of ``multirun/`` with their size, date and state."""
+
+import time
+from pathlib import Path
+
+from lossbench.config.paths import home, shown
+from lossbench.console.text_tables import text_table
+from lossbench.ground.errors import UsageError
+from lossbench.jobs.open_runs import is_locked
+from lossbench.planning.plan import read_plan
+from lossbench.results.cells import read_results
+from lossbench.results.part_files import FAILED
+
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def lines() -> list[str]:
+    """Return a table of all sweeps, the newest first."""
+    folders = sorted(sweep_folders(), key=_moment, reverse=True)
+    if not folders:
+        return [f"there is no sweep in {shown(home() / 'multirun')} yet."]
+    rows = [[folder.name, size(n_bytes(folder)), _date(folder), state(folder)] for folder in folders]
+    return [*text_table([["sweep", "on disk", "date", "state"], *rows], left=1), "", "lossbench-remove removes one"]
+
+
+def sweep_folders() -> list[Path]:
+    """Return the folders of ``multirun/`` that a sweep has made, those without a plan too."""
+    marks = ("plan.json", ".lock")
+    found = (home() / "multirun").glob("*/")
+    return [path for path in found if path.is_dir() and any((path / mark).exists() for mark in marks)]
+
+
+def state(folder: Path) -> str:
+    """Return how many of a sweep's runs are finished and how many of these failed, or why that is not known."""
+    if not (folder / "plan.json").exists():
+        return "no plan.json: its command writes it anew"
+    try:
+        plan = read_plan(folder)
+    except UsageError:
+        return "damaged plan.json: its command writes it anew"
+    runs = [run for result in read_results(plan) for run in result.runs]
+    n_failed = sum(run.info.status == FAILED for run in runs)
+    words = [f"{len(runs)} of {plan.n_runs} runs"]
+    words += [f"{n_failed} failed"] if n_failed else []
+    words += ["at work"] if is_locked(folder) else []
+    return ", ".join(words)
+
+
+def n_bytes(folder: Path) -> int:
+    """Return the bytes of all files in a folder and in those below it."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+
+
+def size(number: float) -> str:
+    """Return a number of bytes in a unit that leaves at most three digits before the point."""
+    for unit in UNITS:
+        if number < 999.5 or unit == UNITS[-1]:
+            break
+        number /= 1000
+    return f"{number:.3g} {unit}"
+
+
+def _moment(folder: Path) -> float:
+    path = folder / "plan.json"
+    return (path if path.exists() else folder).stat().st_mtime
+
+
+def _date(folder: Path) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(_moment(folder)))
