@@ -901,7 +901,7 @@ def test_columns_and_files_may_have_any_name(tmp_path):
         home,
         *("-m", "dataset=csv", "dataset.path=häuser (1).csv", "dataset.target=price €", "dataset.sep=;"),
         *("dataset.decimal=,", "dataset.leave_out=[größe]", "dataset.missing=impute", 'dataset.missing_values=["?"]'),
-        *("loss=mse,huber", "seeds=2", "epochs=2", "trainer=fit", "name=odd"),
+        *("loss=mse,huber", "seeds=2", "repeat=seeds", "tune=none", "epochs=2", "trainer=fit", "name=odd"),
     )
     assert done.status == 0, done.err
     assert "häuser (1).csv: test rmse" in done.out

@@ -74,7 +74,7 @@ JSON = "".join(json.dumps({"a": i % 7, "c": "uv"[i * i % 3 % 2], "y": i * 41 % 9
 )
 def test_the_script_reads_a_file_as_the_sweep_does(name, content, tmp_path):
     (tmp_path / name).write_text(content)
-    cell = cell_of(f"dataset.path={tmp_path / name}", "dataset.target=y")
+    cell = cell_of(f"dataset.path={tmp_path / name}", "dataset.target=y", "repeat=seeds")
     text = keras_script(cell, {}, 3, 0.5).partition("# Targets as the loss takes them.")[0]
     made: dict = {}
     exec(compile(text, "script", "exec"), made)

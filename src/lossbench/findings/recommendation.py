@@ -119,7 +119,8 @@ def _no_network(table: Table) -> str:
     better = ahead(table)
     names = joined([each.name for each in better])
     verb = "is" if len(better) == 1 else "are"
-    return f"no network; {names} {verb} better here. {better[0].label.capitalize()} {reaches(table, better[0])}."
+    first = better[0].name[:1].upper() + better[0].name[1:]
+    return f"no network; {names} {verb} better here. {first} {reaches(table, better[0])}."
 
 
 def training_command(results: CellResults, outcome: Outcome | None) -> str:

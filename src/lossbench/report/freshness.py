@@ -10,8 +10,10 @@ from dataclasses import asdict
 from lossbench import __version__
 from lossbench.planning.plan import Plan
 from lossbench.results.cells import CellResults
+from lossbench.results.yardsticks import read_yardsticks
 
 PAGE, SUMMARY, TABLE, FIGURES, MARKER = "report.html", "report.md", "comparison.csv", "figures", "report.json"
+YARDSTICKS = "yardsticks.csv"
 
 
 def is_written(plan: Plan, results: list[CellResults]) -> bool:
@@ -22,7 +24,11 @@ def is_written(plan: Plan, results: list[CellResults]) -> bool:
 
 
 def report_state(plan: Plan, results: list[CellResults]) -> str:
-    """Return a digest of everything that a report depends on: plan, runs and version."""
+    """Return a digest of everything that a report depends on: plan, runs, yardsticks and version."""
     runs = {result.cell.key: {run.info.key: run.info.started for run in result.runs} for result in results}
-    content = json.dumps([asdict(plan), runs, __version__], sort_keys=True)
+    first = {result.cell.data: result.cell for result in reversed(results)}
+    beside = [
+        run.info.started for cell in first.values() for each in read_yardsticks(plan, cell) for run in each.results.runs
+    ]
+    content = json.dumps([asdict(plan), runs, *([beside] if beside else []), __version__], sort_keys=True)
     return json.dumps({"made_from": hashlib.sha256(content.encode()).hexdigest()}) + "\n"

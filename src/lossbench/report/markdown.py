@@ -11,6 +11,7 @@ from lossbench.report.caveats import difference_text, rate_text
 from lossbench.report.content import Content
 from lossbench.report.page import p_value
 from lossbench.results.cells import CellResults
+from lossbench.results.yardsticks import YardstickResults
 
 COLUMNS = (
     *("data", "metric", "cell", "loss", "head", "baseline", "n", "mean", "low", "high", "difference", "difference_low"),
@@ -90,6 +91,39 @@ def comparison_csv(plan: Plan, results: list[CellResults]) -> str:
             having = [r for r in chosen if any(f"test/{metric}" in run.info.scores for run in r.runs)]
             writer.writerows(_rows(plan, having, metric))
     return file.getvalue()
+
+
+YARDSTICK_COLUMNS = (
+    *("data", "metric", "yardstick", "n", "mean", "low", "high", "seconds"),
+    # The cell with the best mean less the yardstick, and what that is about; for the main metric only.
+    *("best_cell", "difference", "difference_low", "difference_high", "difference_about"),
+)
+
+
+def yardsticks_csv(tables: list[Table]) -> str:
+    """Return CSV with a row for each yardstick and test metric; '' if there are no yardsticks."""
+    if not any(table.yardsticks for table in tables):
+        return ""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(YARDSTICK_COLUMNS)
+    for table in tables:
+        for each in table.yardsticks:
+            names = dict.fromkeys(name for run in each.results.runs for name in run.info.scores)
+            for metric in (name.removeprefix("test/") for name in names if name.startswith("test/")):
+                own = each.interval(metric)
+                row: list[object] = [table.data, metric, each.model, own.n]
+                row += [*map(_float, (own.mean, own.low, own.high)), f"{each.seconds:.3f}"]
+                writer.writerow(row + _difference(table, each, metric))
+    return file.getvalue()
+
+
+def _difference(table: Table, yardstick: YardstickResults, metric: str) -> list[object]:
+    found = table.over_yardstick(table.best, yardstick) if metric == table.metric and table.best is not None else None
+    if table.best is None or found is None:
+        return [""] * 5
+    ends = (found.interval.mean, found.interval.low, found.interval.high)
+    return [table.results[table.best].cell.name, *map(_float, ends), table.about]
 
 
 def _rows(plan: Plan, results: list[CellResults], metric: str) -> list[list[object]]:

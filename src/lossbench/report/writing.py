@@ -11,14 +11,14 @@ from lossbench.ground.files import write_text
 from lossbench.planning.plan import Plan
 from lossbench.report import drawing as ink
 from lossbench.report.content import Content
-from lossbench.report.freshness import FIGURES, MARKER, PAGE, SUMMARY, TABLE, report_state
-from lossbench.report.markdown import comparison_csv, summary
+from lossbench.report.freshness import FIGURES, MARKER, PAGE, SUMMARY, TABLE, YARDSTICKS, report_state
+from lossbench.report.markdown import comparison_csv, summary, yardsticks_csv
 from lossbench.report.page import page
 from lossbench.results.cells import CellResults
 
 
 def write_report(plan: Plan, results: list[CellResults]) -> Path:
-    """Write ``report.html``, ``report.md``, ``comparison.csv`` and ``figures/``, and return the page's path.
+    """Write the report's page, its Markdown, its CSV files and ``figures/``, and return the page's path.
 
     Everything comes from the sweep's files: written again, all bytes are the same. The marker of freshness is written
     last, so that a report that was cut off by a kill counts as out of date.
@@ -26,7 +26,7 @@ def write_report(plan: Plan, results: list[CellResults]) -> Path:
     with matplotlib.rc_context(ink.STYLE):
         content = Content(plan, results)
         texts = {PAGE: page(content), SUMMARY: summary(content), TABLE: comparison_csv(plan, results)}
-        figures = content.figures
+        beside, figures = yardsticks_csv(content.tables), content.figures
     folder = plan.folder / FIGURES
     folder.mkdir(exist_ok=True)
     files = {f"{panel.name}.svg": ink.for_file(panel.svg) for figure in figures for panel in figure.panels}
@@ -39,6 +39,10 @@ def write_report(plan: Plan, results: list[CellResults]) -> Path:
         (folder / name).write_text(text, encoding="utf-8")
     for name, text in texts.items():
         write_text(plan.folder / name, text)
+    if beside:
+        write_text(plan.folder / YARDSTICKS, beside)
+    else:
+        (plan.folder / YARDSTICKS).unlink(missing_ok=True)
     write_text(plan.folder / MARKER, report_state(plan, results))
     return plan.folder / PAGE
 
