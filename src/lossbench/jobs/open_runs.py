@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lossbench.ground.errors import MissingEnvironmentError, Problem
+from lossbench.ground.shortages import shortage
 from lossbench.planning.plan import Plan
 from lossbench.results.part_files import FAILED, Run, part_path, read_run
 from lossbench.tuning.study_files import read_outcome
@@ -17,7 +18,9 @@ def open_seeds_of(plan: Plan, runs: dict[int, Run]) -> list[int]:
     def is_open(seed: int) -> bool:
         if plan.rerun == "all" or seed not in runs:
             return True
-        return plan.rerun == "failed" and runs[seed].info.status == FAILED
+        failed = runs[seed].info.status == FAILED
+        # A run that failed because the machine had no room says nothing of its loss: it is run again unasked.
+        return failed and (plan.rerun == "failed" or shortage(runs[seed].info.error) is not None)
 
     return [seed for seed in plan.seeds if is_open(seed)]
 
