@@ -2,6 +2,7 @@
 
 import math
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,15 +16,18 @@ from lossbench.findings.number_formats import counted, joined
 from lossbench.findings.recommendation import advice_lines
 from lossbench.findings.sentences import answer, verdict_hints, what_went_wrong
 from lossbench.findings.tables import Table
+from lossbench.ground.errors import DamagedFileError
+from lossbench.ground.files import read_json
 from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import LOSSES
 from lossbench.planning.plan import Cell, Plan
+from lossbench.report.caveats import LEARNING_RATE
 from lossbench.report.cell_measures import diagnosis, metrics_of
 from lossbench.report.drawing import MARKERS, Mark, mark
 from lossbench.report.figures.all import all_figures
 from lossbench.report.figures.frame import Figure, Frame
 from lossbench.results.cells import CellResults
-from lossbench.tuning.study_files import TOLERANCE, read_outcome, read_trials
+from lossbench.tuning.study_files import TOLERANCE, read_outcome
 
 SYMBOLS = dict(zip(MARKERS, "●■▲◆▼✚✖★", strict=True))
 
@@ -162,8 +166,14 @@ def _arrays(plan: Plan, cell: Cell, name: str) -> dict[str, np.ndarray]:
 
 def _trials(plan: Plan, cell: Cell) -> list[tuple[float, float]]:
     """Return the learning rate and the value of each trial on disk of a cell's study; NaN for a failed trial."""
-    trials = read_trials(cell, plan.folder / cell.folder)
-    return [(trial.learning_rate, math.nan if trial.value is None else trial.value) for trial in trials]
+    found = []
+    for path in sorted((plan.folder / cell.folder / "study").glob("trial=*.json")):
+        # A damaged trial is left out; the study's outcome does not depend on it any more.
+        with suppress(DamagedFileError, KeyError):
+            trial = read_json(path, "")
+            value = trial.get("value")
+            found.append((float(trial["parameters"][LEARNING_RATE]), math.nan if value is None else float(value)))
+    return found
 
 
 def _about(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
