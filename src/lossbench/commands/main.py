@@ -6,6 +6,7 @@ Each command's module is imported when the command runs, so that no command pays
 import contextlib
 import errno
 import io
+import logging
 import shlex
 import signal
 import sys
@@ -17,13 +18,14 @@ from lossbench.config.mlflow_environment import kept_address
 from lossbench.console.streams import drop_output, flush, prepare_streams
 from lossbench.ground.errors import INTERRUPTED, NOT_THERE, SUCCESS, USAGE, Problem, UsageError
 from lossbench.ground.secrets import without_secrets
+from lossbench.ground.shortages import problem_of_shortage
 
 if TYPE_CHECKING:
     from lossbench.planning.command_line import Arguments
 
 ADDRESS = "tracking.uri"
-# Errors of a folder that is read-only or full: the user's to solve, so they are reported without a traceback.
-NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+# Errors of a folder that is read-only: the user's to solve, so they are reported without a traceback.
+NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def _command(run: Callable[[list[str]], int]) -> None:
@@ -31,11 +33,14 @@ def _command(run: Callable[[list[str]], int]) -> None:
     # SIGTERM raises KeyboardInterrupt as Ctrl-C does, so that a terminated sweep ends in order too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     prepare_streams()
+    # A log that cannot be written, on a full disk, is no reason for a traceback of each of its lines.
+    logging.raiseExceptions = False
     status = _status(run)
     try:
         flush()
     except OSError as error:
-        status = _reported(error) or NOT_THERE
+        _reported(error)
+        status = NOT_THERE
     sys.exit(status)
 
 
@@ -43,8 +48,10 @@ def _status(run: Callable[[list[str]], int]) -> int:
     try:
         return run(sys.argv[1:])
     except UsageError as error:
-        print(without_secrets(str(error)), file=sys.stderr)
-        return error.exit_status
+        # A launcher that could not run its jobs may have lacked memory.
+        problem = problem_of_shortage(error.__cause__)
+        print(without_secrets(str(problem or error)), file=sys.stderr)
+        return NOT_THERE if problem else error.exit_status
     except SystemExit as left:
         # --help, or a mistake that the parser of the arguments or Hydra has printed.
         return left.code if isinstance(left.code, int) else SUCCESS if left.code is None else USAGE
@@ -55,20 +62,21 @@ def _status(run: Callable[[list[str]], int]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except OSError as error:
+    except Exception as error:
         if not _reported(error):
             raise
         return NOT_THERE
 
 
-def _reported(error: OSError) -> bool:
-    """Print the problem of a folder that cannot be written, if it is that; return whether it was."""
-    if error.errno not in NO_PLACE:
-        return False
-    said = f"{error.filename or 'a file'} cannot be written: {error.strerror}."
-    hint = "results go to LOSSBENCH_HOME, exports to the working directory: choose others."
-    print(UsageError(Problem(said, hint)), file=sys.stderr)
-    return True
+def _reported(error: Exception) -> bool:
+    """Print the problem of a machine that has run out of something or a folder that cannot be written, if it is one."""
+    problem = problem_of_shortage(error)
+    if problem is None and isinstance(error, OSError) and error.errno in NO_PLACE:
+        said = f"{error.filename or 'a file'} cannot be written: {error.strerror}."
+        problem = Problem(said, "results go to LOSSBENCH_HOME, exports to the working directory: choose others.")
+    if problem is not None:
+        print(problem, file=sys.stderr)
+    return problem is not None
 
 
 def main() -> None:

@@ -31,7 +31,11 @@ def first_lines(plan: Plan, before: dict[str, dict[RunId, Run]], open_runs: dict
     if not n_open:
         reasons.append("nothing to run")
     reasons += [*_studies(plan, open_runs), *_other_runs(plan)]
-    failed = sum(run.info.status == FAILED for runs in before.values() for run in runs.values())
+    failed = sum(
+        run.info.status == FAILED and each not in open_runs[folder]
+        for folder, runs in before.items()
+        for each, run in runs.items()
+    )
     if failed and plan.rerun == "none":
         reasons.append(f"{failed} of them failed (rerun=failed runs these again)")
     lines = [line + "".join(f"; {reason}" for reason in reasons)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from lossbench.findings.recommendation import saved_cells
 from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.run_ids import RunId
+from lossbench.ground.shortages import shortage
 from lossbench.planning.plan import Cell, Plan
 from lossbench.planning.yardsticks import yardsticks
 from lossbench.results.cells import CellResults
@@ -27,7 +28,9 @@ def open_runs_of(plan: Plan, cell: Cell, there: dict[RunId, Run]) -> list[RunId]
     def is_open(run: RunId) -> bool:
         if plan.rerun == "all" or run not in there:
             return True
-        return plan.rerun == "failed" and there[run].info.status == FAILED
+        failed = there[run].info.status == FAILED
+        # A run that failed because the machine had no room says nothing of its loss: it is run again unasked.
+        return failed and (plan.rerun == "failed" or shortage(there[run].info.error) is not None)
 
     return [run for run in plan.runs(cell) if is_open(run)]
 
