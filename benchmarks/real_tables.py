@@ -1,6 +1,6 @@
 """Do verdicts hold on real tables? Cross-validates them anew, with other folds and on the two halves of large ones.
 
-    pip install statsmodels                          (it ships seven of the tables)
+    pip install statsmodels                          (it ships six of the tables)
     python benchmarks/real_tables.py                 (a quarter of an hour on two cores)
 
 A verdict is contradicted where other folds, or the other half of the rows, give the opposite one: better against worse.
@@ -53,7 +53,14 @@ def verdicts(folder: Path, name: str, frame: pd.DataFrame, seeds: int) -> pd.Dat
     path, (target, losses) = folder / f"{name}.csv", TABLES[name.split("-")[0]]
     frame.to_csv(path, index=False)
     words = [f"dataset.path={path}", f"dataset.target={target}", f"loss={losses}", f"repeat.seed=range(0,{seeds})"]
-    words += ["repeat=folds", f"name={name}", "tracking.enabled=false", "tracking.models=none"]
+    words += [
+        "repeat=folds",
+        "tune=none",
+        "report.yardsticks=false",
+        f"name={name}",
+        "tracking.enabled=false",
+        "tracking.models=none",
+    ]
     command = [str(Path(sys.executable).parent / "lossbench"), "-m", *words]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
