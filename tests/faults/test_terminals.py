@@ -147,7 +147,7 @@ def test_a_sweep_goes_on_when_the_reader_of_its_output_has_ended(tmp_path):
         timeout=300,
     )
     assert done.stderr == b""
-    assert len(list((tmp_path / "multirun" / "cut").glob("*/parts/*.npz"))) == 6
+    assert len(list((tmp_path / "multirun" / "cut").glob("*/parts/seed=*.npz"))) == 6
     assert (tmp_path / "multirun" / "cut" / "report.html").exists()
 
 

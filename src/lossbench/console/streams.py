@@ -14,7 +14,21 @@ from typing import TextIO
 ERRORS = "lossbench-plain"
 # The plain forms of our own signs. Each is as wide as the sign, or the sign and the blank behind it, so that tables
 # keep their columns; only the dots and arrows stand at the ends of sentences.
-PLAIN = {"±": "+-", "†": "*", "…": "...", "−": "-", "–": "-", "—": "-", "·": "|", "“": '"', "”": '"', "\u00a0": " "}
+PLAIN = {
+    "±": "+-",
+    "†": "*",
+    "…": "...",
+    "−": "-",
+    "–": "-",
+    "—": "-",
+    "·": "|",
+    "“": '"',
+    "”": '"',
+    "\u00a0": " ",
+    "\u2009": " ",
+    "\u202f": " ",
+    "’": "'",
+}
 
 
 def prepare_streams() -> None:
