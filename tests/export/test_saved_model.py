@@ -79,7 +79,7 @@ def of_table(table: Path, *options: str, leaves: tuple[str, ...] = ()):
             f"dataset.split.train={TRAIN}",
             f"dataset.split.test={ROWS - TRAIN}",
         ),
-        *("dataset.split.seed=null", "epochs=1", "trainer=fit", "model.hidden_units=[6]", *options),
+        *("dataset.split.seed=null", "tune=none", "epochs=1", "trainer=fit", "model.hidden_units=[6]", *options),
     )
 
 
