@@ -9,6 +9,7 @@ import pytest
 from support.exports import cell_of
 
 from lossbench.export.saved_model.packing import write_model
+from lossbench.ground.run_ids import RunId
 from lossbench.jobs.run_cell import run_cell
 from lossbench.results.part_files import read_run
 
@@ -38,7 +39,7 @@ def model(tmp_path_factory):
         *(f"dataset.split.train={TRAIN}", f"dataset.split.test={ROWS - TRAIN}", "epochs=1", "trainer=fit"),
     )
     assert cell.settings.dataset.facts.readings == {"rate": "number %", "price": "number $,", "size": "text"}
-    run_cell(cell, folder / "cell", [0], 1)
+    run_cell(cell, folder / "cell", [RunId(0)], 1)
     found = read_run(folder / "cell" / "parts" / "seed=0.npz")
     write_model(found, folder / "model")
     return mlflow.pyfunc.load_model(str(folder / "model"))
