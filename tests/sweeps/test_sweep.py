@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from support.commands import BIN, environment, run
 from support.mlflow_store import mlflow_metrics, mlflow_runs
+from support.processes import PARTS, kill, start, wait_for_files
 from support.sweeps import Sweep
 
 from lossbench.results.part_files import read_run
@@ -289,31 +290,11 @@ def test_a_server_that_is_away_stops_nothing_and_sync_sends_later(tmp_path):
 @pytest.mark.slow
 def test_two_sweeps_of_one_name_cannot_run_at_once(tmp_path):
     first = start(tmp_path, *QUICK, "seeds=200")
-    wait_for_parts(tmp_path, 1)
+    wait_for_files(tmp_path, PARTS, 1)
     second = run(tmp_path, *QUICK, "seeds=200")
     assert second.status == 3
     assert "another lossbench is at work on quick" in second.err
-    os.killpg(first.pid, signal.SIGKILL)
-    first.communicate()
-
-
-def start(home: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [BIN / "lossbench", *arguments],
-        env=environment(home),
-        cwd=home,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_for_parts(home: Path, n_parts: int) -> None:
-    deadline = time.monotonic() + 120
-    while len(list(home.glob("multirun/*/*/parts/seed=*.npz"))) < n_parts:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    kill(first)
 
 
 def wait_until_nothing_runs(home: Path) -> None:
@@ -338,7 +319,7 @@ def test_an_interrupted_or_killed_sweep_continues_to_the_same_results(tmp_path, 
     cut.mkdir()
     arguments = ["-m", "dataset=circles", "loss=bce,hinge", "epochs=40", "seeds=60", "name=quick"]
     process = start(cut, *arguments)
-    wait_for_parts(cut, 5)
+    wait_for_files(cut, PARTS, 5)
     os.killpg(process.pid, sent)
     said = process.communicate(timeout=60)[0]
     n_there = len(list(cut.glob("multirun/*/*/parts/seed=*.npz")))
