@@ -26,6 +26,7 @@ from fresh_samples import cell_of, dataset_of, forward
 from lossbench.datasets.catalogue import described
 from lossbench.datasets.loading import Dataset, Part
 from lossbench.ground.loading_functions import load_function
+from lossbench.ground.run_ids import RunId
 from lossbench.jobs.evaluate import ended_stuck
 from lossbench.jobs.prepare import PreparedCell
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
@@ -96,7 +97,7 @@ def rows_of(whole: Dataset, rows: np.ndarray, judged: np.ndarray) -> Dataset:
 def error(cell: Cell, dataset: Dataset, rates: np.ndarray, seed: int) -> tuple[list[float], list[bool]]:
     """Train with a seed at each rate; return the errors on the data set's test part, and which trainings died."""
     prepared, metric, test = CellOnRows(cell, rows=dataset), MAIN_METRICS[cell.task], dataset.splits["test"]
-    run, sign = prepared.run(seed), 1 if lower_is_better(MAIN_METRICS[cell.task]) else -1
+    run, sign = prepared.run(RunId(seed)), 1 if lower_is_better(MAIN_METRICS[cell.task]) else -1
     train = dataset.in_unit(dataset.splits["train"].y)
     naive = naive_scores(cell.pair, train, dataset.in_unit(test.y), dataset.n_classes)[metric]
     values, dead = [], []

@@ -605,7 +605,9 @@ def test_a_study_killed_at_twenty_random_moments_equals_the_uninterrupted_one(tm
     assert without_times(folders[0]) == without_times(folders[1])
     assert len(without_times(folders[1])) == 2 * 26
     assert (folders[0] / "results.csv").read_bytes() == (folders[1] / "results.csv").read_bytes()
-    assert {r["run_status"] for r in mlflow_runs(cut)} == {"FINISHED"}
+    # A trial fails whose trainings all diverged or got stuck.
+    assert {r["run_status"] for r in mlflow_runs(cut) if r["kind"] != "trial"} == {"FINISHED"}
+    assert {r["run_status"] for r in mlflow_runs(cut) if r["kind"] == "trial"} <= {"FINISHED", "FAILED"}
     trials = [r for r in mlflow_runs(cut) if r["kind"] == "trial" and r["stage"] == "active"]
     assert len(trials) == len({r["trial_key"] for r in trials}) == 50
 
