@@ -44,8 +44,9 @@ def _legend(plan: Plan) -> str:
     """Return the meaning of the columns of the tables."""
     repeated = dict.fromkeys(cell.settings.repeat.name for cell in plan.cells)
     about, over = ([MEANING[name][i] for name in repeated] for i in (0, 1))
+    paired = joined(list(dict.fromkeys("fold" if name == "folds" else "seed" for name in repeated)))
     return (
-        f"verdict: on the difference to the baseline, paired by seed, for {joined(about)}; ±: {joined(over)}; n: "
+        f"verdict: on the difference to the baseline, paired by {paired}, for {joined(about)}; ±: {joined(over)}; n: "
         f"runs that neither diverged nor are stuck.{_one_rate(plan)}"
     )
 

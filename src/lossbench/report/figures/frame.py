@@ -16,6 +16,12 @@ from lossbench.results.part_files import Run
 
 # With more lines than this, their names do not fit beside them.
 MOST_NAMED = 8
+# The lines of values that are no network's: the best constant and the best possible one, then the yardsticks.
+DOTTED, DASHED = (0, (1, 2)), (0, (4, 2))
+YARDSTICK_LINES: dict[str, tuple[Any, str]] = {
+    "linear": ((0, (4, 1.5, 1, 1.5)), "dash-dotted"),
+    "boosting": ("-", "solid"),
+}
 # The most panels of a figure with a panel for each cell; more would fill pages.
 MOST_PANELS = 12
 
@@ -129,16 +135,28 @@ class Frame:
         """Return a cell's label, followed by its head if another cell has the same label."""
         return name_in(self.table, self.table.results.index(result))
 
+    @cached_property
+    def references(self) -> list[tuple[float, Any, str]]:
+        """The values beside which losses are drawn: value, line style, and the line in words; unknown ones left out."""
+        found: list[tuple[float, Any, str]] = [
+            (self.naive, DOTTED, "the dotted line is the best constant's value"),
+            (self.ceiling, DASHED, "the dashed one the best possible"),
+        ]
+        for yardstick in self.table.yardsticks:
+            line, how = YARDSTICK_LINES[yardstick.model]
+            found.append((yardstick.interval(self.metric).mean, line, f"the {how} one that of {yardstick.name}"))
+        return [reference for reference in found if np.isfinite(reference[0])]
+
     def lines_across(self) -> str:
         """Return a sentence that explains the lines of ``draw_references``."""
-        known = " The dotted line is the best constant's value" if np.isfinite(self.naive) else ""
-        return known and f"{known}{', the dashed one the best possible' if np.isfinite(self.ceiling) else ''}."
+        words = [said for _, _, said in self.references]
+        return f" {words[0].capitalize()}{''.join(f', {said}' for said in words[1:])}." if words else ""
 
     def draw_references(self, axes: Axes, vertical: bool) -> None:
-        """Draw lines at the naive predictor's and the best possible value, if they lie within the axes."""
+        """Draw lines at the values of ``references`` that lie within the axes."""
         low, high = axes.get_xlim() if vertical else axes.get_ylim()
-        for value, line in ((self.naive, (0, (1, 2))), (self.ceiling, (0, (4, 2)))):
-            if np.isfinite(value) and low <= value <= high:
+        for value, line, _ in self.references:
+            if low <= value <= high:
                 draw = axes.axvline if vertical else axes.axhline
                 draw(value, color=ink.QUIET, linewidth=0.9, linestyle=line, zorder=1)
 

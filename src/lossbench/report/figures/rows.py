@@ -42,6 +42,7 @@ def runs(frame: Frame) -> Figure:
             axes.plot([found.low, found.high], [height, height], color=ink.INK, linewidth=1.8)
             axes.plot([found.mean], [height], "D", color=ink.INK, markersize=4)
     _finish_strip(axes, len(rows), f"test {frame.metric} of every run", f"test {frame.metric}")
+    _make_room(axes, [each.interval(frame.metric).mean for each in frame.table.yardsticks])
     frame.draw_references(axes, vertical=True)
     text = "; ".join(f"{frame.label(r)}: {_range(r.working.scores(f'test/{frame.metric}'))}" for r, _, _ in rows)
     figure.panels.append(
@@ -52,6 +53,14 @@ def runs(frame: Frame) -> Figure:
         )
     )
     return figure
+
+
+def _make_room(axes: Axes, values: list[float]) -> None:
+    """Widen the axes for values beside the data, but not for those further away than the data are wide."""
+    low, high = axes.get_xlim()
+    near = [value for value in values if 2 * low - high <= value <= 2 * high - low]
+    room = 0.03 * (high - low)
+    axes.set_xlim(min([low, *(value - room for value in near)]), max([high, *(value + room for value in near)]))
 
 
 def _beside(frame: Frame, result: CellResults) -> str:
