@@ -122,7 +122,7 @@ def section(plan: Plan, table: Table) -> Section:
         ],
         naive=naive,
         ceiling=drawn.ceiling,
-        about=_about(table.results[0].cell, drawn.arrays),
+        about=about_data(table.results[0].cell, drawn.arrays),
         metrics=metrics,
         other=[(row, _means(result, metrics)) for row, result in zip(rows, table.results, strict=True)],
         figures=[as_svg(figure) for figure in all_figures(drawn)],
@@ -189,7 +189,14 @@ def _tried(plan: Plan, cell: Cell) -> TriedRates | None:
     return TriedRates(outcome.metric, points, outcome.learning_rate, outcome.default)
 
 
-def _about(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
+def about_data(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
+    """Return what the data of a cell are: their description, their parameters and the sizes of their splits.
+
+    Parameters
+    ----------
+    arrays : dict
+        The targets of each split (``y/test``), where all runs have the same.
+    """
     settings = cell.settings.dataset
     counts = [f"{len(arrays[f'y/{s}'])} {s}" for s in ("train", "validation", "test") if f"y/{s}" in arrays]
     if cell.settings.draws_samples:
