@@ -188,11 +188,11 @@ def test_the_command_writes_what_a_paper_needs(smoke, tmp_path):
     assert "written: smoke-methods.tex" in exported("methods", "smoke")
     assert "written: smoke.bib" in exported("bibtex", "smoke")
     assert "in smoke-figures" in exported("figure", "smoke", "runs", "curves", "--width", "3.25")
-    for path in (tmp_path / "smoke-table.tex", tmp_path / "smoke-methods.tex", tmp_path / "smoke-figures/figures.tex"):
+    captions = list((tmp_path / "smoke-figures").glob("*.tex"))
+    for path in (tmp_path / "smoke-table.tex", tmp_path / "smoke-methods.tex", *captions):
         tex.check(path.read_text())
-    figures = (tmp_path / "smoke-figures/figures.tex").read_text()
-    drawn = {path.stem for path in (tmp_path / "smoke-figures").glob("*.pdf")}
-    assert drawn == set(re.findall(r"\\includegraphics\{([^}]*)\}", figures))
+    drawn = {f"smoke-figures/{path.stem}" for path in (tmp_path / "smoke-figures").glob("*.pdf")}
+    assert drawn == set(re.findall(r"\\includegraphics\{([^}]*)\}", "".join(path.read_text() for path in captions)))
     for path in (tmp_path / "smoke-figures").glob("*.pdf"):
         content = path.read_bytes()
         assert re.search(rb"/MediaBox \[ 0 0 234 ", content), path

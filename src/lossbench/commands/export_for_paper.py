@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lossbench.config.paths import shown
+from lossbench.findings.number_formats import counted
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.ground.files import replace_file, write_text
 from lossbench.planning.plan import Plan
@@ -50,23 +51,23 @@ def _table(plan: Plan, arguments: argparse.Namespace) -> None:
 
 
 def _figure(plan: Plan, arguments: argparse.Namespace) -> None:
-    from lossbench.paper.figures import NARROWEST, WIDEST, paper_figures
+    from lossbench.paper.figures import NARROWEST, WIDEST, folder, paper_figures
 
     if not NARROWEST <= arguments.width <= WIDEST:
         message = f"--width must be from {NARROWEST:g} to {WIDEST:g} inches; got {arguments.width:g}."
         raise UsageError(Problem(message, "a column of a paper has about 3.4, a page 7."))
-    folder = Path(f"{plan.name}-figures").absolute()
-    texts, n_files = [], 0
+    into = Path(folder(plan)).absolute()
+    names, n_drawings = [], 0
     for found in paper_figures(plan, read_results(plan), arguments.figure, arguments.format, arguments.width):
-        folder.mkdir(exist_ok=True)
+        into.mkdir(exist_ok=True)
         for name, content in found.files.items():
-            replace_file(folder / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
-        texts.append(found.latex)
-        n_files += len(found.files)
-    write_text(folder / "figures.tex", "\n".join(texts))
-    print(f"written: {n_files} drawings and their captions, figures.tex, in {shown(folder)}")
-    if arguments.format == "pdf":
-        print(f"use them: \\graphicspath{{{{{folder.name}/}}}}, and the figures of {folder.name}/figures.tex")
+            replace_file(into / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
+        write_text(into / f"{found.name}.tex", found.latex)
+        names.append(found.name)
+        n_drawings += len(found.files)
+    print(f"written: {n_drawings} drawings of {counted(len(names), 'figure')} with their captions, in {shown(into)}")
+    if arguments.format == "pdf" and names:
+        print(f"use them: \\usepackage{{graphicx}} and \\input{{{into.name}/{names[0]}}}")
 
 
 def _methods(plan: Plan, arguments: argparse.Namespace) -> None:

@@ -31,11 +31,16 @@ STYLE = ink.STYLE | {"pdf.fonttype": 42, "font.size": 8, "axes.labelsize": 8, "a
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """A figure's files, by name, and its place in a document."""
+    """A figure's drawings, by the names of their files, and its place in a document."""
 
     name: str
     files: dict[str, bytes]
     latex: str
+
+
+def folder(plan: Plan) -> str:
+    """Return the name of the folder that a sweep's figures are put into."""
+    return f"{plan.name}-figures"
 
 
 def paper_figures(
@@ -68,7 +73,7 @@ def paper_figures(
         for name, (kind, figure, said) in drawn:
             if not wanted or name in wanted or kind in wanted:
                 files = {f"{_file_name(each.name)}.{form}": _bytes(each, form, width) for each in figure.panels}
-                yield PaperFigure(name, files, _latex(plan, figure, said))
+                yield PaperFigure(_file_name(name), files, _latex(plan, figure, said))
 
 
 def _drawn(plan: Plan, results: list[CellResults]) -> Iterator[tuple[str, tuple[str, Figure[Panel], str]]]:
@@ -122,7 +127,7 @@ def _place(margins: list[tuple[Axes, float, float]], width: float, more: float) 
 def _latex(plan: Plan, figure: Figure[Panel], said: str) -> str:
     tex = Latex()
     caption = ". ".join(filter(None, [figure.title.rstrip("."), " ".join(filter(None, [figure.caption, said]))]))
-    files = [f"  \\includegraphics{{{_file_name(panel.name)}}}" for panel in figure.panels]
+    files = [f"  \\includegraphics{{{folder(plan)}/{_file_name(panel.name)}}}" for panel in figure.panels]
     label = _file_name(f"{plan.name}-{figure.name}")
     lines = ["\\begin{figure}", "  \\centering", "\\\\\n".join(files), f"  \\caption{{{tex.text(caption)}}}"]
     return "\n".join([*lines, f"  \\label{{fig:{label}}}", "\\end{figure}", ""])
