@@ -1,7 +1,7 @@
 """Which loss function should this network be trained with? See README.md.
 
-In Python, ``lossbench.load`` reads the results of a sweep. What this module offers is imported when it is first used:
-``import lossbench`` itself loads nothing.
+In Python, ``lossbench.load`` reads the results of a sweep, and ``lossbench.compare`` runs one on arrays. What this
+module offers is imported when it is first used: ``import lossbench`` itself loads nothing.
 """
 
 import importlib
@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "Sweep": "lossbench.interface.sweep_results",
     "UsageError": "lossbench.ground.errors",
+    "compare": "lossbench.interface.comparing",
     "load": "lossbench.interface.loading",
 }
 __all__ = ["__version__", *_NAMES]
