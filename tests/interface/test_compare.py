@@ -14,6 +14,8 @@ from support.commands import environment, run
 
 import lossbench
 from lossbench.interface.arrays import kept
+from lossbench.interface.comparing import override
+from lossbench.planning.command_line import read_overrides
 
 HEADER = """
 import sys
@@ -109,6 +111,23 @@ def test_a_mistake_in_settings_is_the_error_of_the_command(tmp_path, monkeypatch
     assert capsys.readouterr().out == ""
     with pytest.raises(lossbench.UsageError, match="only show what it would train"):
         lossbench.compare(x, y, plan=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "read"),
+    [
+        ("loss.terms", {"mse": 0.5, "huber": {"weight": 0.5, "delta": 1.5}}, None),
+        ("early_stopping.patience", None, None),
+        ("model.hidden_units", ([20], [50, 50]), [[20], [50, 50]]),
+        ("dataset.leave_out", ["a b", "c=d,e"], None),
+        ("tracking.enabled", (True, False), [True, False]),
+        ("optimizer.learning_rate", 1e-5, None),
+        ("dataset.target", "is it, 'now'? \"x\"", None),
+        ("dataset.sep", "|", None),
+    ],
+)
+def test_a_setting_reaches_the_command_as_it_was_given(key, value, read):
+    assert read_overrides([override(key, value)], multirun=True).values[key] == (read or [value])
 
 
 # ---- The file that holds the arrays.

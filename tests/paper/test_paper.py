@@ -138,41 +138,36 @@ SWEEPS = {
         *("dataset=moons", "loss=composite", "loss.terms={binary_crossentropy: 0.5, dice: 0.5}"),
         *("corruption=label_noise", "corruption.rate=0.2", "model.dropout=0.1"),
     ],
+    "swept": ["dataset=circles", "loss=bce,hinge", "optimizer.learning_rate=0.01,0.1"],
     "images": ["dataset=digits", "model=cnn", "loss=cce,focal", "select=best", "dataset.split.validation=0.1"],
 }
 
 
+SAID = {
+    "seeds": "Each loss was trained with 12 seeds (0 to 11) on the same rows.",
+    "folds and tuning": "17 rates from 0.0001 to 1 were judged by rmse, for each fold by training rows that",
+    "samples": "each with rows drawn anew, the same for all losses.",
+    "several": "stopped after 3 epochs without a better main metric on the validation split",
+    "corrupted sum": "The training rows were corrupted by label noise (rate 0.2).",
+    "swept": "With optimizer.learning_rate=0.1, the learning rate was 0.1.",
+    "images": "the weights of the best epoch on the validation split were kept.",
+}
+
+
 @pytest.mark.parametrize("name", SWEEPS)
-def test_every_citation_of_a_methods_text_is_in_the_bibliography(name, tmp_path, monkeypatch):
+def test_a_methods_text_says_what_the_settings_are_and_cites_what_the_bibliography_has(name, tmp_path, monkeypatch):
     monkeypatch.setenv("LOSSBENCH_HOME", str(tmp_path))
     plan = planned("-m", *SWEEPS[name])
     results = [CellResults(each, []) for each in plan.cells]
     text, entries = methods(plan, results, MARKUPS["latex"]), bibtex(plan)
+    assert SAID[name] in methods(plan, results, MARKUPS["markdown"]).replace("\\", "")
+    assert text.count("\n") == 1
+    assert ".." not in text
     tex.check(text)
     tex.check(re.sub(r"(doi|url|eprint) = \{[^}]*\}|@misc\{\w+,|^\}$", "", entries, flags=re.MULTILINE))
     keys = re.findall(r"@misc\{(\w+),", entries)
     assert len(keys) == len(set(keys))
     assert {key for found in re.findall(r"\\cite\{([^}]*)\}", text) for key in found.split(",")} <= set(keys)
-
-
-SAID = {
-    "seeds": "Each loss was trained with 12 seeds (0 to 11) on the same rows.",
-    "folds and tuning": "17 rates from 0.0001 to 1, were judged by rmse, for each fold by training rows that",
-    "samples": "each with rows drawn anew, the same for all losses.",
-    "several": "stopped after 3 epochs without a better main metric on the validation split",
-    "corrupted sum": "the training rows were corrupted by label noise (rate 0.2).",
-    "images": "the weights of the best epoch on the validation split were kept.",
-}
-
-
-@pytest.mark.parametrize("name", SAID)
-def test_a_methods_text_says_what_the_settings_are(name, tmp_path, monkeypatch):
-    monkeypatch.setenv("LOSSBENCH_HOME", str(tmp_path))
-    plan = planned("-m", *SWEEPS[name])
-    text = methods(plan, [CellResults(each, []) for each in plan.cells], MARKUPS["markdown"])
-    assert SAID[name] in text.replace("\\", "")
-    assert text.count("\n") == 1
-    assert ".." not in text
 
 
 # ---- The command.

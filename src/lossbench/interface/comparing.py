@@ -76,19 +76,19 @@ def compare(
     given |= {"dataset.task": task} | {key.replace("__", "."): value for key, value in settings.items()}
     if given.get("plan"):
         raise UsageError(Problem("compare trains; with plan=True the command would only show what it would train."))
-    overrides = [f"loss={','.join(names)}", *(_override(key, value) for key, value in given.items())]
+    overrides = [f"loss={','.join(names)}", *(override(key, value) for key, value in given.items())]
     name = name or _name(path.stem, overrides)
     _run([f"name={name}", *overrides], verbose=verbose)
     return load(name)
 
 
-def _override(key: str, value: Any) -> str:
+def override(key: str, value: Any) -> str:
     """Return a setting as an argument of the command; a tuple as values to sweep over."""
     from lossbench.planning.command_line import encode
 
-    if isinstance(value, tuple):
-        return f"{key}=" + ",".join(encode(key, each).partition("=")[2] for each in value)
-    return encode(key, value)
+    values = value if isinstance(value, tuple) else (value,)
+    # Without the plus signs that Hydra needs for a mapping: the command adds them itself.
+    return f"{key}=" + ",".join(encode(key, each).partition("=")[2] for each in values)
 
 
 def _name(stem: str, overrides: list[str]) -> str:

@@ -33,9 +33,8 @@ def methods(plan: Plan, results: list[CellResults], markup: Markup) -> str:
     What all cells share is said once; what differs is said with the data sets, losses or cells that it holds for.
     """
     content = Content(plan, results)
-    settings = (trainings.scaling, trainings.network, trainings.head, trainings.training, trainings.study)
     sentences = [_losses(plan), _data(content)]
-    sentences += [text for said in settings for text in _of_cells(plan, said)]
+    sentences += [text for said in trainings.SENTENCES for text in _of_cells(plan, said)]
     sentences += [*_rates(plan), *_runs(plan), *_judgement(content), *_software(content)]
     return written(markup, " ".join(sentences)) + "\n"
 
@@ -67,23 +66,19 @@ def _of_cells(plan: Plan, said: Callable[[Cell], str]) -> list[str]:
 
 
 def _where(plan: Plan, cells: list[Cell]) -> str:
-    """Return the data sets, the losses, or else the cells that something holds for; '' for all cells."""
+    """Return the data sets, losses, swept values, or else the cells that something holds for; '' for all cells."""
     if len(cells) == len(plan.cells):
         return ""
-    for of_cell, word in ((_dataset, "on"), (_loss, "with")):
-        names = list(dict.fromkeys(map(of_cell, cells)))
-        if sum(of_cell(cell) in names for cell in plan.cells) == len(cells):
+    swept = dict.fromkeys(key for cell in plan.cells for key in cell.swept)
+    views: list[tuple[str, Callable[[Cell], str]]] = [("on", lambda cell: cell.dataset)]
+    views += [("with", lambda cell: cell.loss)]
+    views += [("with", lambda cell, key=key: f"{key}={cell.swept.get(key)}") for key in swept]  # type: ignore[misc]
+    for word, view in views:
+        names = list(dict.fromkeys(map(view, cells)))
+        if sum(view(cell) in names for cell in plan.cells) == len(cells):
             return f"{word} {joined([code(name) for name in names])}, "
     named = joined([*(code(cell.name) for cell in cells[:3]), *(["others"] if len(cells) > 3 else [])])
     return f"in {len(cells)} of {len(plan.cells)} combinations ({named}), "
-
-
-def _dataset(cell: Cell) -> str:
-    return cell.dataset
-
-
-def _loss(cell: Cell) -> str:
-    return cell.loss
 
 
 def _capital(text: str) -> str:

@@ -11,7 +11,6 @@ from lossbench.config.settings import (
     MlpSettings,
     NoCorruptionSettings,
     RnnSettings,
-    TuneSettings,
     plain,
 )
 from lossbench.findings.number_formats import counted, joined
@@ -87,10 +86,16 @@ def training(cell: Cell) -> str:
         text += f", stopped after {patience} without a better main metric on the validation split"
     if own.select == "best":
         text += "; the weights of the best epoch on the validation split were kept"
-    if not isinstance(own.corruption, NoCorruptionSettings):
-        values = {key: value for key, value in plain(own.corruption).items() if key != "name" and value is not None}
-        text += f"; the training rows were corrupted by {own.corruption.name.replace('_', ' ')}{_settings(values)}"
     return text
+
+
+def corruption(cell: Cell) -> str:
+    """Return how the training rows were corrupted; '' where they were not."""
+    own = cell.settings.corruption
+    if isinstance(own, NoCorruptionSettings):
+        return ""
+    values = {key: value for key, value in plain(own).items() if key != "name" and value is not None}
+    return f"the training rows were corrupted by {own.name.replace('_', ' ')}{_settings(values)}"
 
 
 def _schedule(own: CellSettings) -> str:
@@ -112,27 +117,40 @@ def _value(value: Any) -> str:
 
 
 def study(cell: Cell) -> str:
-    """Return how a tuned cell's study chose its learning rate; '' for an untuned cell."""
+    """Return which learning rates a tuned cell's study tried, and on which rows; '' for an untuned cell."""
+    if not cell.is_tuned:
+        return ""
+    own = cell.settings.study
+    others = [code(key) for key in own.space if key != LEARNING_RATE]
+    searched = f", together with {joined(others)}," if others else ""
+    tried = f"{own.trials} settings, with rates from {own.low:g} to {own.high:g}," if others else ""
+    tried = tried or f"{own.trials} rates from {own.low:g} to {own.high:g}"
+    first = (
+        f"the learning rate of each loss{searched} was tuned on training rows alone: {tried} were judged by "
+        f"{code(own.metric or MAIN_METRICS[cell.task])}"
+    )
+    if isinstance(own, HoldoutTuneSettings):
+        return f"{first} on {100 * own.validation:g} % of them"
+    if cell.settings.folds:
+        return f"{first}, for each fold by training rows that it does not judge"
+    return f"{first} on {own.repetitions} x {own.folds} folds of them"
+
+
+def choice(cell: Cell) -> str:
+    """Return how a tuned cell's study chose among what it tried; '' for an untuned cell."""
     if not cell.is_tuned:
         return ""
     own, rate = cell.settings.study, cell.settings.optimizer.learning_rate
-    metric = code(own.metric or MAIN_METRICS[cell.task])
-    others = [code(key) for key in own.space if key != LEARNING_RATE]
-    searched = f", together with {joined(others)}," if others else ""
-    first = (
-        f"the learning rate of each loss{searched} was tuned on training rows alone: {own.trials} "
-        f"{'settings, with rates' if others else 'rates'} from {own.low:g} to {own.high:g}, were judged by {metric}"
-    )
     if isinstance(own, HoldoutTuneSettings):
-        return f"{first} on {100 * own.validation:g} % of them, and the best was taken"
-    assert isinstance(own, TuneSettings), "there is no other kind of study"
-    rows = f"{first} on {own.repetitions} x {own.folds} folds of them"
-    if cell.settings.folds:
-        rows = f"{first}, for each fold by training rows that it does not judge"
-    wider = "; beyond an end of the range at which the best one lay more were tried" if own.widen else ""
-    if others:
-        return f"{rows}, and the best of a race on fresh folds was taken"
+        return "the best rate was taken"
+    if set(own.space) - {LEARNING_RATE}:
+        return "the best of these settings raced on fresh folds, and the winner was taken"
+    wider = "where the best rate lay at an end of the range, more were tried beyond it; " if own.widen else ""
     return (
-        f"{rows}{wider}. Of the rates that do as well as the best, to a standard error paired by fold, the middle one "
-        f"was taken, or the configured {rate:g} where it is one of them and not the highest"
+        f"{wider}of the rates that do as well as the best, to a standard error paired by fold, the middle one was "
+        f"taken, or the configured {rate:g} where it is one of them and not the highest"
     )
+
+
+# What is said of a cell, in the order of the paragraph.
+SENTENCES = (scaling, network, head, training, corruption, study, choice)
