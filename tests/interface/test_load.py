@@ -1,9 +1,11 @@
 """Sweeps in Python: the tables and figures are those of the command's files, and importing costs nothing."""
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -33,6 +35,7 @@ def loaded(smoke: Sweep, monkeypatch):
 def test_importing_loads_nothing_and_loading_no_training_library(smoke):
     code = """
 import sys
+from pathlib import Path
 before = set(sys.modules)
 import lossbench
 packages = {name.partition(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)
@@ -145,3 +148,10 @@ def test_a_kind_of_figure_is_found_where_there_is_one(loaded):
         else:
             with pytest.raises(lossbench.UsageError, match="there are several figures"):
                 loaded.figure(kind)
+
+
+def test_type_checkers_see_what_there_is():
+    stub = ast.parse(Path("src/lossbench/__init__.pyi").read_text())
+    imported = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert imported == set(lossbench.__all__) - {"__version__"}
+    assert all(callable(getattr(lossbench, name)) for name in imported)
