@@ -146,7 +146,10 @@ def _caption(table: Table) -> list[str]:
             f"{table.runs_are}; p values are corrected by Holm for the table."
         )
     if len(table.group) > 1:
-        said.append(f"Bold: the best loss by its mean, and those that these {table.runs_are} cannot tell from it.")
+        said.append(
+            f"Bold: the best loss by its mean, and those that these {table.runs_are} cannot tell from it, all pairs "
+            "corrected together."
+        )
     elif table.group:
         said.append("Bold: the best loss.")
     outside = outside_domain([result.cell for result in table.results])
@@ -171,12 +174,13 @@ def _latex_table(plan: Plan, found: PaperTable) -> str:
     lines += [f"    {' & '.join(_row(found, line, tex))} \\\\" for line in found.lines]
     lines += ["    \\midrule"] if found.yardsticks else []
     lines += [f"    {' & '.join(_row(found, line, tex))} \\\\" for line in found.yardsticks]
-    lines += ["    \\bottomrule"]
-    lines += [
-        f"    \\multicolumn{{{len(header)}}}{{l}}{{\\footnotesize {tex.mark(letter)} {tex.text(note)}.}} \\\\"
-        for note, letter in notes.items()
-    ]
-    return "\n".join([*lines, "  \\end{tabular}", "\\end{table}", ""])
+    lines += ["    \\bottomrule", "  \\end{tabular}"]
+    if notes:
+        # Below the table and not in it, so that a long one is broken at the width of the column.
+        texts = [f"{tex.mark(letter)} {tex.text(note)}." for note, letter in notes.items()]
+        shown = "\\\\ ".join(texts)
+        lines += ["  \\par\\smallskip", f"  \\parbox{{\\linewidth}}{{\\footnotesize {shown}}}"]
+    return "\n".join([*lines, "\\end{table}", ""])
 
 
 def _row(found: PaperTable, line: Line, markup: Markup) -> list[str]:
