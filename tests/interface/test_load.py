@@ -155,3 +155,23 @@ def test_type_checkers_see_what_there_is():
     imported = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert imported == set(lossbench.__all__) - {"__version__"}
     assert all(callable(getattr(lossbench, name)) for name in imported)
+
+
+EARLIER = sorted(path.parent for path in Path("tests/data/before_moves/multirun").glob("*/plan.json"))
+
+
+@pytest.mark.parametrize("folder", EARLIER, ids=lambda folder: folder.name)
+def test_results_of_earlier_versions_are_loaded(folder):
+    sweep = lossbench.load(folder)
+    assert len(sweep.results) == 4
+    assert sweep.curves.groupby(["cell", "seed"]).ngroups == 4
+    assert sweep.predictions.groupby(["cell", "seed"]).ngroups == 4
+    assert sweep.figures
+
+
+def test_a_sweep_without_a_run_has_empty_tables(smoke, tmp_path):
+    shutil.copy(smoke.folder / "plan.json", tmp_path)
+    sweep = lossbench.load(tmp_path)
+    assert set(sweep.results["status"]) == {"missing"}
+    assert len(sweep.curves) == len(sweep.predictions) == len(sweep.comparison) == 0
+    assert "are missing or failed" in repr(sweep)
