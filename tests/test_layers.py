@@ -10,7 +10,7 @@ SOURCE = Path("src/lossbench")
 # From the bottom up: a package imports itself and those before it, inside functions too.
 ORDER = (
     *("ground", "config", "losses", "datasets", "metrics", "comparison", "training", "planning", "results", "tuning"),
-    *("export", "findings", "jobs", "console", "report", "tracking", "sweep", "commands"),
+    *("export", "findings", "jobs", "console", "report", "paper", "tracking", "sweep", "interface", "commands"),
 )
 MOST_AT_THE_TOP = 8
 HEAVY = {"tensorflow", "keras", "mlflow", "sklearn"}
@@ -55,14 +55,16 @@ FORBIDDEN = {
     "jobs.launch": {*HEAVY, "optuna"},
     "console": {*HEAVY, "hydra", "optuna"},
     "report": {*HEAVY, "hydra", "optuna"},
+    "paper": {*HEAVY, "hydra", "optuna"},
     "tracking": {"tensorflow", "keras", "sklearn", "hydra", "optuna"},
     "tracking.process": {*HEAVY, "hydra", "optuna"},
     "tracking.saved_views": {*HEAVY, "hydra", "optuna"},
     "sweep": {*HEAVY, "optuna"},
+    "interface": {*HEAVY, "hydra", "optuna"},
     "commands": {*HEAVY, "optuna"},
 }
 # Pure: they compute. What they return is written by others.
-PURE = ("losses", "datasets", "metrics", "comparison", "config", "findings")
+PURE = ("losses", "datasets", "metrics", "comparison", "config", "findings", "paper")
 WRITES = {"write_text", "write_bytes", "mkdir", "unlink", "rename", "replace_file", "savez", "to_csv"}
 
 

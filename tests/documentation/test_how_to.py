@@ -77,3 +77,15 @@ def test_a_loss_can_be_added_by_following_the_how_to(tmp_path):
     )
     assert trained.returncode == 0, trained.stderr
     assert "welsch/scale=0.5" in trained.stdout
+
+
+@pytest.mark.slow
+def test_losses_are_compared_on_arrays_by_following_the_how_to(tmp_path):
+    (code,) = blocks(section("compare losses on arrays, in Python or a notebook"))
+    shown = "print(sweep.best)\nprint(sweep.figure('runs').title)\n"
+    env = {**os.environ, "LOSSBENCH_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", code + shown]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "3 cells, 90 runs, 0 finished" in done.stdout
+    assert done.stdout.splitlines()[-1] == "Every run"

@@ -1,10 +1,11 @@
-"""``lossbench-export``: writes a sweep's tuned learning rates, a training in plain Keras, or a trained model."""
+"""``lossbench-export``: writes tuned learning rates, a training in plain Keras, a model, or the parts of a paper."""
 
 import argparse
 import shutil
 import tempfile
 from pathlib import Path
 
+from lossbench.commands import export_for_paper
 from lossbench.config.mlflow_environment import configure_mlflow
 from lossbench.config.paths import shown
 from lossbench.console.text_tables import mean_and_interval
@@ -23,7 +24,7 @@ from lossbench.tuning.study_files import outcomes
 def run(argv: list[str]) -> int:
     """Write the export that the arguments name and return the exit status."""
     parser = argparse.ArgumentParser("lossbench-export", description="Write what a sweep found, for use elsewhere.")
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="tuned|keras|model")
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="tuned|keras|model|table|figure|methods|bibtex")
     tuned = kinds.add_parser("tuned", help="learning rates, as the choice tuned=<sweep>")
     tuned.add_argument("sweep", help="a sweep of multirun/ with tune=learning_rate")
     keras = kinds.add_parser("keras", help="the recommended training, as a script that needs Keras and no lossbench")
@@ -31,10 +32,13 @@ def run(argv: list[str]) -> int:
     for kind in (keras, model):
         kind.add_argument("sweep", help="a sweep of multirun/")
         kind.add_argument("cell", nargs="?", help="a cell's name (circles/hinge/tanh), instead of the recommended one")
+    export_for_paper.add_kinds(kinds)
     arguments = parser.parse_args(argv)
     plan = read_plan(folders_of([arguments.sweep])[0])
     if arguments.kind == "tuned":
         return _export_tuned(plan)
+    if arguments.kind in export_for_paper.KINDS:
+        return export_for_paper.export(plan, arguments)
     return (_export_keras if arguments.kind == "keras" else _export_model)(*_chosen(plan, arguments))
 
 

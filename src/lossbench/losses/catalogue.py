@@ -450,8 +450,8 @@ ROWS = (
         statistic="majority_class",
         function="keras.losses:categorical_hinge",
         keras="CategoricalHinge",
-        source="Keras's own: Crammer and Singer (2001) with a 0 in the inner maximum, "
-        "jmlr.org/papers/v2/crammer01a.html",
+        source="Crammer and Singer (2001), On the Algorithmic Implementation of Multiclass Kernel-based Vector "
+        "Machines, jmlr.org/papers/v2/crammer01a.html; Keras's own has a 0 in the inner maximum",
     ),
     Loss(
         name="multiclass_hinge",
@@ -538,8 +538,7 @@ ROWS = (
         parameters=(
             Parameter("costs", 0.0, 1e12, "a row for each true class, a number for each decided one", matrix=True),
         ),
-        source="Elkan (2001), The Foundations of Cost-Sensitive Learning, IJCAI 17, pages 973-978, "
-        "dl.acm.org/doi/10.5555/1642194.1642224",
+        source="Elkan (2001), The Foundations of Cost-Sensitive Learning, dl.acm.org/doi/10.5555/1642194.1642224",
     ),
     Loss(
         name="composite",
@@ -550,8 +549,8 @@ ROWS = (
         y_true=REALS,
         y_pred=REALS,
         statistic="that of the sum",
-        source="the weights are yours; Kendall et al. (2018), Multi-Task Learning Using Uncertainty to Weigh Losses "
-        "for Scene Geometry and Semantics, arXiv:1705.07115, learn them",
+        source="Kendall et al. (2018), Multi-Task Learning Using Uncertainty to Weigh Losses for Scene Geometry and "
+        "Semantics, arXiv:1705.07115, learn the weights; here they are yours",
     ),
     Loss(
         name="custom",

@@ -101,7 +101,7 @@ def rank_figure(ranking: Ranking) -> Figure:
     axes.set_ylim(-0.5, n - 0.3)
     axes.spines["left"].set_visible(False)
     ordered = ", ".join(f"{label} {mean:.2f}" for label, mean in zip(ranking.labels, ranking.ranks.mean, strict=True))
-    figure.panels.append(Panel(figure.name, f"Mean ranks: {ordered}.", ink.to_svg(drawn, figure.name)))
+    figure.panels.append(Panel(figure.name, f"Mean ranks: {ordered}.", drawn))
     return figure
 
 
@@ -166,5 +166,5 @@ def _swept_figure(
         caption = f"{caption} {order}."
     columns = ["cell", key, "mean", "low", "high", "runs"]
     description = f"Test {metric} on {dataset} over {key}, for {', '.join(labels)}. {caption}"
-    panel = Panel(name, description, ink.to_svg(drawn, name))
+    panel = Panel(name, description, drawn)
     return Figure(name, f"{dataset} over {key}", caption, columns, [panel], rows)

@@ -13,7 +13,7 @@ from lossbench.planning.plan import Cell, Plan
 from lossbench.report.across_datasets import Ranking, overall_figures, rankings
 from lossbench.report.caveats import limits
 from lossbench.report.dataset_section import Section, section
-from lossbench.report.figures.frame import Figure
+from lossbench.report.figures.frame import Figure, SvgPanel, as_svg
 from lossbench.results.cells import CellResults
 from lossbench.results.damage import CELL, read_cell_file
 from lossbench.results.part_files import FAILED
@@ -65,12 +65,12 @@ class Content:
         return rankings(self.tables)
 
     @cached_property
-    def overall(self) -> list[Figure]:
+    def overall(self) -> list[Figure[SvgPanel]]:
         """Figures over data sets and over swept numbers."""
-        return overall_figures(self.plan, self.tables, self.rankings)
+        return [as_svg(figure) for figure in overall_figures(self.plan, self.tables, self.rankings)]
 
     @property
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[Figure[SvgPanel]]:
         """All figures, in the order of the page."""
         return [*(figure for section in self.sections for figure in section.figures), *self.overall]
 

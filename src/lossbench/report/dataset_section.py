@@ -21,7 +21,7 @@ from lossbench.planning.plan import Cell, Plan
 from lossbench.report.cell_measures import diagnosis, metrics_of
 from lossbench.report.drawing import MARKERS, Mark, mark
 from lossbench.report.figures.all import all_figures
-from lossbench.report.figures.frame import Figure, Frame, TriedRates
+from lossbench.report.figures.frame import Figure, Frame, SvgPanel, TriedRates, as_svg
 from lossbench.results.cells import CellResults
 from lossbench.tuning.study_files import read_outcome, read_trials, study_metric
 
@@ -86,7 +86,7 @@ class Section:
     about: str
     metrics: list[str]
     other: list[tuple[Row, list[str]]]
-    figures: list[Figure]
+    figures: list[Figure[SvgPanel]]
 
     @property
     def slug(self) -> str:
@@ -102,13 +102,8 @@ class Section:
 def section(plan: Plan, table: Table) -> Section:
     """Return the report's section of the data set that a table is of: its answer, rows, hints and figures."""
     name = f"test/{table.metric}"
-    ceiling = next((r.ceiling[name] for r in table.results if name in r.ceiling), math.nan)
     naive = next((r.naive.get(name, math.nan) for r in table.results if r.naive), math.nan)
-    arrays = next(filter(None, (_arrays(plan, r.cell, "data.npz") for r in table.results)), {})
-    shapes = {r.cell.name: found for r in table.results if "loss" in (found := _arrays(plan, r.cell, "shape.npz"))}
-    studies = ((result.cell.name, _tried(plan, result.cell)) for result in table.results)
-    tried = {name: study for name, study in studies if study is not None}
-    drawn = Frame(table, arrays, shapes, tried, ceiling)
+    drawn = frame(plan, table)
     rows = [_row(table, i, drawn.label(result)) for i, result in enumerate(table.results)]
     metrics = metrics_of(table)
     return Section(
@@ -126,12 +121,22 @@ def section(plan: Plan, table: Table) -> Section:
             (each.label, interval_text(own := each.interval(table.metric)), own.n) for each in table.yardsticks
         ],
         naive=naive,
-        ceiling=ceiling,
-        about=_about(table.results[0].cell, arrays),
+        ceiling=drawn.ceiling,
+        about=about_data(table.results[0].cell, drawn.arrays),
         metrics=metrics,
         other=[(row, _means(result, metrics)) for row, result in zip(rows, table.results, strict=True)],
-        figures=all_figures(drawn),
+        figures=[as_svg(figure) for figure in all_figures(drawn)],
     )
+
+
+def frame(plan: Plan, table: Table) -> Frame:
+    """Return what the figures of a data set need, from its table and the files of its cells."""
+    name = f"test/{table.metric}"
+    ceiling = next((r.ceiling[name] for r in table.results if name in r.ceiling), math.nan)
+    arrays = next(filter(None, (_arrays(plan, r.cell, "data.npz") for r in table.results)), {})
+    shapes = {r.cell.name: found for r in table.results if "loss" in (found := _arrays(plan, r.cell, "shape.npz"))}
+    studies = ((result.cell.name, _tried(plan, result.cell)) for result in table.results)
+    return Frame(table, arrays, shapes, {name: study for name, study in studies if study is not None}, ceiling)
 
 
 def _row(table: Table, place: int, label: str) -> Row:
@@ -184,7 +189,14 @@ def _tried(plan: Plan, cell: Cell) -> TriedRates | None:
     return TriedRates(outcome.metric, points, outcome.learning_rate, outcome.default)
 
 
-def _about(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
+def about_data(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
+    """Return what the data of a cell are: their description, their parameters and the sizes of their splits.
+
+    Parameters
+    ----------
+    arrays : dict
+        The targets of each split (``y/test``), where all runs have the same.
+    """
     settings = cell.settings.dataset
     counts = [f"{len(arrays[f'y/{s}'])} {s}" for s in ("train", "validation", "test") if f"y/{s}" in arrays]
     if cell.settings.draws_samples:

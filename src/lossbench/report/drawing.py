@@ -1,7 +1,7 @@
 """The style of figures: named colours, a colour and a marker for each loss, and SVG that follows the page's theme.
 
-Figures are drawn in placeholder colours. In the page these are replaced by CSS variables, so that one drawing serves
-the light and the dark theme; in files they are replaced by the light theme's colours.
+Figures are drawn in the light theme's colours, as files and notebooks show them. In the page these are replaced by CSS
+variables, so that one drawing serves the light and the dark theme.
 """
 
 import io
@@ -34,11 +34,10 @@ THINGS = {
     "good": ("#0b7a4b", "#4cc38a"),
     "bad": ("#b3261e", "#ff8a80"),
 }
-NAMES = [*THINGS, *(f"loss-{i}" for i in range(len(LIGHT)))]
-# The placeholder of each colour: a value that no figure uses otherwise.
-STAND_INS = {name: f"#0{i // 16:x}{i % 16:x}0{i // 16:x}{i % 16:x}"[:7] for i, name in enumerate(NAMES, start=1)}
-INK, QUIET, LINE, PAPER = (STAND_INS[name] for name in ("ink", "quiet", "line", "paper"))
-CLASSES = tuple(STAND_INS[f"class-{i}"] for i in range(3))
+# What figures are drawn in: each value has one name, and no figure uses another colour.
+COLOURS = {name: pair[0] for name, pair in THINGS.items()} | {f"loss-{i}": colour for i, colour in enumerate(LIGHT)}
+INK, QUIET, LINE, PAPER = (COLOURS[name] for name in ("ink", "quiet", "line", "paper"))
+CLASSES = tuple(COLOURS[f"class-{i}"] for i in range(3))
 # Inches and, for ``SIZE``, points. A panel is shown in about its own size, so that its letters match the page's text.
 WIDTH, HEIGHT = 5.0, 3.3
 SIZE = 9.0
@@ -87,8 +86,8 @@ class Mark:
 
     @property
     def colour(self) -> str:
-        """The placeholder of the loss's colour."""
-        return STAND_INS[f"loss-{self.number}"]
+        """The colour itself."""
+        return COLOURS[f"loss-{self.number}"]
 
 
 def mark(loss: str) -> Mark:
@@ -118,7 +117,7 @@ def finish(axes: Axes, title: str, x: str, y: str) -> None:
 
 
 def to_svg(figure: Figure, name: str) -> str:
-    """Return a figure as SVG in placeholder colours; the same figure gives the same text."""
+    """Return a figure as SVG; the same figure gives the same text."""
     file = io.StringIO()
     # Matplotlib hashes ids with this salt; a salt for each figure keeps ids unique in a page of many drawings.
     with matplotlib.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
@@ -137,20 +136,15 @@ def to_svg(figure: Figure, name: str) -> str:
     return re.sub(r"\n\s*", "\n", text)
 
 
-def _coloured(svg: str, colours: dict[str, str]) -> str:
-    stand_ins = {STAND_INS[name]: colour for name, colour in colours.items()}
-    return re.sub(r"#[0-9a-f]{6}\b", lambda match: stand_ins.get(match[0], match[0]), svg)
-
-
 def for_file(svg: str) -> str:
-    """Return a drawing as a stand-alone SVG file in the light theme's colours."""
-    colours = {name: pair[0] for name, pair in THINGS.items()} | {f"loss-{i}": c for i, c in enumerate(LIGHT)}
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + _coloured(svg, colours)
+    """Return a drawing as a stand-alone SVG file."""
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + svg
 
 
 def for_page(svg: str, description: str) -> str:
     """Return a drawing as an element of the page, in the theme's colours, with a description for screen readers."""
-    text = _coloured(svg, {name: f"var(--{name})" for name in NAMES})
+    variables = {colour: f"var(--{name})" for name, colour in COLOURS.items()}
+    text = re.sub(r"#[0-9a-f]{6}\b", lambda match: variables.get(match[0], match[0]), svg)
     # A style element inside a drawing would apply to the whole page; the size is set by the page.
     text = re.sub(r"<style.*?</style>", "", text, flags=re.S)
     opening = re.sub(r' (width|height|version)="[^"]*"', "", text[: text.index(">")])

@@ -11,7 +11,7 @@ from lossbench.findings.number_formats import IN_POINTS, number, size, spread
 from lossbench.report import drawing as ink
 from lossbench.report.caveats import difference_text
 from lossbench.report.content import Content
-from lossbench.report.figures.frame import Panel
+from lossbench.report.figures.frame import SvgPanel
 
 
 def page(content: Content) -> str:
@@ -53,7 +53,7 @@ def _signed(metric: str, value: float) -> str:
     return f"{'−' if value < 0 else '+'}{size(metric, value)}"
 
 
-def _drawing(panel: Panel) -> Markup:
+def _drawing(panel: SvgPanel) -> Markup:
     # Matplotlib escaped the texts inside the drawing, and ``for_page`` escapes the description.
     return Markup(ink.for_page(panel.svg, panel.description))
 

@@ -84,7 +84,7 @@ def _panel(
         said = f"most often {worst}, in {100 * off.max():.1f} % of its samples"
     description = f"Confusion of {frame.label(result)} on {frame.table.data}; {said}."
     name = f"{figure.name}-{slug(frame.label(result))}"
-    return Panel(name, description, ink.to_svg(drawn, name))
+    return Panel(name, description, drawn)
 
 
 def _name_classes(axes: Axes, names: list[str]) -> None:

@@ -51,7 +51,7 @@ def curves(frame: Frame) -> Figure | None:
             f"test {number(last['test'][1][-1])}, train {number(last['train'][1][-1])} at the end."
         )
         name = f"{figure.name}-{slug(frame.label(result))}"
-        figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
+        figure.panels.append(Panel(name, description, drawn))
     return figure
 
 
@@ -110,5 +110,5 @@ def own_losses(frame: Frame) -> Figure | None:
         name = f"{figure.name}-{slug(frame.label(result))}"
         ends = {split: number(float(curve[1][-1])) for split, curve in curves.items()}
         description = f"Own loss of {frame.label(result)}: train {ends['train']}, test {ends['test']} at the end."
-        figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
+        figure.panels.append(Panel(name, description, drawn))
     return figure

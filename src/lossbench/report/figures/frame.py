@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as MatplotlibFigure
 
 from lossbench.findings.sentences import name_in
 from lossbench.findings.tables import Table
@@ -28,15 +29,27 @@ MOST_PANELS = 12
 
 @dataclass(frozen=True)
 class Panel:
-    """A drawing as SVG in placeholder colours, with a sentence that describes it."""
+    """A drawing with a sentence that describes it."""
+
+    name: str
+    description: str
+    drawn: MatplotlibFigure
+
+
+@dataclass(frozen=True)
+class SvgPanel:
+    """A drawing as SVG, which takes much less memory, with a sentence that describes it."""
 
     name: str
     description: str
     svg: str
 
 
+AnyPanel = TypeVar("AnyPanel", Panel, SvgPanel)
+
+
 @dataclass
-class Figure:
+class Figure(Generic[AnyPanel]):
     """Panels on common axes.
 
     Attributes
@@ -53,9 +66,15 @@ class Figure:
     title: str
     caption: str
     columns: list[str]
-    panels: list[Panel] = field(default_factory=list)
+    panels: list[AnyPanel] = field(default_factory=list)
     rows: list[list[Any]] = field(default_factory=list)
     folded: bool = False
+
+
+def as_svg(figure: Figure[Panel]) -> Figure[SvgPanel]:
+    """Return the same figure with its drawings as SVG."""
+    panels = [SvgPanel(each.name, each.description, ink.to_svg(each.drawn, each.name)) for each in figure.panels]
+    return Figure(figure.name, figure.title, figure.caption, figure.columns, panels, figure.rows, figure.folded)
 
 
 @dataclass(frozen=True)
@@ -173,7 +192,7 @@ def key_panel(figure: Figure, axes: Axes) -> Panel:
     own.set_axis_off()
     own.legend(handles, labels, loc="upper left")
     name = f"{figure.name}-key"
-    return Panel(name, f"The lines are {', '.join(labels)}.", ink.to_svg(drawn, name))
+    return Panel(name, f"The lines are {', '.join(labels)}.", drawn)
 
 
 def slug(text: str) -> str:

@@ -47,7 +47,7 @@ def learning_rates(frame: Frame) -> Figure | None:
     if len(cells) <= MOST_NAMED:
         axes.legend(loc="best", fontsize=ink.SIZE - 1)
     said = "; ".join(f"{frame.label(result)} {_said(tried)}" for result, _, tried in cells)
-    figure.panels.append(Panel(figure.name, f"Learning rates chosen: {said}.", ink.to_svg(drawn, figure.name)))
+    figure.panels.append(Panel(figure.name, f"Learning rates chosen: {said}.", drawn))
     if len(cells) > MOST_NAMED:
         figure.panels.append(key_panel(figure, axes))
     return figure

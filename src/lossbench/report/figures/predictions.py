@@ -67,7 +67,7 @@ def _boundary(frame: Frame, figure: Figure, result: CellResults) -> None:
         f"Decision boundary of {frame.label(result)} on {frame.table.data}, {len(runs)} runs; "
         f"they disagree on {100 * split:.0f} % of the plane."
     )
-    figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
+    figure.panels.append(Panel(name, description, drawn))
 
 
 def predicted(frame: Frame) -> Figure | None:
@@ -108,7 +108,7 @@ def predicted(frame: Frame) -> Figure | None:
             f"; {100 * outside:.0f} % of the predictions lie outside the panel." if outside else "."
         )
         name = f"{figure.name}-{slug(frame.label(result))}"
-        figure.panels.append(Panel(name, description, ink.to_svg(drawn, name)))
+        figure.panels.append(Panel(name, description, drawn))
     return figure
 
 
@@ -153,9 +153,9 @@ def calibration(frame: Frame) -> Figure | None:
     if len(cells) <= MOST_NAMED:
         axes.legend(loc="lower right" if low == 0 else "upper left", fontsize=ink.SIZE - 1)
     description = f"Calibration on {frame.table.data}. " + "; ".join(said) + "."
-    figure.panels.append(Panel(figure.name, description, ink.to_svg(drawn, figure.name)))
+    figure.panels.append(Panel(figure.name, description, drawn))
     name = f"{figure.name}-confidence"
-    figure.panels.append(Panel(name, "How sure the runs are of their decisions.", ink.to_svg(histogram, name)))
+    figure.panels.append(Panel(name, "How sure the runs are of their decisions.", histogram))
     if len(cells) > MOST_NAMED:
         figure.panels.append(key_panel(figure, axes))
     return figure

@@ -49,7 +49,7 @@ def runs(frame: Frame) -> Figure:
         Panel(
             figure.name,
             f"Test {frame.metric} of every run on {frame.table.data}. {text}.",
-            ink.to_svg(drawn, figure.name),
+            drawn,
         )
     )
     return figure
@@ -120,7 +120,7 @@ def differences(frame: Frame) -> Figure | None:
         for i, c in rows
     )
     description = f"Differences in test {frame.metric} to {', '.join(bases)} on {table.data}. {text}."
-    figure.panels.append(Panel(figure.name, description, ink.to_svg(drawn, figure.name)))
+    figure.panels.append(Panel(figure.name, description, drawn))
     return figure
 
 
@@ -159,9 +159,7 @@ def variances(frame: Frame) -> Figure | None:
         texts.append(f"{frame.label(table.results[i])}: {share:.0f} % {table.runs_are}")
     title = f"of {table.runs_are}, and of {'' if in_folds else 'test '}rows"
     _finish_strip(axes, len(rows), title, "% of the variance of the difference")
-    figure.panels.append(
-        Panel(figure.name, f"{'; '.join(texts)}; the rest is the rows'.", ink.to_svg(drawn, figure.name))
-    )
+    figure.panels.append(Panel(figure.name, f"{'; '.join(texts)}; the rest is the rows'.", drawn))
     return figure
 
 

@@ -42,7 +42,7 @@ def shape(frame: Frame) -> Figure | None:
             axes.legend(loc="upper center" if errors else "upper right", fontsize=ink.SIZE - 1.5)
         panel = f"{figure.name}-{name}"
         labels = ", ".join(frame.label(r) for r, *_ in cells)
-        figure.panels.append(Panel(panel, f"The {name} of {labels} over the {where}.", ink.to_svg(drawn, panel)))
+        figure.panels.append(Panel(panel, f"The {name} of {labels} over the {where}.", drawn))
     if len(cells) > MOST_NAMED:
         figure.panels.append(key_panel(figure, axes))
     for (result, _, _, own), slope in zip(cells, slopes, strict=True):
