@@ -13,6 +13,7 @@ import pytest
 from support.commands import BIN, environment, run
 from support.mlflow_store import mlflow_metrics, mlflow_runs
 from support.sweeps import Sweep
+from support.workers import wait_for, workers
 
 from lossbench.results.part_files import read_run
 
@@ -151,6 +152,7 @@ def test_repeating_a_finished_sweep_runs_and_changes_nothing(smoke: Sweep, tmp_p
     probe += (
         "atexit.register(lambda: print([m for m in ('tensorflow', 'mlflow') if m in sys.modules], file=sys.stderr))\n"
     )
+    probe += "sys.addaudithook(lambda event, args: event == 'subprocess.Popen' and print(args, file=sys.stderr))\n"
     probe += "sys.argv = ['lossbench', 'experiment=smoke']\nfrom lossbench.commands.main import main\nmain()"
     done = subprocess.run(
         [BIN / "python", "-c", probe],
@@ -347,6 +349,7 @@ def test_an_interrupted_or_killed_sweep_continues_to_the_same_results(tmp_path, 
         assert process.returncode == 130
         assert f"interrupted: {n_there} of 120 runs are finished; the same command continues." in said
         assert "Traceback" not in said
+    wait_for(lambda: not workers(cut), 5)
     wait_until_nothing_runs(cut)
     again = run(cut, *arguments)
     assert again.status == 0
