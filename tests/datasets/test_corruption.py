@@ -231,7 +231,7 @@ def test_a_corruption_that_does_not_fit_the_task_is_an_error(argv, said):
 @pytest.mark.slow
 def test_a_sweep_over_rates_of_corruption_ends_with_its_tables(tmp_path):
     cell = ["dataset=digits", "corruption=label_noise", "corruption.rate=0.4", "name=noisy"]
-    options = ["seeds=2", "epochs=2", "tracking.enabled=false"]
+    options = ["repeat=seeds", "seeds=2", "epochs=2", "tracking.enabled=false"]
     shown = "report.metrics=[calibration_error,calibrated/log_loss,mae]"
     done = run(tmp_path, *cell, *options, shown)
     assert done.status == 0, done.err
@@ -248,7 +248,7 @@ def test_a_sweep_over_rates_of_corruption_ends_with_its_tables(tmp_path):
     assert "validation/calibrated/log_loss" not in columns
     # 40 % of the labels that it was given are wrong; those that it is judged by are not.
     assert float(rows[0]["test/accuracy"]) > 0.7 > float(rows[0]["train/accuracy"])
-    (folder,) = (tmp_path / "multirun" / "noisy").glob("digits-*")
+    (folder,) = (path.parent for path in (tmp_path / "multirun" / "noisy").glob("*/cell.json"))
     parts = [read_run(path) for path in sorted((folder / "parts").glob("*.npz"))]
     with np.load(folder / "data.npz") as data:
         clean = data["y/train"]

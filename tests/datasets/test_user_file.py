@@ -653,10 +653,11 @@ def test_columns_without_information_are_left_out_with_a_warning():
     assert made.notes[1].startswith("data.csv: warning: left out Unnamed: 0 (identifiers), PassengerId (identifiers), ")
 
 
-def test_equal_rows_in_two_splits_are_a_warning():
+@pytest.mark.parametrize(("n_copies", "said"), [(20, "20 of 40 rows repeat"), (1, "1 of 21 rows repeats")])
+def test_rows_that_repeat_others_are_a_warning(n_copies, said):
     lines = rows(20).splitlines()
-    made = planned("\n".join(lines + lines[1:]) + "\n", "dataset.target=y", "dataset.split.seed=null")
-    assert made.notes[1] == "data.csv: warning: 16 of 16 test rows have the same features and target as a training row"
+    made = planned("\n".join(lines + lines[1 : 1 + n_copies]) + "\n", "dataset.target=y")
+    assert made.notes[1].startswith(f"data.csv: warning: {said} an earlier one in all features and target; where")
 
 
 def test_a_class_without_training_rows_is_a_warning():

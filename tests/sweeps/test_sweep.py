@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from support.commands import BIN, environment, run
 from support.mlflow_store import mlflow_metrics, mlflow_runs
+from support.processes import PARTS, kill, start, wait_for_files
 from support.sweeps import Sweep
 from support.workers import wait_for, workers
 
@@ -256,12 +257,12 @@ def test_a_failed_cell_is_printed_at_once_with_its_log_and_others_go_on(tmp_path
     assert "Unable to allocate" in done.out
     log = next(line.split("log: ")[1] for line in done.out.splitlines() if "log: " in line)
     assert "MemoryError" in Path(log).read_text()
-    assert "2 runs failed; add rerun=failed" in done.out
+    assert "2 runs failed for want of room; the same command runs them again" in done.out
     assert [row["status"] for row in rows(tmp_path / "multirun" / "big")] == ["failed", "failed"]
     assert {r["status"] for r in live(tmp_path, "run")} == {"failed"}
     assert {r["run_status"] for r in live(tmp_path, "run")} == {"FAILED"}
     again = run(tmp_path, "dataset=regression", *impossible, "seeds=2", "epochs=1", "name=big")
-    assert "2 of them failed (rerun=failed runs these again)" in again.out.splitlines()[0]
+    assert "2 run again (they failed for want of room)" in again.out.splitlines()[0]
     assert again.status == 1
 
 
@@ -291,31 +292,11 @@ def test_a_server_that_is_away_stops_nothing_and_sync_sends_later(tmp_path):
 @pytest.mark.slow
 def test_two_sweeps_of_one_name_cannot_run_at_once(tmp_path):
     first = start(tmp_path, *QUICK, "seeds=200")
-    wait_for_parts(tmp_path, 1)
+    wait_for_files(tmp_path, PARTS, 1)
     second = run(tmp_path, *QUICK, "seeds=200")
     assert second.status == 3
     assert "another lossbench is at work on quick" in second.err
-    os.killpg(first.pid, signal.SIGKILL)
-    first.communicate()
-
-
-def start(home: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [BIN / "lossbench", *arguments],
-        env=environment(home),
-        cwd=home,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_for_parts(home: Path, n_parts: int) -> None:
-    deadline = time.monotonic() + 120
-    while len(list(home.glob("multirun/*/*/parts/seed=*.npz"))) < n_parts:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    kill(first)
 
 
 def wait_until_nothing_runs(home: Path) -> None:
@@ -340,7 +321,7 @@ def test_an_interrupted_or_killed_sweep_continues_to_the_same_results(tmp_path, 
     cut.mkdir()
     arguments = ["-m", "dataset=circles", "loss=bce,hinge", "epochs=40", "seeds=60", "name=quick"]
     process = start(cut, *arguments)
-    wait_for_parts(cut, 5)
+    wait_for_files(cut, PARTS, 5)
     os.killpg(process.pid, sent)
     said = process.communicate(timeout=60)[0]
     n_there = len(list(cut.glob("multirun/*/*/parts/seed=*.npz")))
@@ -368,7 +349,7 @@ def test_an_interrupted_or_killed_sweep_continues_to_the_same_results(tmp_path, 
 @pytest.mark.slow
 def test_trainings_use_several_cores(tmp_path):
     """Two runs of a cell are in training at the same moment."""
-    run(tmp_path, "epochs=400", "seeds=12", "name=x", "tracking.enabled=false")
+    run(tmp_path, "epochs=400", "seeds=12", "name=x", "tracking.enabled=false", "report.yardsticks=false")
     parts = [read_run(path).info for path in tmp_path.glob("multirun/x/*/parts/*.npz")]
     overlapping = sum(a.started < b.ended and b.started < a.ended for a in parts for b in parts if a.seed < b.seed)
     assert len(parts) == 12

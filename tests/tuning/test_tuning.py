@@ -2,9 +2,7 @@
 
 import csv
 import json
-import os
 import random
-import signal
 import sqlite3
 import subprocess
 import time
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.commands import BIN, environment, run
 from support.mlflow_store import mlflow_metrics, mlflow_runs
+from support.processes import TRIALS, kill, kill_after, start
 from support.sweeps import Sweep
 
 from lossbench.config.search_space import LEARNING_RATE, dimensions, sampler
@@ -556,31 +555,10 @@ def test_a_study_without_a_usable_rate_is_an_error_and_one_at_the_edge_a_warning
 # ---- Killed, and continued.
 
 
-def start(home: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [BIN / "lossbench", *arguments],
-        env=environment(home),
-        cwd=home,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def kill_after(process: subprocess.Popen, home: Path, n_trials: int) -> None:
-    """Kill a sweep once so many trials are there."""
-    deadline = time.monotonic() + 120
-    while len(list(home.glob("multirun/*/*/study/trial=*.json"))) < n_trials and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 @pytest.mark.slow
 def test_a_study_killed_within_a_batch_is_continued_to_the_same_outcome(small: Sweep, tmp_path):
     for n_trials in (2, 5):
-        kill_after(start(tmp_path, *SMALL, "name=small", "tracking.enabled=false"), tmp_path, n_trials)
+        kill_after(start(tmp_path, *SMALL, "name=small", "tracking.enabled=false"), tmp_path, TRIALS, n_trials)
     there = {path: path.read_bytes() for path in tmp_path.glob("multirun/small/*/study/trial=*.json")}
     done = run(tmp_path, *SMALL, "name=small", "tracking.enabled=false")
     assert done.status == 0, done.out + done.err
@@ -617,8 +595,7 @@ def test_a_study_killed_at_twenty_random_moments_equals_the_uninterrupted_one(tm
                 time.sleep(0.002)
             time.sleep(rng.uniform(0.0, 0.15))
         assert process.poll() is None, "it ended before it was killed often enough"
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        kill(process)
         n_kills += 1
         counts.append(len(list(cut.glob("multirun/cut/*/study/trial=*.json"))))
     assert counts == sorted(counts)

@@ -33,8 +33,11 @@ def last_lines(plan: Plan, results: list[CellResults], path: Path, untracked: st
     missing, failed = n_missing(plan, results), n_failed(results)
     if missing:
         lines.append(f"{missing} runs are missing (see the logs in {shown(plan.folder)}); the same command runs them.")
-    if failed:
-        lines.append(f"{failed} runs failed; add rerun=failed to run them again.")
+    lacked_room = sum(run.info.lacked_room for result in results for run in result.runs)
+    if lacked_room:
+        lines.append(f"{lacked_room} runs failed for want of room; the same command runs them again.")
+    if failed > lacked_room:
+        lines.append(f"{failed - lacked_room} runs failed; add rerun=failed to run them again.")
     if untracked:
         said, _, hint = untracked.partition("\n  hint: ")
         lines.append(f"MLflow could not be written: {said}")

@@ -8,7 +8,6 @@ from pathlib import Path
 from lossbench.findings.recommendation import saved_cells
 from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.run_ids import RunId
-from lossbench.ground.shortages import shortage
 from lossbench.planning.plan import Cell, Plan
 from lossbench.planning.yardsticks import yardsticks
 from lossbench.results.cells import CellResults
@@ -33,9 +32,8 @@ def open_runs_of(plan: Plan, cell: Cell, there: dict[RunId, Run]) -> list[RunId]
     def is_open(run: RunId) -> bool:
         if plan.rerun == "all" or run not in there:
             return True
-        failed = there[run].info.status == FAILED
-        # A run that failed because the machine had no room says nothing of its loss: it is run again unasked.
-        return failed and (plan.rerun == "failed" or shortage(there[run].info.error) is not None)
+        info = there[run].info
+        return info.lacked_room or (plan.rerun == "failed" and info.status == FAILED)
 
     return [run for run in plan.runs(cell) if is_open(run)]
 

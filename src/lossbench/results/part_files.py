@@ -19,6 +19,7 @@ import numpy as np
 from lossbench.ground.errors import DamagedFileError
 from lossbench.ground.files import replace_file
 from lossbench.ground.run_ids import RunId, read_run_id
+from lossbench.ground.shortages import shortage
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 
@@ -77,6 +78,11 @@ class RunInfo:
     def id(self) -> RunId:
         """The run's identity within its cell."""
         return RunId(self.seed, self.repetition, self.fold)
+
+    @property
+    def lacked_room(self) -> bool:
+        """Whether it failed for want of room on the machine, not because of its loss; it is run again unasked."""
+        return self.status == FAILED and shortage(self.error) is not None
 
     @property
     def works(self) -> bool:

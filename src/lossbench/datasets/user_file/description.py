@@ -135,7 +135,11 @@ def described_file(settings: FileSettings) -> FileDescription:
         n_above=len(table.reading.above),
     )
     suspicions = find_suspicions(table, settings, found, target, kept)
-    warnings = [*_split_warnings(table, settings, found, target, kept), *(each.sentence for each in suspicions)]
+    warnings = [
+        *_classes_without_training(settings, target, kept),
+        *_repeated_rows(table, settings, found, kept),
+        *(each.sentence for each in suspicions),
+    ]
     return FileDescription(
         target.task,
         facts,
@@ -198,25 +202,27 @@ def _target_words(table: Table, settings: FileSettings, target: Target) -> str:
     return text + ("; dataset.task=regression takes them as numbers" if whole else "")
 
 
-def _split_warnings(
-    table: Table, settings: FileSettings, found: Columns, target: Target, kept: np.ndarray
-) -> list[str]:
-    """Return warnings about the split: classes that no training row has, test rows that repeat training rows."""
-    y, split = target.values[kept], settings.split
+def _classes_without_training(settings: FileSettings, target: Target, kept: np.ndarray) -> list[str]:
+    """Return a warning if no training row of the split has some class, which only a small training part can cause."""
+    y = target.values[kept]
+    if y.ndim > 1:
+        return []
     try:
-        slices = split_slices(split, len(y))
-        order = ordered_rows(y, split.seed, by_class=y.ndim == 1)
-        rows = {name: order[part] for name, part in slices.items()}
-        train, test = rows["train"], rows["test"]
+        train = split_slices(settings.split, len(y))["train"]
+        order = ordered_rows(y, settings.split.seed, by_class=True)
     except (TypeError, ValueError, KeyError):
         # Validation reports an impossible split.
         return []
-    warnings = []
-    if y.ndim == 1 and (missing := sorted(set(range(len(target.labels))) - set(y[train].tolist()))):
-        warnings.append(f"class {target.labels[missing[0]]!r} is not among the training rows")
+    missing = sorted(set(range(len(target.labels))) - set(y[order[train]].tolist()))
+    return [f"class {target.labels[missing[0]]!r} is not among the training rows"] if missing else []
+
+
+def _repeated_rows(table: Table, settings: FileSettings, found: Columns, kept: np.ndarray) -> list[str]:
+    """Return a warning if rows repeat others: where one is trained on and the other judged, that row is not new."""
     used = table.frame.loc[kept, [*found.numbers, *found.categories, *settings.target]]
-    hashes = pd.util.hash_pandas_object(used, index=False).to_numpy()
-    n_seen = int(np.isin(hashes[test], hashes[train]).sum())
-    if n_seen:
-        warnings.append(f"{n_seen} of {len(test)} test rows have the same features and target as a training row")
-    return warnings
+    n_repeated = int(pd.util.hash_pandas_object(used, index=False).duplicated().sum())
+    if not n_repeated:
+        return []
+    repeat = "rows repeat an earlier one" if n_repeated > 1 else "rows repeats an earlier one"
+    said = f"{n_repeated} of {len(used)} {repeat} in all features and target"
+    return [f"{said}; where one is trained on and its copy judged, the network looks better than it is on new rows"]

@@ -1,0 +1,44 @@
+"""Sweeps in the background: started, waited for until files are there, and killed."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from support.commands import BIN, environment
+
+PARTS, TRIALS = "multirun/*/*/parts/*seed=*.npz", "multirun/*/*/study/**/trial=*.json"
+
+
+def start(home: Path, *arguments: str) -> subprocess.Popen:
+    """Start a sweep in a session of its own, as a terminal does, so that its children can be signalled with it."""
+    return subprocess.Popen(
+        [BIN / "lossbench", *arguments],
+        env=environment(home),
+        cwd=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_files(home: Path, pattern: str, n_files: int) -> None:
+    deadline = time.monotonic() + 120
+    while len(list(home.glob(pattern))) < n_files:
+        assert time.monotonic() < deadline, f"fewer than {n_files} of {pattern}"
+        time.sleep(0.005)
+
+
+def kill(process: subprocess.Popen) -> None:
+    """Kill a sweep and its children, and wait for its end."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+
+
+def kill_after(process: subprocess.Popen, home: Path, pattern: str, n_files: int) -> None:
+    """Kill a sweep as soon as so many files are there."""
+    wait_for_files(home, pattern, n_files)
+    assert process.poll() is None, "it ended before it was killed"
+    kill(process)
