@@ -4,16 +4,15 @@ import csv
 import io
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
-from support.commands import BIN, environment, run
+from support.commands import run
 from support.plans import plan
-from support.workers import wait_for, workers
+from support.processes import start, wait_for, workers
 
 from lossbench.console import watcher
 from lossbench.console.progress import Terminal
@@ -64,18 +63,6 @@ OPTIONS = ["-m", "dataset=regression", "name=own", "tracking.enabled=false", "re
 def rows(home: Path) -> list[dict[str, str]]:
     with open(home / "multirun" / "own" / "results.csv") as file:
         return list(csv.DictReader(file))
-
-
-def start(home: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [BIN / "lossbench", *arguments],
-        env=environment(home),
-        cwd=home,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def test_the_other_cells_are_trained_and_a_worker_that_was_killed_once_changes_nothing(tmp_path, monkeypatch):

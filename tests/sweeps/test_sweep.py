@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from support.commands import BIN, environment, run
 from support.mlflow_store import mlflow_metrics, mlflow_runs
-from support.processes import PARTS, kill, start, wait_for_files
+from support.processes import PARTS, kill, start, wait_for, wait_for_files, workers
 from support.sweeps import Sweep
-from support.workers import wait_for, workers
 
 from lossbench.results.part_files import read_run
 
@@ -324,13 +323,13 @@ def test_an_interrupted_or_killed_sweep_continues_to_the_same_results(tmp_path, 
     wait_for_files(cut, PARTS, 5)
     os.killpg(process.pid, sent)
     said = process.communicate(timeout=60)[0]
+    wait_for(lambda: not workers(cut), 5)
     n_there = len(list(cut.glob("multirun/*/*/parts/seed=*.npz")))
     assert 5 <= n_there < 120
     if sent != signal.SIGKILL:
         assert process.returncode == 130
         assert f"interrupted: {n_there} of 120 runs are finished; the same command continues." in said
         assert "Traceback" not in said
-    wait_for(lambda: not workers(cut), 5)
     wait_until_nothing_runs(cut)
     again = run(cut, *arguments)
     assert again.status == 0
