@@ -5,11 +5,7 @@ from lossbench.ground.errors import Problem
 # What Python, TensorFlow, SQLite and the dynamic linker say, by what is short.
 SAYINGS = {
     "disk": ("No space left on device", "Disk quota exceeded", "database or disk is full"),
-    "memory": (
-        *("MemoryError", "Cannot allocate memory", "ResourceExhausted", "failed to map segment", "bad_alloc"),
-        # Python's own, where an import finds no memory.
-        "SystemError: error return without exception set",
-    ),
+    "memory": ("MemoryError", "Cannot allocate memory", "ResourceExhausted", "failed to map segment", "bad_alloc"),
     "file handles": ("Too many open files",),
 }
 WAYS_OUT = {

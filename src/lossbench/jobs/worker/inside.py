@@ -6,6 +6,7 @@ import logging.handlers
 import os
 import pickle
 import queue
+import resource
 import signal
 import sys
 import threading
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 # prctl's option "send this signal to me when my parent ends" (Linux).
 PR_SET_PDEATHSIG = 1
+# The bytes of address space that all imports take on two cores. With a little less, Python never ends in TensorFlow's.
+LEAST_MEMORY = 1.9e9
 
 
 def main() -> None:
@@ -59,6 +62,13 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
 
+def _check_memory() -> None:
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY:
+        needed = f"TensorFlow takes {LEAST_MEMORY / 1e9:.1f} GB of address space"
+        raise MemoryError(f"{needed}, and the limit of the system (ulimit -v) is {limit / 1e9:.1f} GB")
+
+
 class _Inside:
     def __init__(self, connection: Connection):
         self._connection = connection
@@ -76,6 +86,7 @@ class _Inside:
                 os._exit(1)
 
     def serve(self) -> None:
+        _check_memory()
         from lossbench.ground.user_functions import make_importable
         from lossbench.jobs.run_cell import compile_ahead
         from lossbench.jobs.worker.process import CompileAhead, Train

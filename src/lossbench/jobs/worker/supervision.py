@@ -104,7 +104,7 @@ class Supervisor:
         self._n_unready += 1
         if self._n_unready == MOST_STARTS or not error.is_signal:
             lines = worker.said().splitlines() or ["it said nothing"]
-            said = next((line for line in lines if shortage(line)), lines[-1])
+            said = next((line for line in reversed(lines) if shortage(line)), lines[-1])
             self.problem = NoWorkerError(f"the process that trains ended at its start with {error}: {said.strip()}")
 
     def _lose(self, worker: Worker) -> None:
