@@ -16,10 +16,12 @@ from lossbench.console.watcher import Watcher
 from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS, DamagedFileError, UsageError
 from lossbench.ground.files import set_aside, write_text
 from lossbench.jobs.download import download, missing_downloads
+from lossbench.jobs.failing_alike import MOST_CELLS, common_failure
 from lossbench.jobs.launch import launch
 from lossbench.jobs.open_runs import (
     OpenRuns,
     OpenYardsticks,
+    names_of,
     open_runs_of,
     open_runs_of_all_rows,
     open_yardsticks_of,
@@ -29,6 +31,7 @@ from lossbench.jobs.open_runs import (
     sweep_lock,
 )
 from lossbench.jobs.repair import repair
+from lossbench.jobs.worker.supervision import supervisor
 from lossbench.planning.plan import Plan, read_plan
 from lossbench.planning.yardsticks import yardsticks
 from lossbench.results.cells import CellResults, read_results
@@ -57,6 +60,7 @@ def run_sweep(plan: Plan) -> int:
         try:
             interrupted = _run(plan, open_runs, open_yardsticks, terminal) or _train_on_all_rows(plan)
         finally:
+            supervisor.end()
             collected = _collect(plan, tracking, interrupted=interrupted, has_studies=has_studies)
     return _conclude(plan, collected, terminal, interrupted=interrupted)
 
@@ -112,6 +116,8 @@ def _run(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks, termi
         if any(open_runs.values()) or open_yardsticks:
             with Watcher(plan, terminal, open_runs, open_yardsticks):
                 launch(plan, open_runs, open_yardsticks)
+            if reason := common_failure(plan, names_of(open_runs)):
+                terminal.line(f"ended early: {MOST_CELLS} cells in a row failed for one reason: {reason}")
     except KeyboardInterrupt:
         return True
     return False

@@ -18,7 +18,7 @@ MLP, CNN, RNN = "hidden_units", "filters", "units"
 
 
 def sweep(seeds, **report):
-    content = {"seeds": seeds, "name": None, "plan": False, "rerun": "none", "tracking": TRACKING}
+    content = {"seeds": seeds, "name": None, "plan": False, "rerun": "none", "timeout": None, "tracking": TRACKING}
     return normalised_sweep(sweep_settings({**content, "report": report_defaults() | report}), 4)
 
 

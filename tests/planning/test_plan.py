@@ -27,7 +27,9 @@ def home(tmp_path, monkeypatch):
         pytest.param(["-m", "dataset=circles,regression", "loss=hinge"], id="something left out"),
         pytest.param(["tune=learning_rate", "tune.space={optimizer.momentum: [0,0.9]}"], id="a study"),
         pytest.param(["dataset=friedman1", "loss=composite", "loss.terms={huber: 0.7, mse: 0.3}"], id="a sum"),
-        pytest.param(["model.hidden_units=[5,5]", "corruption=label_noise", "plan=true", "rerun=all"], id="the rest"),
+        pytest.param(
+            ["model.hidden_units=[5,5]", "corruption=label_noise", "plan=true", "rerun=all", "timeout=5"], id="the rest"
+        ),
     ],
 )
 def test_a_plan_that_is_written_is_read_as_it_was(argv, tmp_path):

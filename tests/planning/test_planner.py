@@ -5,6 +5,9 @@ import re
 import pytest
 from support.plans import message, plan
 
+from lossbench.planning.command_line import read_overrides
+from lossbench.planning.planner import make_plan
+
 
 @pytest.fixture
 def experiment(tmp_path, monkeypatch):
@@ -111,7 +114,9 @@ def test_targets_outside_a_losss_domain_are_marked():
 
 
 def test_a_job_is_told_what_makes_its_cell():
-    (cell,) = plan("dataset=circles", "loss=bce", "seeds=[3,5]", "epochs=7", "plan=true", "rerun=all").cells
+    (cell,) = plan(
+        "dataset=circles", "loss=bce", "seeds=[3,5]", "epochs=7", "plan=true", "rerun=all", "timeout=5"
+    ).cells
     assert cell.overrides == [
         "dataset=circles",
         "loss=binary_crossentropy",
@@ -171,3 +176,20 @@ def test_studies_of_other_data_sets_may_have_another(experiment):
 def test_a_baseline_must_be_there():
     assert plan("-m", "loss=bce,hinge", "report.baseline=hinge").report.baseline == "hinge"
     assert "report.baseline must be a loss of the sweep; got huber." in message("loss=bce", "report.baseline=huber")
+
+
+@pytest.mark.parametrize(
+    ("argv", "begun"),
+    [
+        (["experiment=smoke"], ["smoke"]),
+        (["experiment=smoke", "name=mine"], ["mine"]),
+        (["experiment=named"], ["other"]),
+        (["experiment=smoke", "plan=true"], []),
+    ],
+)
+def test_the_name_of_a_sweep_that_is_run_is_told_before_its_cells_are_planned(argv, begun, experiment):
+    experiment("named", "name: other\ngrids:\n  - {dataset: [circles], loss: [hinge]}")
+    told: list[str] = []
+    made = make_plan(read_overrides(argv, multirun=False), "lossbench", told.append)
+    assert told == begun
+    assert made.only_plan or [made.name] == begun

@@ -11,6 +11,7 @@ EDGES = [
     (["evaluate_every=1"], ["evaluate_every=0"], "evaluate_every must be at least 1; got 0."),
     (["trainer=fit"], ["trainer=fot"], "trainer must be one of compiled, fit; got 'fot'."),
     (["rerun=failed"], ["rerun=some"], "rerun must be one of none, failed, all; got 'some'."),
+    (["timeout=0.5"], ["timeout=0"], "timeout must be seconds above 0, or null: no limit; got 0.0."),
     (["tracking.models=all"], ["tracking.models=x"], "tracking.models must be one of none, best, all; got 'x'."),
     (["report.metrics=[log_loss]"], ["report.metrics=[logloss]"], "unknown metric in report.metrics 'logloss'."),
     (["report.margin=0"], ["report.margin=-0.1"], "report.margin must be at least 0; got -0.1."),

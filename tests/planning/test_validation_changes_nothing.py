@@ -29,7 +29,7 @@ STUDY = ["tune=learning_rate", "tune.space={batch_size: [8, 64], optimizer.momen
 
 def sweep() -> SweepSettings:
     tracking = {"enabled": True, "uri": None, "models": "best"}
-    content = {"seeds": [0, 1], "name": None, "plan": False, "rerun": "none"}
+    content = {"seeds": [0, 1], "name": None, "plan": False, "rerun": "none", "timeout": None}
     return sweep_settings({**content, "tracking": tracking, "report": report_defaults()})
 
 

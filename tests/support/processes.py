@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from support.commands import BIN, environment
@@ -24,6 +25,26 @@ def start(home: Path, *arguments: str) -> subprocess.Popen:
     )
 
 
+def workers(home: Path) -> list[int]:
+    """Return the processes that train for a sweep that was started in this folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"jobs.worker.inside" in (path / "cmdline").read_bytes() and (path / "cwd").readlink() == home:
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def wait_for_files(home: Path, pattern: str, n_files: int) -> None:
     deadline = time.monotonic() + 120
     while len(list(home.glob(pattern))) < n_files:
@@ -32,9 +53,11 @@ def wait_for_files(home: Path, pattern: str, n_files: int) -> None:
 
 
 def kill(process: subprocess.Popen) -> None:
-    """Kill a sweep and its children, and wait for its end."""
+    """Kill a sweep and its children, and wait for its end and that of its worker, which ends with it."""
+    home = Path(f"/proc/{process.pid}/cwd").readlink()
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
+    wait_for(lambda: not workers(home), 5)
 
 
 def kill_after(process: subprocess.Popen, home: Path, pattern: str, n_files: int) -> None:

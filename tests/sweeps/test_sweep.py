@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support.commands import BIN, environment, run
 from support.mlflow_store import mlflow_metrics, mlflow_runs
-from support.processes import PARTS, kill, start, wait_for_files
+from support.processes import PARTS, kill, start, wait_for, wait_for_files, workers
 from support.sweeps import Sweep
 
 from lossbench.results.part_files import read_run
@@ -152,6 +152,7 @@ def test_repeating_a_finished_sweep_runs_and_changes_nothing(smoke: Sweep, tmp_p
     probe += (
         "atexit.register(lambda: print([m for m in ('tensorflow', 'mlflow') if m in sys.modules], file=sys.stderr))\n"
     )
+    probe += "sys.addaudithook(lambda event, args: event == 'subprocess.Popen' and print(args, file=sys.stderr))\n"
     probe += "sys.argv = ['lossbench', 'experiment=smoke']\nfrom lossbench.commands.main import main\nmain()"
     done = subprocess.run(
         [BIN / "python", "-c", probe],
@@ -322,6 +323,7 @@ def test_an_interrupted_or_killed_sweep_continues_to_the_same_results(tmp_path, 
     wait_for_files(cut, PARTS, 5)
     os.killpg(process.pid, sent)
     said = process.communicate(timeout=60)[0]
+    wait_for(lambda: not workers(cut), 5)
     n_there = len(list(cut.glob("multirun/*/*/parts/seed=*.npz")))
     assert 5 <= n_there < 120
     if sent != signal.SIGKILL:

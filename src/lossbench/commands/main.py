@@ -11,6 +11,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lossbench import __version__
@@ -142,12 +143,20 @@ def _lossbench(argv: list[str]) -> int:
         return _hydra(["--hydra-help"])
     if flags.help or flags.cfg or flags.info is not None:
         return _view(flags)
+    from lossbench.jobs.early_start import start_early
+    from lossbench.jobs.worker.supervision import supervisor
     from lossbench.planning.planner import make_plan
-    from lossbench.sweep import run_sweep
 
     arguments = _without_secrets(read_overrides(flags.overrides, multirun=flags.multirun))
-    plan = make_plan(arguments, shlex.join(["lossbench", *map(without_secrets, argv)]))
-    return run_sweep(plan)
+    command = shlex.join(["lossbench", *map(without_secrets, argv)])
+    try:
+        plan = make_plan(arguments, command, partial(start_early, arguments.hydra))
+        # Imported here: it takes a while, in which the process that trains can already load what it needs.
+        from lossbench.sweep import run_sweep
+
+        return run_sweep(plan)
+    finally:
+        supervisor.end()
 
 
 def _without_secrets(arguments: "Arguments") -> "Arguments":

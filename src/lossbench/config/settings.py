@@ -543,6 +543,7 @@ class SweepSettings:
     name: str | None
     plan: bool
     rerun: str
+    timeout: float | None
     tracking: TrackingSettings
     report: ReportSettings
 

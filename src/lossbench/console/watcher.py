@@ -18,6 +18,8 @@ from lossbench.tuning.study_files import n_trainings, open_studies, read_outcome
 
 # How often the folder is searched for new part files.
 POLL_SECONDS = 0.1
+# After so many seconds in which no training has ended a line says so.
+STILL_SECONDS = 60
 
 
 class Watcher:
@@ -32,6 +34,8 @@ class Watcher:
         self._n_trainings = plan.n_runs + sum(map(n_trainings, self._studies))
         # The seconds of a cell count only runs of this start, not those that were finished before.
         self._started = time.time()
+        # What is left since a training last ended, when that was, and whether it was said that none has since.
+        self._left, self._since, self._is_said = self._n_left(), time.monotonic(), False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
@@ -67,16 +71,36 @@ class Watcher:
                     self._look(cell)
             for each in list(self._yardsticks):
                 self._look_at_yardsticks(each)
+            self._say_if_still()
+
+    def _say_if_still(self) -> None:
+        """Say once that nothing goes on, and which setting gives up what does not end."""
+        left, now = self._n_left(), time.monotonic()
+        if left != self._left:
+            self._left, self._since, self._is_said = left, now, False
+        elif not self._is_said and now - self._since > STILL_SECONDS:
+            self._is_said = True
+            limit = self.plan.timeout
+            hint = "timeout=… gives up" if limit is None else f"timeout={limit:g} will give up"
+            self.terminal.line(f"no training has ended for {STILL_SECONDS} s; {hint} one that does not end.")
+
+    def _n_left(self) -> tuple[int, ...]:
+        """Return numbers that change whenever a training ends: of a run, of a study or of a yardstick."""
+        trials = [len(list((self.plan.folder / cell.folder / "study").glob("trial=*"))) for cell in self._studies]
+        parts = [part for each in self._yardsticks for part in each.parts if not self._is_there(each, part)]
+        return sum(map(len, self._waiting.values())), len(parts), *trials
 
     def _look_at_yardsticks(self, wanted: Yardsticks) -> None:
         """Print the line of a data set's yardsticks once all are there: what they are, and the seconds they took."""
-        folder = self.plan.folder / wanted.folder
-        if not all(yardstick_path(folder, *part).exists() for part in wanted.parts):
+        if not all(self._is_there(wanted, part) for part in wanted.parts):
             return
         self._yardsticks.remove(wanted)
         found = read_yardsticks(self.plan, wanted.cell)
         seconds = sum(each.seconds for each in found)
         self.terminal.line(f"{wanted.data}  yardsticks  {wanted.size}  {seconds:.1f} s")
+
+    def _is_there(self, wanted: Yardsticks, part: tuple[str, RunId]) -> bool:
+        return yardstick_path(self.plan.folder / wanted.folder, *part).exists()
 
     def _look_at_study(self, cell: Cell) -> None:
         outcome = read_outcome(self.plan.folder / cell.folder)

@@ -8,14 +8,13 @@ import time
 import numpy as np
 
 from lossbench.datasets.corruption import kept_rows
-from lossbench.ground.run_ids import RunId
+from lossbench.jobs.failed_runs import run_key
 from lossbench.jobs.prepare import PreparedRun, by_split
 from lossbench.metrics.calibration import calibrated_scores
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.classification import Scores
 from lossbench.metrics.evaluation import evaluate
 from lossbench.metrics.reference_predictors import is_stuck, naive_scores
-from lossbench.planning.plan import Cell
 from lossbench.results.part_files import DIVERGED, FINISHED, RunInfo
 from lossbench.training.specification import Trained
 from lossbench.training.trainers import PREDICT
@@ -119,8 +118,3 @@ def _raw_predictions(run: PreparedRun, trained: Trained) -> dict[str, np.ndarray
     together = predict(prepared.structure, trained.weights, np.concatenate(list(inputs.values())))
     edges = np.cumsum([len(x) for x in inputs.values()])[:-1]
     return dict(zip(inputs, np.split(together, edges), strict=True))
-
-
-def run_key(cell: Cell, run: RunId) -> str:
-    """Return the identifier of a run in part files and in MLflow: digits of the cell's key, and those of the run."""
-    return f"{cell.key[:16]}-{run.short}"

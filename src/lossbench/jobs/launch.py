@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,15 @@ from omegaconf import DictConfig
 from lossbench.config.paths import conf_folder
 from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.files import write_text
-from lossbench.ground.run_ids import read_run_id
-from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks
+from lossbench.ground.run_ids import RunId, read_run_id
+from lossbench.jobs.early_start import BASIC, launcher_of
+from lossbench.jobs.failing_alike import common_failure
+from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks, names_of
+from lossbench.jobs.worker.supervision import supervisor
+from lossbench.jobs.worker.tasks import CellTask, Task, YardsticksTask
 from lossbench.planning.command_line import encode
 from lossbench.planning.composition import search_path_override
-from lossbench.planning.plan import Plan, read_plan
+from lossbench.planning.plan import Cell, Plan, read_plan
 from lossbench.planning.yardsticks import yardsticks
 
 log = logging.getLogger(__name__)
@@ -39,11 +42,10 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
     MissingEnvironmentError
         If the launcher is not installed or cannot run the jobs.
     """
-    launcher = next((text.partition("=")[2] for text in plan.hydra if text.startswith("hydra/launcher=")), "basic")
-    names = {folder: [run.name for run in runs] for folder, runs in open_runs.items()}
+    launcher = launcher_of(plan.hydra)
     content: dict[str, Any] = {
-        "threads": n_cores() if launcher == "basic" else _threads_of_a_worker(plan),
-        "runs": names,
+        "threads": n_cores() if launcher == BASIC else _threads_of_a_worker(plan),
+        "runs": names_of(open_runs),
     }
     content["yardsticks"] = {
         folder: [[model, run.name] for model, run in parts] for folder, parts in open_yardsticks.items()
@@ -55,17 +57,19 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
     if plan.experiment:
         overrides.append(f"experiment={plan.experiment}")
     try:
-        with _compiling_ahead(plan, open_runs) if launcher == "basic" else nullcontext():
-            _multirun(overrides)
+        if launcher == BASIC:
+            # It runs the jobs in this process, one by one; those of other launchers start workers of their own.
+            cells = [cell for cell in plan.cells if open_runs[cell.folder]]
+            supervisor.compile_ahead([_task(plan, cell, open_runs[cell.folder]) for cell in cells])
+        _multirun(overrides)
+        if supervisor.problem is not None:
+            raise supervisor.problem
     except Exception as error:
         raise MissingEnvironmentError(_launcher_problem(launcher, error)) from error
 
 
-def _compiling_ahead(plan: Plan, open_runs: OpenRuns) -> AbstractContextManager:
-    """Compile the programs of later cells in a thread; the basic launcher runs jobs in this process, one by one."""
-    from lossbench.jobs.run_cell import compile_ahead
-
-    return compile_ahead(plan, open_runs)
+def _task(plan: Plan, cell: Cell, runs: list[RunId]) -> CellTask:
+    return CellTask(cell, plan.folder / cell.folder, runs)
 
 
 def _multirun(overrides: list[str]) -> None:
@@ -116,35 +120,30 @@ def job_overrides(folder: Path) -> list[list[str]]:
 
 
 def job(config: DictConfig) -> None:
-    """Train one cell, or the yardsticks of a data set: the task function that the launcher runs for each job.
+    """Have one cell trained, or the yardsticks of a data set: the task function that the launcher runs for each job.
 
     It raises nothing: the summary and the exit status of a sweep follow from its plan and its files. A run that failed
     has a part file that says so; a run without a part file counts as missing.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
+    plan = read_plan(folder.parent)
     opened = json.loads((folder.parent / "open.json").read_text())
     try:
-        if folder.name in opened["yardsticks"]:
-            _train_yardsticks(folder, opened)
-        else:
-            _train_cell(folder, opened)
+        task = _open_task(plan, folder.name, opened)
+        reason = common_failure(plan, opened["runs"], before=folder.name)
+        if reason:
+            log.error("%s is not trained: the cells before it failed (%s)", task.name, reason)
+            return
+        supervisor.train(task, opened["threads"], plan.timeout)
     except Exception:
         log.exception("%s ended", folder.name)
 
 
-def _train_cell(folder: Path, opened: dict[str, Any]) -> None:
-    # Imported here: it loads TensorFlow, which the process that only launches jobs elsewhere does not need.
-    from lossbench.jobs.run_cell import run_cell
-
-    cell = next(cell for cell in read_plan(folder.parent).cells if cell.folder == folder.name)
-    runs = [run for name in opened["runs"][cell.folder] if (run := read_run_id(name)) is not None]
-    run_cell(cell, folder, runs, opened["threads"])
-
-
-def _train_yardsticks(folder: Path, opened: dict[str, Any]) -> None:
-    from lossbench.jobs.run_yardsticks import run_yardsticks
-
-    wanted = next(each for each in yardsticks(read_plan(folder.parent)) if each.folder == folder.name)
-    named = [(model, read_run_id(name)) for model, name in opened["yardsticks"][folder.name]]
-    parts = [(model, run) for model, run in named if run is not None]
-    run_yardsticks(wanted, folder, parts, opened["threads"])
+def _open_task(plan: Plan, folder: str, opened: dict[str, Any]) -> Task:
+    """Return what a job has to train: the yardsticks of a data set, or a cell."""
+    if folder not in opened["yardsticks"]:
+        cell = next(cell for cell in plan.cells if cell.folder == folder)
+        return _task(plan, cell, [run for name in opened["runs"][folder] if (run := read_run_id(name)) is not None])
+    wanted = next(each for each in yardsticks(plan) if each.folder == folder)
+    named = [(model, read_run_id(name)) for model, name in opened["yardsticks"][folder]]
+    return YardsticksTask(wanted, plan.folder / folder, [(model, run) for model, run in named if run is not None])

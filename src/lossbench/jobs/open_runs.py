@@ -21,6 +21,11 @@ OpenRuns = dict[str, list[RunId]]
 OpenYardsticks = dict[str, list[tuple[str, RunId]]]
 
 
+def names_of(open_runs: OpenRuns) -> dict[str, list[str]]:
+    """Return the names of open runs, by their cell's folder, as jobs are told them."""
+    return {folder: [run.name for run in runs] for folder, runs in open_runs.items()}
+
+
 def open_runs_of(plan: Plan, cell: Cell, there: dict[RunId, Run]) -> list[RunId]:
     """Return the runs of a cell that must be trained, given the runs on disk and ``rerun``."""
 

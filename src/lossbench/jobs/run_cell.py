@@ -8,22 +8,23 @@ import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
 from lossbench.config.search_space import LEARNING_RATE, dimensions
 from lossbench.config.settings import CUSTOM
 from lossbench.ground import quiet_tensorflow  # noqa: F401
+from lossbench.ground.at_work import Doing
 from lossbench.ground.run_ids import RunId
 from lossbench.ground.user_functions import make_importable
 from lossbench.jobs.cell_files import write_cell
-from lossbench.jobs.evaluate import evaluated, run_key
-from lossbench.jobs.open_runs import OpenRuns
+from lossbench.jobs.evaluate import evaluated
+from lossbench.jobs.failed_runs import run_key, write_failed
 from lossbench.jobs.prepare import PreparedCell
-from lossbench.planning.plan import Cell, Plan
-from lossbench.results.part_files import FAILED, RunInfo, write_part
+from lossbench.jobs.worker.tasks import AHEAD, PREPARATION, STUDY, CellTask
+from lossbench.planning.plan import Cell
+from lossbench.results.part_files import part_path, write_part
 from lossbench.training import specification
 from lossbench.training.compiled import program_for
 from lossbench.training.specification import Structure
@@ -34,38 +35,22 @@ from lossbench.tuning.study_files import Outcome, read_outcome
 log = logging.getLogger(__name__)
 
 
-@contextmanager
-def compile_ahead(plan: Plan, open_runs: OpenRuns) -> Iterator[None]:
-    """Compile the programs of a sweep's open runs in a thread while the block runs, in the order of the cells.
+def compile_ahead(tasks: list[CellTask], doing: Doing = nullcontext) -> None:
+    """Compile the programs of the open runs of these cells, one after the other, in a thread beside the trainings.
 
-    So later cells compile while earlier ones train.
+    User's own functions are not called ahead: if one takes the process down, it takes no other cell along.
     """
-    stopped = threading.Event()
-
-    def build():
-        for cell in plan.cells:
-            if stopped.is_set():
-                return
-            runs = open_runs[cell.folder]
-            if not runs or cell.settings.trainer != "compiled":
+    with doing(AHEAD):
+        for task in tasks:
+            settings = task.cell.settings
+            if settings.trainer != "compiled" or CUSTOM in (settings.loss.name, settings.model.name):
                 continue
             try:
-                for structure in _structures(cell, plan.folder / cell.folder, runs):
-                    if stopped.is_set():
-                        return
+                for structure in _structures(task.cell, task.folder, task.runs):
                     program_for(structure)
             except Exception:
                 # The cell's own job meets the same error and reports it to the user.
-                log.debug("compiling ahead failed for %s", cell.name, exc_info=True)
-
-    thread = threading.Thread(target=build, name="compile-ahead", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        # Wait for the thread: TensorFlow aborts a process that ends while one of its threads compiles.
-        stopped.set()
-        thread.join()
+                log.debug("compiling ahead failed for %s", task.cell.name, exc_info=True)
 
 
 def _structures(cell: Cell, folder: Path, runs: list[RunId]) -> Iterator[Structure]:
@@ -82,7 +67,14 @@ def _structures(cell: Cell, folder: Path, runs: list[RunId]) -> Iterator[Structu
     yield from PreparedCell(cell, outcome).structures(runs)
 
 
-def run_cell(cell: Cell, folder: Path, runs: list[RunId], n_threads: int) -> None:
+def run_cell(
+    cell: Cell,
+    folder: Path,
+    runs: list[RunId],
+    n_threads: int,
+    doing: Doing = nullcontext,
+    all_runs: list[RunId] | None = None,
+) -> None:
     """Run the study of a tuned cell, then train its runs and write each one's part file as soon as it has ended.
 
     An error is never raised: the runs that it concerns are written as failed, and the log has the traceback.
@@ -95,6 +87,10 @@ def run_cell(cell: Cell, folder: Path, runs: list[RunId], n_threads: int) -> Non
         The open runs.
     n_threads : int
         The number of trainings that run at the same time.
+    doing : callable
+        Told what is at work: the preparation of the cell, its study and each of that's trainings, each run by its name.
+    all_runs : list of RunId or None
+        The runs that the study is made for, if these are only some of them.
     """
     started = time.time()
     _leave_imports_alone()
@@ -102,20 +98,22 @@ def run_cell(cell: Cell, folder: Path, runs: list[RunId], n_threads: int) -> Non
         make_importable()
         folder.mkdir(parents=True, exist_ok=True)
         if cell.settings.loss.name == CUSTOM:
-            _check_custom_loss(PreparedCell(cell), runs[0])
-        outcome = _search(cell, folder, runs, n_threads) if cell.is_tuned else None
+            with doing(PREPARATION):
+                _check_custom_loss(PreparedCell(cell), runs[0])
+        outcome = _search(cell, folder, all_runs or runs, n_threads, doing) if cell.is_tuned else None
         started = time.time()
-        prepared = PreparedCell(cell, outcome)
-        write_cell(prepared, folder)
-        if cell.settings.trainer == "compiled":
-            for structure in prepared.structures(runs):
-                _compile(structure)
+        with doing(PREPARATION):
+            prepared = PreparedCell(cell, outcome)
+            write_cell(prepared, folder)
+            if cell.settings.trainer == "compiled":
+                for structure in prepared.structures(runs):
+                    _compile(structure)
     except Exception as error:
         log.exception("%s cannot be trained", cell.name)
         for each in runs:
             _write_failed(cell, folder, each, started, error)
         return
-    _train_all(prepared, folder, runs, n_threads)
+    _train_all(prepared, folder, runs, n_threads, doing)
 
 
 @functools.cache
@@ -127,12 +125,14 @@ def _leave_imports_alone() -> None:
     gc.freeze()
 
 
-def _search(cell: Cell, folder: Path, runs: list[RunId], n_threads: int) -> Outcome:
+def _search(cell: Cell, folder: Path, runs: list[RunId], n_threads: int, doing: Doing) -> Outcome:
     if cell.settings.trainer == "compiled":
         # Compiled before the first trial: an error in compiling is reported as itself, not as a failure of every trial.
-        for structure in islice(_structures(cell, folder, runs), 1):
-            _compile(structure)
-    outcome = search(cell, folder, runs, n_threads)
+        with doing(PREPARATION):
+            for structure in islice(_structures(cell, folder, runs), 1):
+                _compile(structure)
+    with doing(STUDY):
+        outcome = search(cell, folder, runs, n_threads, lambda training: doing(f"{STUDY}: {training}"))
     if outcome.problem:
         raise NoLearningRateError(outcome.problem)
     return outcome
@@ -159,10 +159,10 @@ class NoLearningRateError(Exception):
     """Every trial of a cell's study failed, so its runs cannot be trained."""
 
 
-def _train_all(prepared: PreparedCell, folder: Path, runs: list[RunId], n_threads: int) -> None:
+def _train_all(prepared: PreparedCell, folder: Path, runs: list[RunId], n_threads: int, doing: Doing) -> None:
     stop = threading.Event()
     with ThreadPoolExecutor(n_threads, thread_name_prefix="train") as pool:
-        futures: list[Future] = [pool.submit(_run, prepared, folder, each, stop) for each in runs]
+        futures: list[Future] = [pool.submit(_run, prepared, folder, each, stop, doing) for each in runs]
         try:
             for future in futures:
                 future.result()
@@ -173,15 +173,15 @@ def _train_all(prepared: PreparedCell, folder: Path, runs: list[RunId], n_thread
             raise
 
 
-def _run(prepared: PreparedCell, folder: Path, run: RunId, stop: threading.Event) -> None:
+def _run(prepared: PreparedCell, folder: Path, run: RunId, stop: threading.Event, doing: Doing) -> None:
     cell, started = prepared.cell, time.time()
     try:
         own = prepared.run(run)
-        trained = TRAIN[cell.settings.trainer](
-            own.cell.structure, own.data, own.cell.hyperparameters, run.training_seed, stop.is_set
-        )
-        info, arrays = evaluated(own, trained, started)
-        write_part(folder, info, arrays)
+        structure, hyperparameters = own.cell.structure, own.cell.hyperparameters
+        with doing(run.name):
+            trained = TRAIN[cell.settings.trainer](structure, own.data, hyperparameters, run.training_seed, stop.is_set)
+            info, arrays = evaluated(own, trained, started)
+            write_part(folder, info, arrays)
     except specification.StoppedError:
         # The user interrupted the sweep: without a part file the run stays open.
         return
@@ -193,10 +193,4 @@ def _run(prepared: PreparedCell, folder: Path, run: RunId, stop: threading.Event
 def _write_failed(cell: Cell, folder: Path, run: RunId, started: float, error: Exception) -> None:
     text = "".join(traceback.format_exception_only(error)).strip()
     text = str(error) if isinstance(error, NoLearningRateError) else text
-    info = RunInfo(run.seed, run_key(cell, run), FAILED, started, time.time(), error=text)
-    info = replace(info, repetition=run.repetition, fold=run.fold)
-    try:
-        write_part(folder, info, {})
-    except OSError:
-        # The disk may be full. Without a part file the run stays open, and the next start trains it.
-        log.exception("%s %s could not be written", cell.name, run.name)
+    write_failed(part_path(folder, run), run_key(cell, run), run, started, text)

@@ -6,6 +6,7 @@ import time
 import traceback
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,9 +19,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 from lossbench.config.settings import plain
+from lossbench.ground.at_work import Doing
 from lossbench.ground.files import write_text
 from lossbench.ground.run_ids import RunId
 from lossbench.jobs.evaluate import scores_of
+from lossbench.jobs.failed_runs import yardstick_key
 from lossbench.jobs.prepare import PreparedCell, PreparedRun, by_split
 from lossbench.losses.heads import HEADS, NUMBER_TASKS
 from lossbench.planning.yardsticks import Yardsticks
@@ -40,7 +43,13 @@ ESTIMATORS = {
 }
 
 
-def run_yardsticks(wanted: Yardsticks, folder: Path, parts: list[tuple[str, RunId]], n_threads: int) -> None:
+def run_yardsticks(
+    wanted: Yardsticks,
+    folder: Path,
+    parts: list[tuple[str, RunId]],
+    n_threads: int,
+    doing: Doing = nullcontext,
+) -> None:
     """Train models on the rows of runs, and write a part file for each as soon as it has been judged.
 
     A model that fails is written as failed, with its error.
@@ -54,6 +63,8 @@ def run_yardsticks(wanted: Yardsticks, folder: Path, parts: list[tuple[str, RunI
     n_threads : int
         The number of models that are trained at the same time, each by one thread: OpenMP's threads wait for each
         other, and on cores that others use too they take ten times as long as one alone.
+    doing : callable
+        Told which model is trained, by the name of its part file.
     """
     (folder / "parts").mkdir(parents=True, exist_ok=True)
     content = {
@@ -70,20 +81,20 @@ def run_yardsticks(wanted: Yardsticks, folder: Path, parts: list[tuple[str, RunI
     with warnings.catch_warnings(), threadpool_limits(1), ThreadPoolExecutor(n_threads) as pool:
         # A linear model that has not converged after 1000 steps is judged as it is.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for future in [pool.submit(_run, prepared, wanted, folder, *part) for part in ordered]:
+        for future in [pool.submit(_run, prepared, wanted, folder, *part, doing) for part in ordered]:
             future.result()
 
 
-def _run(prepared: PreparedCell, wanted: Yardsticks, folder: Path, model: str, run: RunId) -> None:
-    started = time.time()
-    info = RunInfo(run.seed, f"{wanted.key[:16]}-{model}-{run.short}", FINISHED, started, started)
+def _run(prepared: PreparedCell, wanted: Yardsticks, folder: Path, model: str, run: RunId, doing: Doing) -> None:
+    started, path = time.time(), yardstick_path(folder, model, run)
+    info = RunInfo(run.seed, yardstick_key(wanted, model, run), FINISHED, started, started)
     info = replace(info, repetition=run.repetition, fold=run.fold)
     arrays: dict[str, np.ndarray] = {}
     try:
         own = prepared.run(run)
         started = time.time()
         # OpenMP's limit belongs to the thread that sets it.
-        with threadpool_limits(1):
+        with threadpool_limits(1), doing(path.stem):
             raw = _raw_predictions(own, model)
         judged = replace(own, splits={name: own.splits[name] for name in raw})
         info = replace(info, started=started, scores=by_split(scores_of(judged, raw)), naive=own.cell.naive)
@@ -93,7 +104,7 @@ def _run(prepared: PreparedCell, wanted: Yardsticks, folder: Path, model: str, r
         text = " ".join("".join(traceback.format_exception_only(error)).split())
         info = replace(info, status=FAILED, error=text)
     try:
-        write_run(yardstick_path(folder, model, run), replace(info, ended=time.time()), arrays)
+        write_run(path, replace(info, ended=time.time()), arrays)
     except OSError:
         # The disk may be full. Without a part file it stays open, and the next start trains it.
         log.exception("%s %s could not be written", model, run.name)

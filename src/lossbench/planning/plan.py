@@ -157,6 +157,7 @@ class Plan:
     claims: list[dict[str, Any]] = field(default_factory=list)
     hydra: list[str] = field(default_factory=list)
     rerun: str = "none"
+    timeout: float | None = None
     only_plan: bool = False
 
     @property

@@ -4,7 +4,11 @@ import hashlib
 import itertools
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
+
+from omegaconf import DictConfig
 
 from lossbench.config.settings import CellSettings, SweepSettings, keys_of, plain, with_values
 from lossbench.datasets.catalogue import described, n_outputs, scaled_target_range
@@ -24,8 +28,18 @@ from lossbench.planning.validation import report_problems, validate, validate_lo
 SWEEP_SETTINGS = keys_of(SweepSettings)
 
 
-def make_plan(arguments: Arguments, command: str) -> Plan:
+def make_plan(arguments: Arguments, command: str, begin: Callable[[str], None] = lambda name: None) -> Plan:
     """Return the plan of a sweep with every cell validated.
+
+    Parameters
+    ----------
+    arguments : Arguments
+        The command line.
+    command : str
+        The same as the user gave it.
+    begin : callable
+        Called with the sweep's name as soon as that is known, long before all cells are planned; not for a sweep that
+        is only planned.
 
     Raises
     ------
@@ -35,6 +49,8 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
     experiment = arguments.choices.get("experiment", [None])[0]
     with hydra_started():
         common = composed({}, experiment)
+        if not _given("plan", arguments, common):
+            begin(str(_given("name", arguments, common) or _sweep_name(arguments, experiment)))
         grids = [
             {key: axis_values(key, value) for key, value in grid.items()} for grid in to_container(common.grids)
         ] or [{}]
@@ -63,8 +79,14 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         tracking=sweep.tracking,
         report=sweep.report,
         rerun=sweep.rerun,
+        timeout=sweep.timeout,
         only_plan=sweep.plan,
     )
+
+
+def _given(key: str, arguments: Arguments, common: DictConfig) -> Any:
+    """Return a setting of the sweep from the command line, else from its experiment or the default."""
+    return arguments.values.get(key, [common[key]])[0]
 
 
 def _as_published(grids: list[dict[str, list]], arguments: Arguments) -> bool:
@@ -214,7 +236,7 @@ def _cell(draft: Draft, key: str, outside: bool) -> Cell:
     choices = {**draft.choices, "head": draft.settings.head.name}
     # The preset's values are among draft.values by now.
     choices.pop("tuned", None)
-    values = {k: v for k, v in draft.values.items() if k not in ("plan", "rerun")}
+    values = {k: v for k, v in draft.values.items() if k not in ("plan", "rerun", "timeout")}
     values["seeds"] = len(seeds) if seeds == list(range(len(seeds))) else seeds
     overrides = [encode(k, v) for k, v in (choices | values).items()]
     return Cell(

@@ -89,6 +89,8 @@ def _value_problems(settings: CellSettings) -> list[Problem]:
 def _sweep_problems(sweep: SweepSettings) -> list[Problem]:
     check = _Checker(plain(sweep))
     check.one_of("rerun", RERUNS)
+    if sweep.timeout is not None and not (is_number(sweep.timeout) and sweep.timeout > 0):
+        check.add(f"timeout must be seconds above 0, or null: no limit; got {sweep.timeout!r}.")
     check.one_of("tracking.models", SAVED_MODELS)
     unknown_metrics = [name for name in sweep.report.metrics if name not in METRICS]
     check.problems += [unknown("metric in report.metrics", name, METRICS) for name in unknown_metrics]

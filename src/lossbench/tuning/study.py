@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from lossbench.config.settings import CellSettings, with_values
 from lossbench.datasets.catalogue import validation_share
 from lossbench.datasets.corruption import corrupted
 from lossbench.datasets.loading import Dataset, Part, load, load_fold, load_parts, rows_to_divide, tuning_rows
+from lossbench.ground.at_work import Doing
 from lossbench.ground.run_ids import RunId
 from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.evaluation import evaluate
@@ -219,7 +221,7 @@ def prepared_study(cell: Cell, repetition: int | None = None) -> PreparedStudy:
     return PreparedStudy(cell, data, repetition)
 
 
-def search(cell: Cell, folder: Path, runs: list[RunId], n_threads: int) -> Outcome:
+def search(cell: Cell, folder: Path, runs: list[RunId], n_threads: int, doing: Doing = nullcontext) -> Outcome:
     """Train and write the missing trials of a cell's study, and return its outcome.
 
     A finished study is read from disk and nothing is trained. All that is tried follows from the settings and the
@@ -235,34 +237,36 @@ def search(cell: Cell, folder: Path, runs: list[RunId], n_threads: int) -> Outco
         The runs to be trained; in a cross-validation each repetition has trials of its own.
     n_threads : int
         The number of trainings that run at the same time.
+    doing : callable
+        Told which training is at work.
     """
     outcome = read_outcome(folder)
     if outcome is not None and outcome.serves(runs):
         return outcome
     if cell.settings.folds is None:
-        outcome = _search_once(prepared_study(cell), folder, n_threads)
+        outcome = _search_once(prepared_study(cell), folder, n_threads, doing)
     else:
         known = outcome.by_fold if outcome else {}
         repetitions = sorted({run.split[0] for run in runs if run.split} | {place_of(name)[0] for name in known})
         studies = {repetition: prepared_study(cell, repetition) for repetition in repetitions}
-        trials = {repetition: _trials(study, folder, n_threads) for repetition, study in studies.items()}
+        trials = {repetition: _trials(study, folder, n_threads, doing) for repetition, study in studies.items()}
         outcome = conclude_folds(cell, trials, _n_judging(studies[repetitions[0]]))
     write_outcome(folder, outcome)
     return outcome
 
 
-def _search_once(study: PreparedStudy, folder: Path, n_threads: int) -> Outcome:
+def _search_once(study: PreparedStudy, folder: Path, n_threads: int, doing: Doing) -> Outcome:
     """Return the outcome of a study with one choice, which reads every value."""
     cell, tune = study.cell, tune_settings(study.cell)
-    trials, trainings = _trials(study, folder, n_threads), study.trainings
+    trials, trainings = _trials(study, folder, n_threads, doing), study.trainings
     if tune.space and (raced := racers(cell, trials, _names(trainings))):
         trainings = study.fresh_trainings
         proposed = [trial.parameters for trial in raced]
-        trials += _batch(study, trainings, folder, proposed, len(trials), n_threads)
+        trials += _batch(study, trainings, folder, proposed, len(trials), n_threads, doing)
     return conclude(cell, trials, _names(trainings), _n_judging(study))
 
 
-def _trials(study: PreparedStudy, folder: Path, n_threads: int) -> list[Trial]:
+def _trials(study: PreparedStudy, folder: Path, n_threads: int, doing: Doing) -> list[Trial]:
     """Return the trials of a study, those that are not on disk after training them."""
     from lossbench.tuning.proposals import default_proposal, n_trials, proposals
 
@@ -270,7 +274,7 @@ def _trials(study: PreparedStudy, folder: Path, n_threads: int) -> list[Trial]:
     first, trials, total = most_trials(cell) * (study.repetition or 0), list[Trial](), n_trials(cell)
 
     def add(proposed: list[dict[str, Any]]) -> None:
-        trials.extend(_batch(study, study.trainings, folder, proposed, first + len(trials), n_threads))
+        trials.extend(_batch(study, study.trainings, folder, proposed, first + len(trials), n_threads, doing))
 
     while len(trials) < total:
         add(proposals(cell, trials, min(tune.batch, total - len(trials))))
@@ -306,6 +310,7 @@ def _batch(
     proposed: list[dict[str, Any]],
     first: int,
     n_threads: int,
+    doing: Doing,
 ) -> list[Trial]:
     """Train the missing trials of a batch and return all its trials, by number.
 
@@ -316,7 +321,10 @@ def _batch(
     stop = threading.Event()
     with ThreadPoolExecutor(n_threads, thread_name_prefix="trial") as pool:
         waiting: dict[int, list[Future]] = {
-            first + i: [pool.submit(_train, study, parameters, training, stop) for training in trainings]
+            first + i: [
+                pool.submit(_train, study, parameters, training, stop, doing(f"trial {first + i}, training {j}"))
+                for j, training in enumerate(trainings)
+            ]
             for i, parameters in enumerate(proposed)
             if there[first + i] is None
         }
@@ -347,14 +355,20 @@ class _Ended:
     ended: float
 
 
-def _train(study: PreparedStudy, parameters: dict[str, Any], training: Training, stop: threading.Event) -> _Ended:
+def _train(
+    study: PreparedStudy,
+    parameters: dict[str, Any],
+    training: Training,
+    stop: threading.Event,
+    at_work: AbstractContextManager,
+) -> _Ended:
     started = time.time()
     settings, prepared = study.settings(parameters), study.prepared(training)
     try:
         structure = study.structure(parameters, training)
-        trained = TRAIN[settings.trainer](
-            structure, prepared.data, specification.make_hyperparameters(settings), training.seed, stop.is_set
-        )
+        hyperparameters = specification.make_hyperparameters(settings)
+        with at_work:
+            trained = TRAIN[settings.trainer](structure, prepared.data, hyperparameters, training.seed, stop.is_set)
         reason = "diverged" if trained.diverged_epoch else ""
         if not reason and study.is_stuck(settings, prepared, trained):
             reason = "stuck"
