@@ -80,7 +80,7 @@ def _reported(error: Exception) -> bool:
 
 
 def main() -> None:
-    """Run ``lossbench``: one cell, a sweep, or one of Hydra's own views of the configuration."""
+    """Run ``lossbench``: one cell, a sweep, a view of the configuration by Hydra; alone, say where one stands."""
     _command(_lossbench)
 
 
@@ -142,6 +142,10 @@ def _lossbench(argv: list[str]) -> int:
         return _hydra(["--hydra-help"])
     if flags.help or flags.cfg or flags.info is not None:
         return _view(flags)
+    if not flags.overrides:
+        from lossbench.commands.standing import run
+
+        return run()
     from lossbench.planning.planner import make_plan
     from lossbench.sweep import run_sweep
 
