@@ -155,7 +155,7 @@ def verdict_hints(table: Table) -> list[str]:
     failed = [f"yardstick: {each.failed}" for each in table.yardsticks if each.failed]
     if table.refused:
         return failed
-    said = [*_on_these_rows(table), *nothing_learned(table), *behind_yardsticks(table), *failed]
+    said = [*_all_baselines(table), *_on_these_rows(table), *nothing_learned(table), *behind_yardsticks(table), *failed]
     said += _folds_left_out(table)
     return [*said, *_few_rows(table), *_what_would_help(table)]
 
@@ -170,8 +170,8 @@ def nothing_learned(table: Table) -> list[str]:
     low, high = sorted((sign * found.interval.low, sign * found.interval.high))
     unit = " points" if table.metric in IN_POINTS else f" in {table.metric}"
     return [
-        f"no loss is surely better than the naive predictor{_population(table)}: {name_in(table, table.best)}, which "
-        f"has the best mean, gains {ends(table.metric, low, high)}{unit} over it."
+        f"no {table.noun} is surely better than the naive predictor{_population(table)}: "
+        f"{name_in(table, table.best)}, which has the best mean, gains {ends(table.metric, low, high)}{unit} over it."
     ]
 
 
@@ -198,9 +198,18 @@ def reaches(table: Table, yardstick: YardstickResults) -> str:
     about = f", for {table.about}" if table.about != "these rows" else ""
     own = number(table.samples[table.best].interval.mean)
     return (
-        f"reaches {number(yardstick.interval(table.metric).mean)}; your network with the best loss, "
+        f"reaches {number(yardstick.interval(table.metric).mean)}; your network with the best {table.noun}, "
         f"{name_in(table, table.best)}, {own} ({worse}{about})"
     )
+
+
+def _all_baselines(table: Table) -> list[str]:
+    """Say how to compare rows of which each is a baseline, because they have one loss and differ in other settings."""
+    settings = [f"report.compare={key}" for key in table.swept if key != table.compare]
+    if not settings or len(table.results) < 2 or any(i != place for place, i in enumerate(table.baseline)):
+        return []
+    same = f"each row is a baseline, as the {table.compare} is the same in all"
+    return [f"{same}; {' or '.join(settings)} compares them, with lossbench-report too."]
 
 
 def _on_these_rows(table: Table) -> list[str]:

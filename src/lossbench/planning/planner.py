@@ -12,6 +12,7 @@ from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.choice import chosen_head, chosen_outside_domain, chosen_pair
 from lossbench.planning.candidates import Draft, assignments_of, axis_values, drafts_of
 from lossbench.planning.command_line import Arguments, encode, unique
+from lossbench.planning.compared import compared, value_in
 from lossbench.planning.composition import check_launcher, composed, hydra_started, to_container
 from lossbench.planning.keys import cell_key
 from lossbench.planning.normalisation import normalised, normalised_loss, normalised_sweep
@@ -46,7 +47,8 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
     cells, skipped, sweep, seeds = _resolve(drafts, problems)
     name = sweep.name or _sweep_name(arguments, experiment)
     _check_sweep_name(name)
-    problems = report_problems(sweep.report, [cell.loss for cell in cells])
+    report, said, problems = compared(sweep.report, cells)
+    problems = problems or report_problems(report, [value_in(cell, report.compare) for cell in cells])
     if problems:
         raise UsageError(*problems)
     return Plan(
@@ -56,12 +58,12 @@ def make_plan(arguments: Arguments, command: str) -> Plan:
         cells=cells,
         seeds=seeds,
         skipped=unique([*skipped, *left_out]),
-        notes=unique([*arguments.notes, *(note for draft in drafts for note in draft.notes)]),
+        notes=unique([*arguments.notes, *(note for draft in drafts for note in draft.notes), *said]),
         published=to_container(common.published) if _as_published(grids, arguments) else [],
         claims=to_container(common.claims) if _as_published(grids, arguments) else [],
         hydra=arguments.hydra,
         tracking=sweep.tracking,
-        report=sweep.report,
+        report=report,
         rerun=sweep.rerun,
         only_plan=sweep.plan,
     )
