@@ -3,6 +3,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 STAMP := .venv/.installed
+# uv is faster where it is (make UV= does without); pip stands in where uv does not know of the machine's package sources.
+UV ?= $(shell command -v uv 2>/dev/null)
+# -qq: errors alone. With several sources pip warns of each package that one of them lacks.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 # ARGS is added to the tutorial, unless it names a data set, a loss or an experiment of its own.
 EXPERIMENT = $(if $(filter dataset=% loss=% experiment=%,$(ARGS)),,experiment=tutorial)
 
@@ -19,8 +23,11 @@ $(STAMP): requirements.lock pyproject.toml
 		echo "  hint: install one, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "setting up .venv with $(PYTHON) (about two minutes; 2 GB) ..."
 	@rm -rf .venv && $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "  the packages of requirements.lock, with $(if $(UV),uv,pip) ..."
+	@$(if $(UV),$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock || \
+		{ echo "  uv could not get them; with pip ..." && )$(PIP) --require-hashes -r requirements.lock$(if $(UV),; },)
+	@echo "  lossbench itself ..."
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
 sweep: $(STAMP) ## run the nine tutorial experiments, 30 seeds each; more: make sweep ARGS="seeds=200"

@@ -140,3 +140,27 @@ def test_a_removed_sweep_can_be_run_and_tracked_again(home):
     assert done.status == 0
     assert "MLflow could not be written" not in done.out
     assert experiments(home)["smoke"] == "active"
+
+
+def test_lossbench_alone_says_where_one_stands_and_trains_nothing(home):
+    before = files(home)
+    done = run(home)
+    assert (done.status, done.err) == (0, "")
+    rows = {line.split()[0]: line.split(maxsplit=3)[3] for line in done.out.splitlines()[1:3]}
+    assert rows == {"smoke": "12 of 12 runs", "other": "11 of 12 runs"}
+    assert "1 run of other is open; this trains it:\n  lossbench experiment=smoke" in done.out
+    assert "of smoke" not in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+    assert files(home) == before
+
+
+def test_lossbench_alone_in_an_empty_folder_names_commands_that_work(tmp_path):
+    done = run(tmp_path)
+    assert (done.status, done.err) == (0, "")
+    assert "There is no sweep in multirun yet." in " ".join(done.out.split())
+    commands = [line.strip().split("  ")[0].split() for line in done.out.splitlines() if line.startswith("  ")]
+    assert len(commands) == 5
+    for name, *words in commands:
+        plan = ["plan=true"] if name == "lossbench" and "--help" not in words else []
+        assert run(tmp_path, *words, *plan, command=name).status == 0, words
+    assert list(tmp_path.iterdir()) == []

@@ -96,9 +96,10 @@ def test_missing_runs_refuse_the_comparison_unless_allowed():
 def test_runs_that_went_wrong_are_counted_with_their_seeds():
     values = 0.84 + NOISE
     values[[2, 9]] = np.nan
-    (stuck, diverged) = sorted(what_went_wrong(cell_results(cell("hinge"), values, stuck=(5,))))
+    diverged, why, stuck = what_went_wrong(cell_results(cell("hinge"), values, stuck=(5,)))
     assert stuck == "hinge: 1 of 30 stuck (seed 5; a rate of 0.6 to 16.7 %)"
     assert diverged.startswith("hinge: 2 of 30 diverged (seeds 2, 9; ")
+    assert why.startswith("hinge: in epoch 1, before its first evaluation: likely the learning rate ")
 
 
 def test_losses_outside_their_domain_are_not_recommended():

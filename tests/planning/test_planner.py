@@ -148,7 +148,11 @@ def test_what_an_experiment_has_not_is_said_with_what_it_has():
 
 def test_notes_are_said_once(tmp_path, monkeypatch):
     made = plan("-m", "dataset=circles", "loss=bce,binary_crossentropy,log_loss", "epochs=3,4")
-    assert sorted(made.notes) == ["loss=bce is binary_crossentropy", "loss=log_loss is binary_crossentropy"]
+    assert sorted(made.notes) == [
+        "compared: epochs, the one setting that is swept (report.compare)",
+        "loss=bce is binary_crossentropy",
+        "loss=log_loss is binary_crossentropy",
+    ]
 
 
 def test_a_parameter_in_a_space_is_some_losss_of_the_sweep():

@@ -13,6 +13,7 @@ from lossbench.results.table import results_table, write_results
 
 BCE, HINGE = cell("binary_crossentropy"), cell("hinge", head="tanh")
 HEAD = ["sweep", "cell", "dataset", "head", "loss", "seed", "status", "stuck", "learning_rate"]
+LAST = ["diverged_epoch", "last_finite_loss", "cause", "remedy"]
 NAN = float("nan")
 
 
@@ -28,7 +29,7 @@ def table(*results, n_seeds=2) -> pd.DataFrame:
 
 def test_every_run_of_the_plan_has_a_row():
     found = table(cell_results(BCE, [0.8, NAN], stuck=[0]), cell_results(HINGE, [0.7, 0.9], missing=[0]))
-    assert list(found.columns) == [*HEAD, "test/accuracy"]
+    assert list(found.columns) == [*HEAD, "test/accuracy", *LAST]
     assert found[["loss", "head", "seed", "status", "stuck"]].values.tolist() == [
         ["binary_crossentropy", "sigmoid", 0, "finished", True],
         ["binary_crossentropy", "sigmoid", 1, "diverged", False],
@@ -46,13 +47,13 @@ def test_metrics_stand_by_split_and_only_those_of_a_split():
         {"validation/accuracy": 0.7, "train/accuracy": 0.9, "test/rmse": 0.1, "x/y": 1.0}
     )
     found = table(results, n_seeds=1)
-    assert list(found.columns) == [*HEAD, "train/accuracy", "validation/accuracy", "test/accuracy", "test/rmse"]
+    assert list(found.columns) == [*HEAD, "train/accuracy", "validation/accuracy", "test/accuracy", "test/rmse", *LAST]
 
 
 def test_swept_settings_are_columns_between_the_run_and_its_metrics():
     wide = cell("hinge", head="tanh", swept={"model.hidden_units": [5, 5], "batch_size": 16})
     found = table(cell_results(wide, [0.8]), cell_results(BCE, [0.9]), n_seeds=1)
-    assert list(found.columns) == [*HEAD, "model.hidden_units", "batch_size", "test/accuracy"]
+    assert list(found.columns) == [*HEAD, "model.hidden_units", "batch_size", "test/accuracy", *LAST]
     assert found["model.hidden_units"].fillna("").tolist() == ["[5, 5]", ""]
     assert found["batch_size"].fillna(0).tolist() == [16, 0]
 
@@ -77,7 +78,7 @@ def test_the_file_is_written_where_the_sweep_lies_and_read_as_a_table():
     path = write_results(plan, [results])
     assert path == plan.folder / "results.csv"
     read = pd.read_csv(path)
-    assert list(read.columns) == [*HEAD, "test/accuracy"]
+    assert list(read.columns) == [*HEAD, "test/accuracy", *LAST]
     assert read["test/accuracy"].tolist() == [0.8, 0.75]
     assert path.read_bytes().count(b"\n") == 3
     assert b"\r" not in path.read_bytes()

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from support.commands import BIN, environment, run
 from support.mlflow_store import mlflow_metrics, mlflow_runs
 from support.processes import PARTS, kill, start, wait_for, wait_for_files, workers
 from support.sweeps import Sweep
+from trove_classifiers import classifiers
 
 from lossbench.results.part_files import read_run
 
@@ -390,6 +392,11 @@ def test_the_wheel_contains_its_choices_and_works_in_any_folder(tmp_path):
     )
     assert done.stdout.startswith("tutorial: 9 cells, 270 runs, 0 finished")
     assert (site / "lossbench" / "conf" / "config.yaml").exists()
+    assert (site / "lossbench" / "py.typed").exists()
+    (metadata,) = site.glob("lossbench-*.dist-info/METADATA")
+    said = metadata.read_text(encoding="utf-8")
+    assert "License-Expression: MIT" in said
+    assert set(re.findall(r"^Classifier: (.*)$", said, re.MULTILINE)) <= set(classifiers)
 
 
 # ---- The user's own losses.

@@ -16,11 +16,16 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 
 def lines() -> list[str]:
     """Return a table of all sweeps, the newest first."""
-    folders = sorted(sweep_folders(), key=_moment, reverse=True)
+    folders = by_date()
     if not folders:
         return [f"there is no sweep in {shown(home() / 'multirun')} yet."]
-    rows = [[folder.name, size(n_bytes(folder)), _date(folder), state(folder)] for folder in folders]
+    rows = [[folder.name, size(n_bytes(folder)), date(folder), state(folder)] for folder in folders]
     return [*text_table([["sweep", "on disk", "date", "state"], *rows], left=1), "", "lossbench-remove removes one"]
+
+
+def by_date() -> list[Path]:
+    """Return the folders of all sweeps, the newest first."""
+    return sorted(sweep_folders(), key=_moment, reverse=True)
 
 
 def sweep_folders() -> list[Path]:
@@ -65,5 +70,6 @@ def _moment(folder: Path) -> float:
     return (path if path.exists() else folder).stat().st_mtime
 
 
-def _date(folder: Path) -> str:
+def date(folder: Path) -> str:
+    """Return when a sweep was last planned, to the minute, in local time."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(_moment(folder)))

@@ -81,7 +81,7 @@ def _reported(error: Exception) -> bool:
 
 
 def main() -> None:
-    """Run ``lossbench``: one cell, a sweep, or one of Hydra's own views of the configuration."""
+    """Run ``lossbench``: one cell, a sweep, a view of the configuration by Hydra; alone, say where one stands."""
     _command(_lossbench)
 
 
@@ -143,6 +143,10 @@ def _lossbench(argv: list[str]) -> int:
         return _hydra(["--hydra-help"])
     if flags.help or flags.cfg or flags.info is not None:
         return _view(flags)
+    if not flags.overrides:
+        from lossbench.commands.standing import run
+
+        return run()
     from lossbench.jobs.early_start import start_early
     from lossbench.jobs.worker.supervision import supervisor
     from lossbench.planning.planner import make_plan

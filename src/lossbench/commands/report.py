@@ -13,6 +13,7 @@ from lossbench.config.paths import home
 from lossbench.config.settings import ReportSettings, plain, report_settings
 from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.ground.files import write_text
+from lossbench.planning.compared import compared, value_in
 from lossbench.planning.known_sweeps import folders_of, newest_sweep
 from lossbench.planning.normalisation import normalised_report
 from lossbench.planning.plan import Plan, read_plan
@@ -79,8 +80,8 @@ def _with(plan: Plan, settings: list[str]) -> Plan:
     except OmegaConfBaseException as error:
         said = f"{' '.join(settings)}: {str(error).splitlines()[0]}"
         raise UsageError(Problem(said, f"there is {', '.join(there)}.")) from None
-    report = normalised_report(report_settings(content))
-    problems = report_problems(report, [cell.loss for cell in plan.cells])
+    report, _, problems = compared(normalised_report(report_settings(content)), plan.cells)
+    problems = problems or report_problems(report, [value_in(cell, report.compare) for cell in plan.cells])
     if problems:
         raise UsageError(*problems)
     return dataclasses.replace(plan, report=report)

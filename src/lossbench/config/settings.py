@@ -523,7 +523,7 @@ class MarginSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings:
-    """The metrics shown, the baseline, the margins, whether there are yardsticks, and a recommendation at the end."""
+    """The metrics shown, what is compared with which baseline, the margins, and what stands beside and below."""
 
     recommend: bool
     metrics: list[str]
@@ -531,8 +531,9 @@ class ReportSettings:
     margin: float | None
     margins: MarginSettings
     allow_missing: bool
-    # Earlier plans do not have it.
+    # Earlier plans do not have these two.
     yardsticks: bool = False
+    compare: str | None = "loss"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -169,10 +169,10 @@ def _data_table(found: Table) -> list[str]:
     notes = [t for i, r in enumerate(found.results) for t in what_went_wrong(r, name_in(found, i))]
     notes += verdict_hints(found)
     said = answer(found)
-    lines = text_table([["loss", "head", metric, "n", "verdict"], *rows], left=2)
+    lines = text_table([[found.heading, "head", metric, "n", "verdict"], *rows], left=2)
     if max(map(len, lines)) > WIDTH and len({row[1] for row in rows} - {""}) == 1:
         # The table is too wide. Drop the column of heads, which are all the same.
-        lines = text_table([["loss", metric, "n", "verdict"], *([row[0], *row[2:]] for row in rows)], left=1)
+        lines = text_table([[found.heading, metric, "n", "verdict"], *([row[0], *row[2:]] for row in rows)], left=1)
     return [
         *([together] if len(together) <= WIDTH else [heading, explained]),
         *lines,

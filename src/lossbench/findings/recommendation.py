@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lossbench.comparison.verdict import BETTER
 from lossbench.export.saved_model.reading import has_model
 from lossbench.findings.number_formats import ends, joined, number
 from lossbench.findings.sentences import ahead, name_in, nothing_learned, reaches
 from lossbench.findings.tables import Table, tables
 from lossbench.metrics.catalogue import MAIN_METRICS
+from lossbench.planning.compared import LOSS
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import Run, read_run
@@ -46,18 +48,18 @@ def advice(table: Table) -> Advice | None:
     if baseline in table.group:
         others = [name_in(table, i) for i in table.group if i != baseline]
         reason = (
-            f"no other loss is better ({joined(others[:3])} cannot be told from it)"
+            f"no other {table.noun} is better ({joined(others[:3])} cannot be told from it)"
             if others
-            else ("it is better than every other loss here")
+            else (f"it is better than every other {table.noun} here")
         )
         return Advice(table.results[baseline], reason)
     found = table.comparisons[best]
     reason = "it has the best mean"
-    if found is not None:
+    if found is not None and found.verdict == BETTER:
         low, high = sorted(abs(end) for end in (found.difference.low, found.difference.high))
         difference = f"{ends(table.metric, low, high)}{' points' if table.metric == 'accuracy' else ''}"
         on = f" on {table.about}" if table.about != "these rows" else ""
-        reason = f"it is {found.verdict} than {name_in(table, baseline)} in test {table.metric}, by {difference}{on}"
+        reason = f"it is better than {name_in(table, baseline)} in test {table.metric}, by {difference}{on}"
     return Advice(table.results[best], reason)
 
 
@@ -75,7 +77,7 @@ def advice_lines(plan: Plan, table: Table) -> list[str]:
     kept = has_model(plan.folder / cell.folder)
     exported = shlex.join([plan.name] if alone else [plan.name, cell.name])
     outcome = read_outcome(plan.folder / cell.folder) if cell.is_tuned else None
-    network = f"train with {cell.loss}; {found.reason}."
+    network = f"train with {_name(table, found)}; {found.reason}."
     first = f"{_no_network(table)} If it must be this network, {network}" if better else network
     return [
         f"Recommendation for {table.data}: {first}",
@@ -99,19 +101,23 @@ def plain_answer(table: Table) -> str:
     best = number(table.samples[table.best].interval.mean)
     if better:
         reached = number(better[0].interval(metric).mean)
-        first = f"On {table.data} {better[0].name} does better than this network with any of the losses:"
-        second = f"If it must be the network, train it with {found.results.cell.loss}." if found else ""
+        first = f"On {table.data} {better[0].name} does better than this network with any of the {table.nouns}:"
+        second = f"If it must be the network, train it with {_name(table, found)}." if found else ""
         return f"{first} {metric} {reached} against {best}. {second}".strip()
     assert found is not None
     place = table.results.index(found.results)
     own, is_usual = table.samples[place].interval, table.baseline[place] == place
     ends_of = f", probably between {number(own.low)} and {number(own.high)}" if own.n > 1 else ""
-    said = (
-        f"Train on {table.data} with {found.results.cell.loss}: expect a {metric} of about {number(own.mean)}{ends_of}."
-    )
+    said = f"Train on {table.data} with {_name(table, found)}: expect a {metric} of about {number(own.mean)}{ends_of}."
     if is_usual:
-        return f"{said} No other loss is surely better."
+        return f"{said} No other {table.noun} is surely better."
     return f"{said} It is surely better than {name_in(table, table.baseline[place])}, the usual choice."
+
+
+def _name(table: Table, found: Advice) -> str:
+    """Return the name of what is recommended: the loss, or the cell where another setting is compared."""
+    cell = found.results.cell
+    return cell.loss if table.compare == LOSS else name_in(table, table.results.index(found.results))
 
 
 def _no_network(table: Table) -> str:

@@ -7,12 +7,14 @@ from lossbench.comparison.power import LEAST_SEEDS, Needed
 from lossbench.comparison.verdict import EQUIVALENT, FEW_SEEDS, INCONCLUSIVE, NO_VERDICT
 from lossbench.findings.number_formats import IN_POINTS, counted, ends, joined, number, size
 from lossbench.findings.tables import Table
+from lossbench.ground.run_ids import RunId
 from lossbench.losses.choice import chosen_rows
 from lossbench.losses.definition import Loss
 from lossbench.losses.heads import NUMBER_TASKS
 from lossbench.planning.plan import Cell
+from lossbench.results.causes import cause, last_finite_loss
 from lossbench.results.cells import CellResults
-from lossbench.results.part_files import DIVERGED, FAILED
+from lossbench.results.part_files import DIVERGED, FAILED, Run
 from lossbench.results.yardsticks import YardstickResults
 
 # The most losses that one sentence names; further ones are only counted.
@@ -147,7 +149,33 @@ def what_went_wrong(results: CellResults, name: str = "") -> list[str]:
         what = "repetition.fold.seed" if ids[0].split else "seed" if len(ids) == 1 else "seeds"
         chance = f"; a rate of {100 * rate.low:.1f} to {100 * rate.high:.1f} %" if word != FAILED else ""
         lines.append(f"{name}: {len(ids)} of {len(results.runs)} {word} ({what} {shown}{chance})")
+        lines += [f"{name}: {line}" for line in _causes(results, ids)] if word != FAILED else []
     return lines
+
+
+def _causes(results: CellResults, ids: list[RunId]) -> list[str]:
+    """Return a line for each of the likely causes of runs that diverged or got stuck, the most frequent first."""
+    found: dict[str, list[Run]] = {}
+    texts: dict[str, str] = {}
+    for run in results.runs:
+        known = cause(results.cell, run) if run.info.id in ids else None
+        if known is not None:
+            # Runs with other magnitudes have one remedy: the first one's words stand for all.
+            texts.setdefault(known.remedy, known.text)
+            found.setdefault(known.remedy, []).append(run)
+    ordered = sorted(found.items(), key=lambda entry: -len(entry[1]))
+    return [f"{_when(runs)}likely {texts[remedy]}" for remedy, runs in ordered]
+
+
+def _when(runs: list[Run]) -> str:
+    """Return in which epochs runs diverged, and at which loss; '' for stuck ones."""
+    epochs = sorted(run.info.diverged_epoch for run in runs)
+    if not epochs[0]:
+        return ""
+    when = f"in epoch {epochs[0]}" if epochs[0] == epochs[-1] else f"in epochs {epochs[0]} to {epochs[-1]}"
+    losses = [loss for run in runs if (loss := last_finite_loss(run)) is not None]
+    last = f" after a loss of up to {max(losses):.1e}" if losses else ", before its first evaluation"
+    return f"{when}{last}: "
 
 
 def verdict_hints(table: Table) -> list[str]:
@@ -155,7 +183,7 @@ def verdict_hints(table: Table) -> list[str]:
     failed = [f"yardstick: {each.failed}" for each in table.yardsticks if each.failed]
     if table.refused:
         return failed
-    said = [*_on_these_rows(table), *nothing_learned(table), *behind_yardsticks(table), *failed]
+    said = [*_all_baselines(table), *_on_these_rows(table), *nothing_learned(table), *behind_yardsticks(table), *failed]
     said += _folds_left_out(table)
     return [*said, *_few_rows(table), *_what_would_help(table)]
 
@@ -170,8 +198,8 @@ def nothing_learned(table: Table) -> list[str]:
     low, high = sorted((sign * found.interval.low, sign * found.interval.high))
     unit = " points" if table.metric in IN_POINTS else f" in {table.metric}"
     return [
-        f"no loss is surely better than the naive predictor{_population(table)}: {name_in(table, table.best)}, which "
-        f"has the best mean, gains {ends(table.metric, low, high)}{unit} over it."
+        f"no {table.noun} is surely better than the naive predictor{_population(table)}: "
+        f"{name_in(table, table.best)}, which has the best mean, gains {ends(table.metric, low, high)}{unit} over it."
     ]
 
 
@@ -198,9 +226,18 @@ def reaches(table: Table, yardstick: YardstickResults) -> str:
     about = f", for {table.about}" if table.about != "these rows" else ""
     own = number(table.samples[table.best].interval.mean)
     return (
-        f"reaches {number(yardstick.interval(table.metric).mean)}; your network with the best loss, "
+        f"reaches {number(yardstick.interval(table.metric).mean)}; your network with the best {table.noun}, "
         f"{name_in(table, table.best)}, {own} ({worse}{about})"
     )
+
+
+def _all_baselines(table: Table) -> list[str]:
+    """Say how to compare rows of which each is a baseline, because they have one loss and differ in other settings."""
+    settings = [f"report.compare={key}" for key in table.swept if key != table.compare]
+    if not settings or len(table.results) < 2 or any(i != place for place, i in enumerate(table.baseline)):
+        return []
+    same = f"each row is a baseline, as the {table.compare} is the same in all"
+    return [f"{same}; {' or '.join(settings)} compares them, with lossbench-report too."]
 
 
 def _on_these_rows(table: Table) -> list[str]:

@@ -5,7 +5,6 @@ The statistics are in ``lossbench.comparison``; this module chooses what is comp
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from lossbench.ground.run_ids import RunId
 from lossbench.losses.pairing import BASELINES
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.metrics.rows import has_contributions, step
+from lossbench.planning.compared import LOSS, rest_of, swept_keys, value_in
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults, test_per_train
 from lossbench.results.part_files import FAILED, FINISHED
@@ -71,29 +71,28 @@ def sample_with_rows(results: CellResults, metric: str, runs: list[RunId]) -> Sa
     return replace(found, rows=rows, n_rows=n_rows, step=step(metric), predictions=predictions)
 
 
-def baselines(cells: list[Cell], wanted: str | None) -> dict[int, int]:
+def baselines(cells: list[Cell], report: ReportSettings) -> dict[int, int]:
     """Return the index of each cell's baseline among the cells of a data set; a baseline's is its own.
 
-    The baseline loss is ``wanted`` if a cell has it, else the task's canonical loss, else the first cell's. If another
-    setting was swept too (a learning rate, an optimizer), a cell is compared with the baseline cell of the same
+    The baseline loss is ``report.baseline`` if a cell has it, else the task's canonical loss, else the first cell's. If
+    another setting was swept too (a learning rate, an optimizer), a cell is compared with the baseline cell of the same
     settings if there is one, else with the first baseline cell.
+
+    With ``report.compare=optimizer`` the baseline is the cell with the first optimizer and the same loss, head and
+    other settings; a cell without one is compared with nothing.
     """
-    losses = [cell.loss for cell in cells]
+    key = report.compare or LOSS
+    values = [value_in(cell, key) for cell in cells]
     canonical = BASELINES[cells[0].task]
-    loss = next((name for name in (wanted, canonical) if name in losses), losses[0])
-    there = [i for i, name in enumerate(losses) if name == loss]
+    value = next((one for one in (report.baseline, canonical) if one in values), values[0])
+    there = [i for i, one in enumerate(values) if one == value]
     found = {}
     for i, cell in enumerate(cells):
-        same = [j for j in there if _common(cells[j]) == _common(cell)]
+        same = [j for j in there if rest_of(cells[j], key) == rest_of(cell, key)]
         # Only the first such cell is the baseline. Another cell of the baseline's loss (with another head, or another
         # parameter of the loss) is a candidate.
-        found[i] = same[0] if same else there[0]
+        found[i] = same[0] if same else there[0] if key == LOSS else i
     return found
-
-
-def _common(cell: Cell) -> dict[str, Any]:
-    """Return a cell's swept settings, except those of the data set, the loss and the head."""
-    return {key: value for key, value in cell.swept.items() if not key.startswith(("dataset.", "loss.", "head"))}
 
 
 @dataclass(frozen=True)
@@ -104,6 +103,8 @@ class Table:
     ----------
     data : str
         The data set, with its own swept settings.
+    compare : str
+        The setting that cells are compared by: ``loss``, or a swept key.
     metric : str
         The metric's name without the split (``accuracy``).
     runs : list of RunId
@@ -128,6 +129,7 @@ class Table:
     """
 
     data: str
+    compare: str
     metric: str
     runs: list[RunId]
     results: list[CellResults]
@@ -139,6 +141,21 @@ class Table:
     refused: str
     missing: dict[str, int]
     yardsticks: list[YardstickResults] = field(default_factory=list)
+
+    @property
+    def noun(self) -> str:
+        """What one of the compared is called in sentences."""
+        return LOSS if self.compare == LOSS else "setting"
+
+    @property
+    def nouns(self) -> str:
+        """The plural of ``noun``."""
+        return "losses" if self.compare == LOSS else "settings"
+
+    @property
+    def heading(self) -> str:
+        """The heading of the column of labels, which name the loss and the swept settings."""
+        return LOSS if self.compare == LOSS else f"{LOSS}/{self.compare.split('.')[-1]}"
 
     @property
     def lower_is_better(self) -> bool:
@@ -229,6 +246,11 @@ class Table:
         """The number of test rows, if the verdicts are about new rows; else 0."""
         return self.samples[0].n_rows if self.samples[0].folds is None else 0
 
+    @property
+    def swept(self) -> list[str]:
+        """The swept settings in which the cells differ, besides loss and head."""
+        return swept_keys([result.cell for result in self.results])
+
     def verdict(self, place: int) -> str:
         """Return the verdict in a cell's row: ``baseline``, a comparison's verdict, or ``-`` if nothing is compared."""
         if self.baseline[place] == place:
@@ -254,7 +276,7 @@ def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:
     order = _best_first(samples, lower)
     results, samples = [results[i] for i in order], [samples[i] for i in order]
     # Baselines are chosen in the plan's order, so that they do not depend on the results that order the table.
-    planned = baselines([results[order.index(i)].cell for i in range(len(order))], plan.report.baseline)
+    planned = baselines([results[order.index(i)].cell for i in range(len(order))], plan.report)
     baseline = [order.index(planned[i]) for i in order]
     missing = {r.cell.label: n for r in results if (n := len(runs) - len(r.runs) + r.count(FAILED))}
     refused = ""
@@ -268,8 +290,10 @@ def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:
         comparisons = [found.get(i) for i in range(len(results))]
         if metric == MAIN_METRICS[results[0].cell.task]:
             best, group = _best(results, samples, lower)
+    compare = plan.report.compare or LOSS
     return Table(
-        results[0].cell.data, metric, runs, results, samples, baseline, comparisons, best, group, refused, missing
+        *(results[0].cell.data, compare, metric, runs, results, samples),
+        *(baseline, comparisons, best, group, refused, missing),
     )
 
 

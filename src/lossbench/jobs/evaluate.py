@@ -50,8 +50,15 @@ def evaluated(run: PreparedRun, trained: Trained, started: float) -> tuple[RunIn
         repetition=run.id.repetition,
         fold=run.id.fold,
         target_scaling=scaling.to_json() if own and scaling else None,
+        extremes=_extremes(run) if trained.diverged_epoch else None,
     )
     return info, _arrays(run, trained, raw)
+
+
+def _extremes(run: PreparedRun) -> dict[str, float]:
+    """Return the greatest magnitudes of the features and the targets that a run was trained on."""
+    train = run.splits["train"]
+    return {"x": float(np.abs(train.x).max()), "y": float(np.abs(train.y).max())}
 
 
 def _arrays(run: PreparedRun, trained: Trained, raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

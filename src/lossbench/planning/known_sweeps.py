@@ -20,6 +20,11 @@ def known_sweeps() -> dict[str, Path]:
     return known
 
 
+def names_ending_in(digits: str) -> list[str]:
+    """Return the names of the sweeps that end in these digits; [] if there is none."""
+    return sorted(path.parent.name for path in (home() / "multirun").glob(f"*-{digits}/plan.json"))
+
+
 def folders_of(names: list[str]) -> list[Path]:
     """Return the folders of the named sweeps.
 

@@ -6,24 +6,29 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from lossbench.config.settings import CellSettings, SweepSettings, keys_of, plain, with_values
+from lossbench.config.settings import FILE, CellSettings, SweepSettings, keys_of, plain, with_values
 from lossbench.datasets.catalogue import described, n_outputs, scaled_target_range
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.choice import chosen_head, chosen_outside_domain, chosen_pair
 from lossbench.planning.candidates import Draft, assignments_of, axis_values, drafts_of
 from lossbench.planning.command_line import Arguments, encode, unique
+from lossbench.planning.compared import compared, value_in
 from lossbench.planning.composition import check_launcher, composed, hydra_started, to_container
 from lossbench.planning.keys import cell_key
+from lossbench.planning.known_sweeps import names_ending_in
 from lossbench.planning.normalisation import normalised, normalised_loss, normalised_sweep
 from lossbench.planning.plan import Cell, Plan
 from lossbench.planning.presets import preset_values, read_preset
 from lossbench.planning.schema import GROUPS
 from lossbench.planning.validation import report_problems, validate, validate_loss
 
+# What a file's name ends in, besides what it is called.
+ENDINGS = re.compile(r"(\.(csv|tsv|txt|parquet|pq|jsonl|ndjson|gz|bz2|xz|zip))+$", re.IGNORECASE)
 # Settings of the whole sweep. They create no cells and do not change the sweep's name.
 SWEEP_SETTINGS = keys_of(SweepSettings)
 
@@ -60,9 +65,10 @@ def make_plan(arguments: Arguments, command: str, begin: Callable[[str], None] =
         check_launcher(arguments.hydra)
         drafts, left_out, problems = drafts_of(assignments, experiment)
     cells, skipped, sweep, seeds = _resolve(drafts, problems)
-    name = sweep.name or _sweep_name(arguments, experiment)
+    name, renamed = (sweep.name, []) if sweep.name else _sweep_name(arguments, experiment)
     _check_sweep_name(name)
-    problems = report_problems(sweep.report, [cell.loss for cell in cells])
+    report, said, problems = compared(sweep.report, cells)
+    problems = problems or report_problems(report, [value_in(cell, report.compare) for cell in cells])
     if problems:
         raise UsageError(*problems)
     return Plan(
@@ -72,12 +78,12 @@ def make_plan(arguments: Arguments, command: str, begin: Callable[[str], None] =
         cells=cells,
         seeds=seeds,
         skipped=unique([*skipped, *left_out]),
-        notes=unique([*arguments.notes, *(note for draft in drafts for note in draft.notes)]),
+        notes=unique([*arguments.notes, *(note for draft in drafts for note in draft.notes), *said, *renamed]),
         published=to_container(common.published) if _as_published(grids, arguments) else [],
         claims=to_container(common.claims) if _as_published(grids, arguments) else [],
         hydra=arguments.hydra,
         tracking=sweep.tracking,
-        report=sweep.report,
+        report=report,
         rerun=sweep.rerun,
         timeout=sweep.timeout,
         only_plan=sweep.plan,
@@ -251,20 +257,40 @@ def _cell(draft: Draft, key: str, outside: bool) -> Cell:
     )
 
 
-def _sweep_name(arguments: Arguments, experiment: str | None) -> str:
-    """Return the name of a sweep without ``name=``: the same arguments give the same name, and so the same folder."""
+def _sweep_name(arguments: Arguments, experiment: str | None) -> tuple[str, list[str]]:
+    """Return the name of a sweep without ``name=``, and a note if it goes on under an earlier form of its name.
+
+    The same arguments give the same name, and so the same folder. The digits at its end are made from the arguments
+    alone, so a sweep is found by them if its words were chosen by other rules.
+    """
     choices = {group: names for group, names in arguments.choices.items() if group != "experiment"}
     values = {key: values for key, values in arguments.values.items() if key not in SWEEP_SETTINGS}
     if experiment and not choices and not values:
-        return experiment
+        return experiment, []
     if experiment and not values and set(choices) == {"tune"} and "learning_rate" in choices["tune"]:
-        return f"{experiment}-tuned"
-    words = ["-".join(choices[group]) for group in GROUPS if group in choices]
-    words += [f"{key.split('.')[-1]}={'-'.join(map(str, items))}" for key, items in sorted(values.items())]
-    slug = re.sub(r"[^A-Za-z0-9._=-]+", "-", "-".join(words)).strip("-")[:48].rstrip("-") or "default"
+        return f"{experiment}-tuned", []
+    slug = _safe("-".join(_words(choices, values)))[:48].rstrip("-") or "default"
     content = json.dumps([experiment, sorted(choices.items()), sorted(values.items())])
     digits = hashlib.sha256(content.encode()).hexdigest()[:6]
-    return "-".join(filter(None, [experiment, slug, digits]))
+    name = "-".join(filter(None, [experiment, slug, digits]))
+    there = names_ending_in(digits)
+    if there and name not in there:
+        return there[0], [f"goes on under its earlier name; name={name} would begin anew"]
+    return name, []
+
+
+def _words(choices: dict[str, list[str]], values: dict[str, list]) -> list[str]:
+    """Return the words of a sweep's name: choices, then values; a file stands in place of ``csv`` and of its path."""
+    files = [_safe(ENDINGS.sub("", Path(str(path)).name)) or FILE for path in values.get("dataset.path", [])]
+    chosen = {group: names for group, names in choices.items() if not (files and (group, names) == ("dataset", [FILE]))}
+    words = [*files, *("-".join(chosen[group]) for group in GROUPS if group in chosen)]
+    others = sorted((key, items) for key, items in values.items() if key != "dataset.path")
+    return words + [f"{key.split('.')[-1]}={'-'.join(map(str, items))}" for key, items in others]
+
+
+def _safe(text: str) -> str:
+    """Return a text with a hyphen for what a folder's name should not have; it begins with a letter or a digit."""
+    return re.sub(r"[^A-Za-z0-9._=-]+", "-", text).lstrip("._=-").rstrip("-")
 
 
 def _check_sweep_name(name: str) -> None:

@@ -33,6 +33,7 @@ from lossbench.losses.definition import Loss
 from lossbench.losses.heads import ENCODINGS, HEADS, TASKS
 from lossbench.losses.pairing import LOSSES
 from lossbench.metrics.catalogue import METRICS
+from lossbench.planning.compared import LOSS
 from lossbench.planning.normalisation import is_number, normalised, normalised_loss
 from lossbench.planning.study_validation import study_problems
 
@@ -364,12 +365,13 @@ def _units(dataset: DatasetSettings) -> dict[str, int]:
     return found
 
 
-def report_problems(report: ReportSettings, losses: list[str]) -> list[Problem]:
-    """Return the problems of the normalised settings of a report on these losses."""
+def report_problems(report: ReportSettings, compared: list[str]) -> list[Problem]:
+    """Return the problems of the normalised settings of a report that compares these losses, or values of a setting."""
     check = _Checker({"report": plain(report)})
-    if report.baseline is not None and report.baseline not in losses:
-        known = unknown("loss", report.baseline, dict.fromkeys(losses))
-        check.add(f"report.baseline must be a loss of the sweep; got {report.baseline}.", known.hint)
+    if report.baseline is not None and report.baseline not in compared:
+        known = unknown("loss", report.baseline, dict.fromkeys(compared))
+        what = "a loss of the sweep" if report.compare in (None, LOSS) else f"a swept value of {report.compare}"
+        check.add(f"report.baseline must be {what}; got {report.baseline}.", known.hint)
     if report.margin is not None:
         check.within("report.margin", 0.0, math.inf)
     for name in plain(report.margins):

@@ -5,14 +5,20 @@ from lossbench.config.search_space import LEARNING_RATE
 from lossbench.config.settings import FOLDS, SAMPLES, SEEDS
 from lossbench.findings.number_formats import IN_POINTS, counted, decimals, ends, size
 from lossbench.findings.sentences import outside_domain
+from lossbench.planning.compared import LOSS
 from lossbench.planning.plan import Plan
 
 
 def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:
     """Return sentences that say how far the numbers of a report may be trusted; which ones depends on the sweep."""
+    of_losses = plan.report.compare in (None, LOSS)
+    values = "losses" if of_losses else "values"
     said = [
         "Every loss was trained from the same initial weights, on the same batches in the same order. A difference is "
-        "taken seed by seed.",
+        "taken seed by seed."
+        if of_losses
+        else f"Compared is {plan.report.compare}. All its values were trained with the same seeds: from the same "
+        "initial weights and on the same batches, where it leaves network and batches as they are.",
     ]
     repeated = {cell.settings.repeat.name for cell in plan.cells}
     if SEEDS in repeated:
@@ -29,13 +35,13 @@ def limits(plan: Plan, *, n_tables: int, tuned: bool) -> list[str]:
         "± is about the runs that work: a single dead run among thirty would drown any small effect. How often runs "
         "diverge or get stuck is counted and tested apart.",
         "Verdicts compare with the baseline: equivalent, if the whole interval lies within the margin; better or "
-        "worse, if a test of the mean says so, corrected (Holm) for the number of losses in the table; else "
+        "worse, if a test of the mean says so, corrected (Holm) for the number of rows in the table; else "
         "inconclusive. Where nothing differs, at most one table in twenty shows a better or worse.",
     ]
     if not (tuned or _swept_rates(plan)):
         said.append(
-            "All losses were trained with the same learning rate, which may suit one better than another: a difference "
-            "holds at these settings, not for the losses as such."
+            f"All {values} were trained with the same learning rate, which may suit one better than another: a "
+            f"difference holds at these settings, not for the {values} as such."
         )
     if outside := outside_domain(plan.cells):
         said.append(f"† marks a loss on targets outside its domain: {outside}. It is shown, and not recommended.")

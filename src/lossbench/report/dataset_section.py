@@ -19,9 +19,9 @@ from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import LOSSES
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report.cell_measures import diagnosis, metrics_of
-from lossbench.report.drawing import MARKERS, Mark, mark
+from lossbench.report.drawing import MARKERS, Mark
 from lossbench.report.figures.all import all_figures
-from lossbench.report.figures.frame import Figure, Frame, SvgPanel, TriedRates, as_svg
+from lossbench.report.figures.frame import Figure, Frame, SvgPanel, TriedRates, as_svg, mark_in
 from lossbench.results.cells import CellResults
 from lossbench.tuning.study_files import read_outcome, read_trials, study_metric
 
@@ -145,7 +145,7 @@ def _row(table: Table, place: int, label: str) -> Row:
     return Row(
         cell=result.cell,
         label=label,
-        mark=mark(result.cell.loss),
+        mark=mark_in(table, result.cell),
         mean=interval.mean,
         half_width=interval.half_width,
         n=interval.n,

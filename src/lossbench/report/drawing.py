@@ -93,7 +93,11 @@ class Mark:
 def mark(loss: str) -> Mark:
     """Return the mark of a loss; it follows from the loss's place in the catalogue, so every report has the same."""
     names = [*LOSSES, COMPOSITE, CUSTOM]
-    place = names.index(loss) if loss in names else len(names)
+    return numbered_mark(names.index(loss) if loss in names else len(names))
+
+
+def numbered_mark(place: int) -> Mark:
+    """Return the mark of the n-th of things that are told apart, counted from 0."""
     return Mark(place % len(LIGHT), MARKERS[(place + place // len(LIGHT)) % len(MARKERS)])
 
 

@@ -34,7 +34,8 @@ def summary(content: Content) -> str:
         lines += ["", f"## {_cell(section.table.data)}", ""]
         lines += [f"Test {metric}, {section.arrow}; naive {number(section.naive)}"]
         lines[-1] += f", best possible {number(section.ceiling)}." if section.ceiling == section.ceiling else "."
-        lines += ["", f"| loss | head | test {metric} | n | difference | p (Holm) | verdict | diverged or stuck |"]
+        columns = (section.table.heading, "head", f"test {metric}", "n", "difference", "p (Holm)", "verdict")
+        lines += ["", f"| {' | '.join(columns)} | diverged or stuck |"]
         lines += ["|---|---|---:|---:|---:|---:|---|---:|"]
         for row in section.rows:
             found = row.comparison

@@ -124,9 +124,9 @@ class CellResults:
         return np.array(scaling["scale"] if scaling else 1.0)
 
     def contributions(self, metric: str) -> dict[RunId, np.ndarray]:
-        """Return what each test row contributes to a metric, for each run that has raw predictions.
+        """Return what each test row contributes to a metric, for each finished run that has raw predictions.
 
-        Empty where runs have test rows of their own.
+        Empty where runs have test rows of their own. Predictions of diverged runs are too large to compute with.
 
         Parameters
         ----------
@@ -135,7 +135,8 @@ class CellResults:
         """
         if "test" not in self.targets:
             return {}
-        found = {run.info.id: raw for run in self.runs if (raw := run.array("raw/test")) is not None}
+        finished = [run for run in self.runs if run.info.status == FINISHED]
+        found = {run.info.id: raw for run in finished if (raw := run.array("raw/test")) is not None}
         return {each: self.contributions_of(self.cell.pair, metric, raw) for each, raw in found.items()}
 
     def contributions_of(self, pair: Pair, metric: str, raw: np.ndarray) -> np.ndarray:

@@ -54,6 +54,8 @@ class RunInfo:
         Of a cross-validation; see ``ground.run_ids``.
     target_scaling : dict or None
         Of a run with training rows of its own: ``center`` and ``scale`` of its targets; else ``cell.json`` has them.
+    extremes : dict or None
+        Of a diverged run: the greatest magnitudes of features (``x``) and targets (``y``) that it was trained on.
     """
 
     seed: int
@@ -73,6 +75,7 @@ class RunInfo:
     repetition: int | None = None
     fold: int | None = None
     target_scaling: dict[str, list[float]] | None = None
+    extremes: dict[str, float] | None = None
 
     @property
     def id(self) -> RunId:

@@ -17,6 +17,7 @@ from lossbench.ground.run_ids import RunId
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report.freshness import FIGURES, PAGE, SUMMARY, TABLE
+from lossbench.results.causes import cause
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED
 from lossbench.results.part_files import Run as Result
@@ -99,6 +100,9 @@ class Tracker(Experiment):
         }
         if info.error:
             tags["error"] = info.error[:5000]
+        likely = cause(cell, run) if info.status != FAILED else None
+        if likely is not None:
+            tags["cause"] = likely.text
         moment = milliseconds(info.ended)
         finals = {f"final/{name}": value for name, value in info.scores.items()}
         finals |= {f"naive/{name}": value for name, value in info.naive.items()}

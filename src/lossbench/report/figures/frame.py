@@ -11,6 +11,8 @@ from matplotlib.figure import Figure as MatplotlibFigure
 
 from lossbench.findings.sentences import name_in
 from lossbench.findings.tables import Table
+from lossbench.planning.compared import LOSS, value_in
+from lossbench.planning.plan import Cell
 from lossbench.report import drawing as ink
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import Run
@@ -140,7 +142,7 @@ class Frame:
         """Yield each cell with its mark and its line style, which differs between cells of the same colour."""
         seen: dict[int, int] = {}
         for result in self.table.results:
-            mark = ink.mark(result.cell.loss)
+            mark = mark_in(self.table, result.cell)
             seen[mark.number] = seen.get(mark.number, -1) + 1
             yield result, mark, ink.LINES[seen[mark.number] % len(ink.LINES)]
 
@@ -183,6 +185,14 @@ class Frame:
     def n_classes(self) -> int:
         """The number of classes."""
         return self.table.results[0].cell.n_outputs
+
+
+def mark_in(table: Table, cell: Cell) -> ink.Mark:
+    """Return the mark of a cell: that of its loss, or where another setting is compared, of its value of that."""
+    if table.compare == LOSS:
+        return ink.mark(cell.loss)
+    values = sorted({value_in(result.cell, table.compare) for result in table.results})
+    return ink.numbered_mark(values.index(value_in(cell, table.compare)))
 
 
 def key_panel(figure: Figure, axes: Axes) -> Panel:
