@@ -213,22 +213,27 @@ def by_curve_unless(share: float, test_per_train: float = 0.0) -> Rule:
     return rule
 
 
-def by_range(keeps: float = 0.0, test_per_train: float = 0.0) -> Rule:
+def by_range(keeps: float = 0.0, test_per_train: float = 0.0, averages: bool = False) -> Rule:
     """Return the rule that takes the middle of the rates that do as well as the best.
 
     Parameters
     ----------
     keeps : float
         The default stays unless the best beats it by this share of a standard error, wherever it lies.
+    averages : bool
+        Whether the values of rates near each other are averaged.
     """
 
     def rule(studies: Studies, i: int) -> float:
-        values = studies.folds[i]
+        values = choice.averaged(RATES, studies.folds[i]) if averages else studies.folds[i]
         wider = (1 + test_per_train * values.shape[1]) ** 0.5
         means, errors = choice.gaps(values)
         if keeps and means[DEFAULT] <= keeps * errors[DEFAULT]:
             return RATES[DEFAULT]
-        with patch.object(choice, "gaps", lambda _: (means, wider * errors)):
+        with (
+            patch.object(choice, "gaps", lambda _: (means, wider * errors)),
+            patch.object(choice, "averaged", lambda _, values: values),
+        ):
             return RATES[choice.choose_rate(RATES, values, studies.dead[i], None).chosen]
 
     return rule
@@ -248,9 +253,9 @@ RULES: dict[str, Rule] = {
     "the same, by a corrected error": by_curve_unless(1.0, 0.25),
     "middle of those as good": by_range(),
     "middle of those as good by a corrected error": by_range(0.0, 0.25),
-    "middle, configured rate kept unless beaten by half an error": by_range(0.5),
     "middle, configured rate kept unless beaten by an error": by_range(1.0),
-    "lossbench: the same, but for the highest as good": ours,
+    "middle of those as good, rates near each other averaged": by_range(averages=True),
+    "lossbench: the same, configured rate kept unless worse than the middle by two errors": ours,
 }
 
 

@@ -1,13 +1,18 @@
 """The choice of a learning rate, or of one of a few trials, from the values of their trainings. Pure.
 
-The best of many noisy values is partly luck. So every rate that does as well as the best counts, and the middle one of
-them is taken. docs/statistics.md ranks this rule among others.
+The best of many noisy values is partly luck. So rates next to each other are averaged, every rate that does as well as
+the best counts, and the middle one of them is taken. docs/statistics.md ranks this rule among others.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+# How far rates are averaged: the standard deviation of the weights, in decades. On a grid with four rates a decade the
+# two neighbours of a rate count a quarter each as much as itself.
+NEAR = 0.15
+# The configured rate is left only for one that is better by so many standard errors.
+SURE = 2.0
 # Shares of dead trainings that differ by less than this count as the same: half a training of ten.
 SAME_RISK = 0.05
 
@@ -31,10 +36,11 @@ class Choice:
 def choose_rate(rates: np.ndarray, values: np.ndarray, dead: np.ndarray, default: int | None) -> Choice:
     """Choose a learning rate.
 
-    As good as the rate with the best mean are all that it does not beat by a standard error. Those of them that kill
-    more trainings than others are left out, and the middle one of the others is chosen; the lower one of two, because
-    too high a rate does more harm than too low a one. The configured rate is chosen instead if it is one of them, but
-    for the highest: beyond it training may break down.
+    Values are averaged over rates near each other. As good as the rate with the best mean are all that it does not beat
+    by a standard error. Those of them that kill more trainings than others are left out, and the middle one of the
+    others is chosen; the lower one of two, because too high a rate does more harm than too low a one. The configured
+    rate is chosen instead unless the middle one is better by two standard errors, or the configured one kills more, or
+    lies where training may break down: at or above the highest of those as good.
 
     Parameters
     ----------
@@ -57,14 +63,53 @@ def choose_rate(rates: np.ndarray, values: np.ndarray, dead: np.ndarray, default
     (2, [False, True, True, True, False])
     """
     order = np.argsort(rates)
-    means, errors = gaps(values[order])
+    near = averaged(rates[order], values[order])
+    means, errors = gaps(near)
     as_good, danger = means <= errors, risk(dead[order])
     safe = np.flatnonzero(as_good & (danger <= danger[as_good].min() + SAME_RISK))
-    kept = [place for place in safe[:-1] if order[place] == default]
-    chosen = kept[0] if kept else safe[(len(safe) - 1) // 2]
+    chosen = safe[(len(safe) - 1) // 2]
+    for own in np.flatnonzero(order == default):
+        is_as_safe = own < safe[-1] and danger[own] <= danger[chosen] + SAME_RISK
+        if is_as_safe and not is_surely_worse(near[own], near[chosen]):
+            chosen = own
     in_given_order = np.empty(len(order), bool)
     in_given_order[order] = as_good
     return Choice(int(order[chosen]), in_given_order)
+
+
+def averaged(rates: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return each rate's values averaged with those of rates near it, training by training.
+
+    Parameters
+    ----------
+    rates : float array, shape (n_rates,)
+    values : float array, shape (n_rates, n_values)
+
+    Examples
+    --------
+    Rates a decade apart are far from each other, those of a grid with four a decade are not.
+
+    >>> averaged(np.array([0.01, 0.1]), np.array([[0.0], [1.0]])).round(3).tolist()
+    [[0.0], [1.0]]
+    >>> averaged(np.array([0.1, 0.178, 0.316]), np.array([[0.0], [1.0], [0.0]])).round(2).tolist()
+    [[0.2], [0.67], [0.2]]
+    """
+    distances = np.subtract.outer(np.log10(rates), np.log10(rates))
+    weights = np.exp(-((distances / NEAR) ** 2) / 2)
+    return weights / weights.sum(axis=1, keepdims=True) @ values
+
+
+def is_surely_worse(values: np.ndarray, others: np.ndarray) -> bool:
+    """Return whether paired values are worse than others in the mean, by ``SURE`` standard errors.
+
+    Examples
+    --------
+    >>> is_surely_worse(np.array([1.0, 3.0]), np.array([0.0, 0.0])), is_surely_worse(np.ones(2), np.array([0.0, 0.1]))
+    (False, True)
+    """
+    differences = values - others
+    error = differences.std(ddof=1) / len(differences) ** 0.5 if len(differences) > 1 else 0.0
+    return bool(differences.mean() > SURE * error)
 
 
 def choose_trial(values: np.ndarray, dead: np.ndarray, default: int | None) -> Choice:
