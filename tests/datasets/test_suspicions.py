@@ -134,7 +134,7 @@ EXPECTED = {
     "linnerud": ["only 20 rows"],
     "digits": ["left out "],
     "wine": [],
-    "iris": [],
+    "iris": ["1 of 150 rows repeats an earlier one"],
     "breast_cancer": [],
     "diabetes": [],
 }

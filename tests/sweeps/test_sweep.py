@@ -263,7 +263,7 @@ def test_a_failed_cell_is_printed_at_once_with_its_log_and_others_go_on(tmp_path
     assert {r["status"] for r in live(tmp_path, "run")} == {"failed"}
     assert {r["run_status"] for r in live(tmp_path, "run")} == {"FAILED"}
     again = run(tmp_path, "dataset=regression", *impossible, "seeds=2", "epochs=1", "name=big")
-    assert "2 run again (they failed for want of room)" in again.out.splitlines()[0]
+    assert "2 run again (there was no room for them)" in again.out.splitlines()[0]
     assert again.status == 1
 
 

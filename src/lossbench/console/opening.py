@@ -25,7 +25,7 @@ def first_lines(plan: Plan, before: dict[str, dict[RunId, Run]], open_runs: dict
     if n_finished and n_open:
         rerun = sum(run in before[folder] for folder, runs in open_runs.items() for run in runs)
         if rerun:
-            why = "they failed for want of room" if plan.rerun == "none" else f"rerun={plan.rerun}"
+            why = "there was no room for them" if plan.rerun == "none" else f"rerun={plan.rerun}"
             reasons.append(f"{rerun} run again ({why})")
         if n_open > rerun:
             reasons.append(f"{n_open - rerun} to run")

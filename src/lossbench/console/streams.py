@@ -16,6 +16,7 @@ ERRORS = "lossbench-plain"
 # keep their columns; only the dots and arrows stand at the ends of sentences.
 PLAIN = {
     "±": "+-",
+    "×": "x",
     "†": "*",
     "…": "...",
     "−": "-",

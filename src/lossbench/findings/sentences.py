@@ -129,10 +129,15 @@ def name_in(table: Table, place: int) -> str:
     return f"{cell.label} ({cell.head})" if len(same) > 1 else cell.label
 
 
-def what_went_wrong(results: CellResults, name: str = "") -> list[str]:
+def what_went_wrong(results: CellResults, name: str = "", *, causes: bool = True) -> list[str]:
     """Return a line for each kind of run that went wrong in a cell: diverged, stuck or failed.
 
     Each line has the number of such runs, names them and, except for failed ones, gives an interval of their rate.
+
+    Parameters
+    ----------
+    causes : bool
+        Whether lines with the likely causes follow.
     """
     name = name or results.cell.label
     groups = {
@@ -149,7 +154,7 @@ def what_went_wrong(results: CellResults, name: str = "") -> list[str]:
         what = "repetition.fold.seed" if ids[0].split else "seed" if len(ids) == 1 else "seeds"
         chance = f"; a rate of {100 * rate.low:.1f} to {100 * rate.high:.1f} %" if word != FAILED else ""
         lines.append(f"{name}: {len(ids)} of {len(results.runs)} {word} ({what} {shown}{chance})")
-        lines += [f"{name}: {line}" for line in _causes(results, ids)] if word != FAILED else []
+        lines += [f"{name}: {line}" for line in _causes(results, ids)] if causes and word != FAILED else []
     return lines
 
 

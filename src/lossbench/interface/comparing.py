@@ -113,7 +113,8 @@ def _run(overrides: list[str], *, verbose: bool) -> None:
             errors="replace",
             start_new_session=True,
         )
-        interrupted = _relay(process, verbose=verbose)
+        with process:
+            interrupted = _relay(process, verbose=verbose)
         errors.seek(0)
         said = errors.read().decode(errors="replace").strip()
     if interrupted or process.returncode == INTERRUPTED:

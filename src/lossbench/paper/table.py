@@ -114,7 +114,7 @@ def paper_tables(plan: Plan, results: list[CellResults]) -> list[PaperTable]:
 def _line(table: Table, place: int) -> Line:
     result, own, found = table.results[place], table.samples[place], table.comparisons[place]
     name = name_in(table, place)
-    notes = what_went_wrong(result, name)
+    notes = what_went_wrong(result, name, causes=False)
     missing = len(table.runs) - len(result.runs)
     notes += [f"{name}: {missing} of {counted(len(table.runs), 'run')} missing"] if missing else []
     return Line(

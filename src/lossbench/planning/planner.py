@@ -55,7 +55,7 @@ def make_plan(arguments: Arguments, command: str, begin: Callable[[str], None] =
     with hydra_started():
         common = composed({}, experiment)
         if not _given("plan", arguments, common):
-            begin(str(_given("name", arguments, common) or _sweep_name(arguments, experiment)))
+            begin(str(_given("name", arguments, common) or _sweep_name(arguments, experiment)[0]))
         grids = [
             {key: axis_values(key, value) for key, value in grid.items()} for grid in to_container(common.grids)
         ] or [{}]
