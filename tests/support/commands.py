@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossbench.ground import quiet_tensorflow  # noqa: F401
+from lossbench.training import program_cache
 
 BIN = Path(sys.executable).parent
+# In the environment, the folder in which commands find what those of other tests have compiled.
+PROGRAMS = "TESTS_PROGRAMS"
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Done:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "LOSSBENCH_", "HYDRA_"))}
-    return {**kept, "LOSSBENCH_HOME": str(home), "COLUMNS": "80", **more}
+    programs = {program_cache.FLAGS: f"{program_cache.FLAG}={os.environ[PROGRAMS]}"}
+    return {**kept, **programs, "LOSSBENCH_HOME": str(home), "COLUMNS": "80", **more}
 
 
 def run(home: Path, *arguments: str, command: str = "lossbench", **more: str) -> Done:

@@ -21,6 +21,7 @@ from lossbench.losses.heads import HEADS, NUMBER_TASKS, decide
 from lossbench.training import specification
 from lossbench.training.narrow_dense import NarrowDense
 from lossbench.training.networks import build_optimizer, initial_weights, random_states
+from lossbench.training.repeatable_names import repeatable_names
 from lossbench.training.specification import (
     Data,
     Hyperparameters,
@@ -103,7 +104,7 @@ class Program:
     def __init__(self, structure: Structure):
         self.structure = structure
         self._pinned: list[tuple[np.ndarray, tf.Tensor]] = []
-        with tracing_lock:
+        with tracing_lock, repeatable_names(f"{structure} training"):
             self._model = structure.build(dense=NarrowDense)
             self._optimizer = _pure_optimizer(json.loads(structure.optimizer))
             self._optimizer.build(self._model.trainable_variables)
@@ -176,6 +177,7 @@ class Program:
     def predict(self, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
         """Return the outputs of the last linear layer, before the head's activation; see ``predict_compiled``."""
         trainable, rest = self._split(weights, seed=0)
+        self._trace_prediction(trainable, rest, x)
         batches = []
         for start in range(0, len(x), specification.EVALUATION_BATCH):
             batch = x[start : start + specification.EVALUATION_BATCH]
@@ -184,6 +186,13 @@ class Program:
             padded = np.pad(batch, ((0, specification.EVALUATION_BATCH - len(batch)), *((0, 0),) * (x.ndim - 1)))
             batches.append(self._predict(trainable, rest, tf.constant(padded)).numpy()[: len(batch)])
         return np.concatenate(batches)
+
+    def _trace_prediction(self, trainable: list[tf.Tensor], rest: list[tf.Tensor], x: np.ndarray) -> None:
+        with tracing_lock:
+            if not self._predict.experimental_get_tracing_count():
+                batch = tf.zeros((specification.EVALUATION_BATCH, *x.shape[1:]))
+                with repeatable_names(f"{self.structure} prediction"):
+                    self._predict.get_concrete_function(trainable, rest, batch)
 
     def _split(self, weights: list[np.ndarray], seed: int) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         """Return weights as tensors, trainable and not; the latter with the states of random layers."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossbench.jobs.worker.tasks import AHEAD, CellTask, Task
+from lossbench.training.program_cache import ProgramFolder
 
 # How long the worker is listened to before its parent looks whether it still runs.
 POLL_SECONDS = 0.2
@@ -68,6 +69,7 @@ class Worker:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         self._n_read = 0
         self._connection, theirs = multiprocessing.Pipe()
+        self._programs = ProgramFolder()
         code = "from lossbench.jobs.worker.inside import main; main()"
         # -P: a user's file in the working directory, such as queue.py, must not be taken for one of Python's own.
         command = [sys.executable, "-P", "-c", code, str(theirs.fileno()), str(os.getpid())]
@@ -79,7 +81,7 @@ class Worker:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"},
+            env={**os.environ, **self._programs.environment, "PYTHONIOENCODING": "utf-8:backslashreplace"},
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )
@@ -153,9 +155,10 @@ class Worker:
         finally:
             self.end()
 
-    def end(self) -> None:
-        """End the worker at once. All that is finished is on disk."""
+    def end(self, *, keep: bool = True) -> None:
+        """End the worker at once, and keep the programs that it has compiled. All that is finished is on disk."""
         self._process.kill()
         self._process.wait()
         self._connection.close()
         self._output.close()
+        self._programs.close(keep=keep)

@@ -37,11 +37,11 @@ class Supervisor:
         self._worker = self._worker or Worker()
         return self._worker
 
-    def end(self) -> None:
-        """End the worker if there is one."""
+    def end(self, *, keep: bool = True) -> None:
+        """End the worker if there is one, and keep the programs that it has compiled, unless they may be to blame."""
         worker, self._worker = self._worker, None
         if worker is not None:
-            worker.end()
+            worker.end(keep=keep)
 
     def compile_ahead(self, tasks: list[CellTask]) -> None:
         """Have the programs of these cells compiled in this order, while others train."""
@@ -113,7 +113,7 @@ class Supervisor:
             self._ahead = []
         if said := worker.said():
             log.error("the process that trains said:\n%s", said)
-        self.end()
+        self.end(keep=False)
 
 
 def _level() -> int:
