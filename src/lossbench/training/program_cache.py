@@ -99,7 +99,7 @@ def _checksum(content: bytes) -> str:
 def _processor() -> str:
     """Return what decides which instructions XLA may use."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
     return " ".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
