@@ -45,5 +45,6 @@ def figures(results: dict[str, Any]) -> dict[str, float]:
         "one_more_seed_cpu_milliseconds": 1e3 * c["one_more_seed_cpu"],
         "training_milliseconds": milliseconds["ours"] / len(d["cells"]),
         "training_ratio_to_c": milliseconds["ours"] / milliseconds["c"],
+        "study_trainings": e["n_trainings"],
         "keras_tuner_cpu_ratio": e["keras_tuner"]["cpu_seconds"] / e["ours"]["cpu_seconds"],
     }

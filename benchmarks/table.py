@@ -103,9 +103,10 @@ def e_lines(results: dict[str, Any]) -> Iterator[str]:
         return
     ours, theirs = found["ours"], found["keras_tuner"]
     n_sampled = sum(study["trainings"] for study in theirs["studies"])
-    yield f"e  nine studies of 32 trials x 5 seeds, {found['n_trainings']} trainings; seconds, with start-up"
+    yield f"e  nine studies of 17 rates x 10 folds, {found['n_trainings']} trainings; seconds, with start-up"
     yield f"{'':<46}{'by the clock':>16}{'of all processors':>18}"
-    for name, of in (("KerasTuner, Bayesian optimisation, untracked", theirs), ("lossbench, TPE, tracked", ours)):
+    rows = (("KerasTuner, Bayesian optimisation, untracked", theirs), ("lossbench, a grid of rates, tracked", ours))
+    for name, of in rows:
         yield f"{name:<46}{of['seconds']:>16.0f}{of['cpu_seconds']:>18.0f}"
     clock, cpu = (theirs[name] / ours[name] for name in ("seconds", "cpu_seconds"))
     yield f"{'times slower':<46}{clock:>16.0f}{cpu:>18.0f}"

@@ -21,6 +21,9 @@ QUOTATIONS = [
     ("README.md", r"one log call a run \| \d+ s \| ([\d.]+) s", "careful_loop_seconds_per_run", ".1f"),
     ("README.md", r"\| lossbench \| (\d+) s", "lossbench_seconds", ".0f"),
     ("README.md", r"\| lossbench \| \d+ s \| ([\d.]+) s", "lossbench_seconds_per_run", ".3f"),
+    ("README.md", r"studies of `make tune` \(([\d,]+) trainings\)", "study_trainings", ",.0f"),
+    ("docs/design.md", r"60 s for its ([\d,]+) trainings", "study_trainings", ",.0f"),
+    ("benchmarks/README.md", r"all ([\d,]+) trainings, tracked", "study_trainings", ",.0f"),
     ("README.md", r"KerasTuner takes (\d+) times", "keras_tuner_cpu_ratio", ".0f"),
     ("README.md", r"([\d.]+) times as long as a C loop", "training_ratio_to_c", ".2f"),
     ("docs/design.md", r"a training of the tutorial takes (\d+) ms", "training_milliseconds", ".0f"),
@@ -85,7 +88,7 @@ def record(monkeypatch, tmp_path):
 def test_a_whole_run_is_recorded_and_a_partial_one_is_not(record, tmp_path):
     way = {"included": 54.0, "apart": 27.0, "cpu": 30.0, "one_more_seed_cpu": 0.05}
     cell = {"cpu_milliseconds": {"ours": 12.0, "c": 10.0}}
-    studies = {"ours": {"cpu_seconds": 2.0}, "keras_tuner": {"cpu_seconds": 90.0}}
+    studies = {"n_trainings": 1530, "ours": {"cpu_seconds": 2.0}, "keras_tuner": {"cpu_seconds": 90.0}}
     results = {"a": way, "b": way, "c": way, "d": {"cells": [cell] * 9}, "e": studies}
     for lacking in ({"e": {"skipped": "no KerasTuner"}}, {"a": None}):
         with pytest.raises(record.PartialRunError, match=f"lacks part {next(iter(lacking))}"):
