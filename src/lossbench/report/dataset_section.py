@@ -22,6 +22,7 @@ from lossbench.report.cell_measures import diagnosis, metrics_of
 from lossbench.report.drawing import MARKERS, Mark
 from lossbench.report.figures.all import all_figures
 from lossbench.report.figures.frame import Figure, Frame, SvgPanel, TriedRates, as_svg, mark_in
+from lossbench.report.fresh_samples import over_fresh_samples
 from lossbench.results.cells import CellResults
 from lossbench.tuning.study_files import read_outcome, read_trials, study_metric
 
@@ -115,6 +116,7 @@ def section(plan: Plan, table: Table) -> Section:
         hints=[
             *verdict_hints(table),
             *(f"{label}: {n} runs missing or failed" for label, n in table.missing.items()),
+            *filter(None, [over_fresh_samples(plan, table)]),
         ],
         tuning=[text for result in table.results for text in _tuning_hints(plan, result)],
         yardsticks=[

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from lossbench import __version__
 from lossbench.planning.plan import Plan
+from lossbench.report.fresh_samples import folder_of
 from lossbench.results.cells import CellResults
 from lossbench.results.yardsticks import read_yardsticks
 
@@ -24,11 +25,13 @@ def is_written(plan: Plan, results: list[CellResults]) -> bool:
 
 
 def report_state(plan: Plan, results: list[CellResults]) -> str:
-    """Return a digest of everything that a report depends on: plan, runs, yardsticks and version."""
+    """Return a digest of everything that a report depends on: plan, runs, yardsticks, fresh samples and version."""
     runs = {result.cell.key: {run.info.key: run.info.started for run in result.runs} for result in results}
     first = {result.cell.data: result.cell for result in reversed(results)}
     beside = [
         run.info.started for cell in first.values() for each in read_yardsticks(plan, cell) for run in each.results.runs
     ]
-    content = json.dumps([asdict(plan), runs, *([beside] if beside else []), __version__], sort_keys=True)
+    samples = folder_of(plan) / "results.csv"
+    elsewhere = [hashlib.sha256(samples.read_bytes()).hexdigest()] if samples.exists() else []
+    content = json.dumps([asdict(plan), runs, *([beside] if beside else []), *elsewhere, __version__], sort_keys=True)
     return json.dumps({"made_from": hashlib.sha256(content.encode()).hexdigest()}) + "\n"
