@@ -182,7 +182,9 @@ def test_advice_on_a_file_ends_with_a_recommendation_that_plain_keras_confirms(t
     options = ["dataset.path=house.csv", "dataset.target=price", "dataset.missing=impute", "tune.trials=4", "epochs=20"]
     done = run(tmp_path, "-m", "experiment=advise", *options, "name=house", "tracking.enabled=false")
     assert done.status == 0, done.err
-    assert "Recommendation for house.csv: train with " in done.out
+    # The price is a linear function, so a linear model may be better; the network to train is named all the same.
+    said = " ".join(done.out.split())
+    assert re.search(r"Recommendation for house\.csv: (.*\. If it must be this network, )?train with ", said)
     command = next(line for line in done.out.splitlines() if line.startswith("  it is trained by: "))
     assert "dataset.path=house.csv" in command
     assert "optimizer.learning_rate=" in command
