@@ -255,7 +255,7 @@ RULES: dict[str, Rule] = {
     "middle of those as good by a corrected error": by_range(0.0, 0.25),
     "middle, configured rate kept unless beaten by an error": by_range(1.0),
     "middle of those as good, rates near each other averaged": by_range(averages=True),
-    "lossbench: the same, configured rate kept unless worse than the middle by two errors": ours,
+    "lossbench: the same, configured rate kept unless the middle beats it by an error": ours,
 }
 
 

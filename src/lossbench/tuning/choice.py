@@ -11,8 +11,6 @@ import numpy as np
 # How far rates are averaged: the standard deviation of the weights, in decades. On a grid with four rates a decade the
 # two neighbours of a rate count a quarter each as much as itself.
 NEAR = 0.15
-# The configured rate is left only for one that is better by so many standard errors.
-SURE = 2.0
 # Shares of dead trainings that differ by less than this count as the same: half a training of ten.
 SAME_RISK = 0.05
 
@@ -39,8 +37,8 @@ def choose_rate(rates: np.ndarray, values: np.ndarray, dead: np.ndarray, default
     Values are averaged over rates near each other. As good as the rate with the best mean are all that it does not beat
     by a standard error. Those of them that kill more trainings than others are left out, and the middle one of the
     others is chosen; the lower one of two, because too high a rate does more harm than too low a one. The configured
-    rate is chosen instead unless the middle one is better by two standard errors, or the configured one kills more, or
-    lies where training may break down: at or above the highest of those as good.
+    rate is chosen instead unless the middle one beats it by a standard error, or the configured one kills more, or lies
+    where training may break down: at or above the highest of those as good.
 
     Parameters
     ----------
@@ -70,7 +68,8 @@ def choose_rate(rates: np.ndarray, values: np.ndarray, dead: np.ndarray, default
     chosen = safe[(len(safe) - 1) // 2]
     for own in np.flatnonzero(order == default):
         is_as_safe = own < safe[-1] and danger[own] <= danger[chosen] + SAME_RISK
-        if is_as_safe and not is_surely_worse(near[own], near[chosen]):
+        # Not averaged: near a rate at which training breaks down, averages vary too much to tell.
+        if is_as_safe and not is_surely_worse(*values[order][[own, chosen]]):
             chosen = own
     in_given_order = np.empty(len(order), bool)
     in_given_order[order] = as_good
@@ -100,16 +99,16 @@ def averaged(rates: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def is_surely_worse(values: np.ndarray, others: np.ndarray) -> bool:
-    """Return whether paired values are worse than others in the mean, by ``SURE`` standard errors.
+    """Return whether paired values are worse than others in the mean, by a standard error.
 
     Examples
     --------
-    >>> is_surely_worse(np.array([1.0, 3.0]), np.array([0.0, 0.0])), is_surely_worse(np.ones(2), np.array([0.0, 0.1]))
+    >>> is_surely_worse(np.array([0.0, 2.0]), np.array([0.0, 0.0])), is_surely_worse(np.ones(2), np.array([0.0, 0.1]))
     (False, True)
     """
     differences = values - others
     error = differences.std(ddof=1) / len(differences) ** 0.5 if len(differences) > 1 else 0.0
-    return bool(differences.mean() > SURE * error)
+    return bool(differences.mean() > error)
 
 
 def choose_trial(values: np.ndarray, dead: np.ndarray, default: int | None) -> Choice:
