@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# How far rates are averaged: the standard deviation of the weights, in decades. On a grid with four rates a decade the
-# two neighbours of a rate count a quarter each as much as itself.
+# How far rates are averaged: the standard deviation of the weights, in decades. On a grid with four rates a decade each
+# neighbour of a rate counts a quarter as much as the rate itself.
 NEAR = 0.15
 # Shares of dead trainings that differ by less than this count as the same: half a training of ten.
 SAME_RISK = 0.05
