@@ -24,8 +24,8 @@ def repeatable_names(program: str) -> Iterator[None]:
     """Have what this thread builds within the block numbered by counters that depend on the program alone.
 
     TensorFlow has no public way to do this, so its counter is replaced in the meantime; other threads count on as they
-    did. It is used under ``specification.tracing_lock``. Names must not be taken twice in a process, so a program that is
-    built again has others.
+    did. It is used under ``specification.tracing_lock``. Names must not be taken twice in a process, so a program that
+    is built again has others.
 
     Parameters
     ----------
