@@ -126,9 +126,9 @@ def job(config: DictConfig) -> None:
     has a part file that says so; a run without a part file counts as missing.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
-    plan = read_plan(folder.parent)
-    opened = json.loads((folder.parent / "open.json").read_text())
     try:
+        plan = read_plan(folder.parent)
+        opened = json.loads((folder.parent / "open.json").read_text())
         task = _open_task(plan, folder.name, opened)
         reason = common_failure(plan, opened["runs"], before=folder.name)
         if reason:
