@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.commands import BIN, Done, environment, run
+from support.commands import BIN, Done, run
 
 from lossbench.ground.shortages import problem_of_shortage, shortage
 
@@ -13,16 +13,7 @@ SMALL = "-m dataset=circles loss=bce,hinge seeds=4 epochs=3 tracking.enabled=fal
 
 def limited(home: Path, limit: str, words: str = SMALL) -> Done:
     """Run a sweep in a shell with a limit of the system's (``ulimit``)."""
-    done = subprocess.run(
-        ["bash", "-c", f"ulimit {limit} && '{BIN / 'lossbench'}' {words}"],
-        env=environment(home),
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+    return run(home, "-c", f"ulimit {limit} && '{BIN / 'lossbench'}' {words}", command="/bin/bash")
 
 
 @pytest.fixture
