@@ -75,7 +75,7 @@ mutants: $(STAMP) ## change the code in 200 small ways, and see which of them th
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-		--extra bench --extra dev --extra joblib pyproject.toml --output-file requirements.lock
+		--extra bench --extra dev --extra docs --extra joblib --extra slurm pyproject.toml --output-file requirements.lock
 
 clean: ## remove .venv and caches; results stay
 	@rm -rf .venv .pytest_cache .ruff_cache .mypy_cache dist
