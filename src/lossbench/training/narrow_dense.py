@@ -11,6 +11,8 @@ import tensorflow as tf
 
 # Matrices with at most this many rows or columns are narrow.
 NARROW = 8
+# Up to so many columns are multiplied one by one; with eight, one product is faster.
+FEW_COLUMNS = 5
 
 
 class NarrowDense(keras.layers.Dense):
@@ -39,8 +41,13 @@ def narrow_product(a, b):
         Its gradient is also made of explicit sums where a dimension is narrow.
     """
     n_inner, n_outputs = b.shape
-    terms = [a[:, i : i + 1] * b[i] for i in range(n_inner)] if n_inner <= NARROW else [tf.matmul(a, b)]
-    product = tf.add_n(terms)
+    if n_inner <= NARROW:
+        product = tf.add_n([a[:, i : i + 1] * b[i] for i in range(n_inner)])
+    elif n_outputs <= FEW_COLUMNS:
+        # XLA compiles the product with a single column itself.
+        product = tf.concat([tf.matmul(a, b[:, j : j + 1]) for j in range(n_outputs)], axis=1)
+    else:
+        product = tf.matmul(a, b)
 
     def gradient(d):
         if n_outputs <= NARROW:
