@@ -47,6 +47,8 @@ CELLS = {
     "circles": "loss=binary_crossentropy",
     "moons": "loss=squared_hinge",
     "friedman1": "loss=mean_absolute_error",
+    "regression": "loss=mean_squared_error",
+    "blobs": "loss=categorical_crossentropy",
 }
 
 
@@ -138,7 +140,7 @@ def studies_of(data: str, loss: str, n_studies: int) -> Studies:
         whole = dataset_of(cell, x[rows], y[rows], N_ROWS, 0)
         whole.splits["all"] = Part(*(np.concatenate([getattr(p, n) for p in whole.splits.values()]) for n in "xy"))
         own, new = np.arange(N_ROWS), np.arange(N_ROWS, N_ROWS + N_FRESH)
-        by_class = cell.task == "binary"
+        by_class = cell.task in ("binary", "multiclass")
         seeds = [*range(1000, 1010)]
         trainings: list[Training] = repeated_folds(
             whole.splits["all"].y[own], N_FOLDS, 2, seeds, by_class=by_class, first=2 * i
@@ -225,13 +227,13 @@ def by_range(keeps: float = 0.0, test_per_train: float = 0.0, averages: bool = F
     """
 
     def rule(studies: Studies, i: int) -> float:
-        values = choice.averaged(RATES, studies.folds[i]) if averages else studies.folds[i]
-        wider = (1 + test_per_train * values.shape[1]) ** 0.5
-        means, errors = choice.gaps(values)
+        values, gaps = choice.averaged(RATES, studies.folds[i]) if averages else studies.folds[i], choice.gaps
+        means, errors = gaps(values)
         if keeps and means[DEFAULT] <= keeps * errors[DEFAULT]:
             return RATES[DEFAULT]
+        wider = np.array([1.0, (1 + test_per_train * values.shape[1]) ** 0.5])[:, None]
         with (
-            patch.object(choice, "gaps", lambda _: (means, wider * errors)),
+            patch.object(choice, "gaps", lambda near: wider * gaps(near)),
             patch.object(choice, "averaged", lambda _, values: values),
         ):
             return RATES[choice.choose_rate(RATES, values, studies.dead[i], None).chosen]

@@ -62,6 +62,20 @@ def test_a_rate_that_is_surely_better_is_chosen_though_its_neighbour_kills():
     assert choose_rate(RATES, values, dead_at(4), 2).chosen == 3
 
 
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda values, dead: choose_rate(RATES, values, dead, None),
+        lambda values, dead: choose_trial(values, dead, None),
+    ],
+)
+def test_a_rate_that_kills_most_trainings_is_not_chosen_though_a_constant_prediction_beats_the_network(choose):
+    values = np.array([[1.0, 1.1], [1.0, 1.1], [3.0, 3.1], [2.0, 2.1], [1.0, 1.1]])
+    found = choose(values, dead_at(0) | dead_at(1) | dead_at(4))
+    assert found.chosen == 3
+    assert not found.as_good[[0, 1, 4]].any()
+
+
 def test_a_loss_times_a_constant_chooses_the_same_training():
     rng = np.random.default_rng(0)
     for _ in range(50):

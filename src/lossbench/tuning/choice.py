@@ -13,6 +13,8 @@ import numpy as np
 NEAR = 0.15
 # Shares of dead trainings that differ by less than this count as the same: half a training of ten.
 SAME_RISK = 0.05
+# A rate at which so many trainings die says how good a constant prediction is, not how good the network is.
+MOSTLY_DEAD = 0.5
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,12 @@ class Choice:
 def choose_rate(rates: np.ndarray, values: np.ndarray, dead: np.ndarray, default: int | None) -> Choice:
     """Choose a learning rate.
 
-    Values are averaged over rates near each other. As good as the rate with the best mean are all that it does not beat
-    by a standard error. Those of them that kill more trainings than others are left out, and the middle one of the
-    others is chosen; the lower one of two, because too high a rate does more harm than too low a one. The configured
-    rate is chosen instead unless the middle one beats it by a standard error, or the configured one kills more, or lies
-    where training may break down: at or above the highest of those as good.
+    Values are averaged over rates near each other. Rates at which most trainings die are left out, if others are there:
+    where a constant prediction beats the network, they would win. As good as the rate with the best mean are all that
+    it does not beat by a standard error. Those of them that kill more trainings than others are left out, and the
+    middle one of the others is chosen; the lower one of two, because too high a rate does more harm than too low a one.
+    The configured rate is chosen instead unless the middle one beats it by a standard error, or the configured one
+    kills more, or lies where training may break down: at or above the highest of those as good.
 
     Parameters
     ----------
@@ -61,9 +64,11 @@ def choose_rate(rates: np.ndarray, values: np.ndarray, dead: np.ndarray, default
     (2, [False, True, True, True, False])
     """
     order = np.argsort(rates)
-    near = averaged(rates[order], values[order])
+    near, danger = averaged(rates[order], values[order]), risk(dead[order])
+    left = mostly_alive(danger)
+    order, near, danger = order[left], near[left], danger[left]
     means, errors = gaps(near)
-    as_good, danger = means <= errors, risk(dead[order])
+    as_good = means <= errors
     safe = np.flatnonzero(as_good & (danger <= danger[as_good].min() + SAME_RISK))
     chosen = safe[(len(safe) - 1) // 2]
     for own in np.flatnonzero(order == default):
@@ -71,9 +76,19 @@ def choose_rate(rates: np.ndarray, values: np.ndarray, dead: np.ndarray, default
         # Not averaged: near a rate at which training breaks down, averages vary too much to tell.
         if is_as_safe and not is_surely_worse(*values[order][[own, chosen]]):
             chosen = own
-    in_given_order = np.empty(len(order), bool)
-    in_given_order[order] = as_good
-    return Choice(int(order[chosen]), in_given_order)
+    return Choice(int(order[chosen]), np.isin(np.arange(len(rates)), order[as_good]))
+
+
+def mostly_alive(shares: np.ndarray) -> np.ndarray:
+    """Return which of these shares of dead trainings are below one half; all of them if none is.
+
+    Examples
+    --------
+    >>> mostly_alive(np.array([0.0, 0.5, 1.0])).tolist(), mostly_alive(np.array([0.9, 1.0])).tolist()
+    ([True, False, False], [True, True])
+    """
+    alive = shares < MOSTLY_DEAD
+    return alive if alive.any() else np.ones(len(shares), bool)
 
 
 def averaged(rates: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -114,13 +129,18 @@ def is_surely_worse(values: np.ndarray, others: np.ndarray) -> bool:
 def choose_trial(values: np.ndarray, dead: np.ndarray, default: int | None) -> Choice:
     """Choose one of a few trials in no order: the best mean of those that kill fewest trainings and do as well.
 
-    The configured values are chosen instead if they are among these.
+    Those that kill most of them are left out, if others are there. The configured values are chosen instead if they are
+    among these.
     """
-    means, errors = gaps(values)
-    as_good, danger = means <= errors, dead.mean(axis=1)
+    left = np.flatnonzero(mostly_alive(dead.mean(axis=1)))
+    means, errors = gaps(values[left])
+    as_good, danger = means <= errors, dead[left].mean(axis=1)
     safe = as_good & (danger <= danger[as_good].min() + SAME_RISK)
-    kept = default is not None and bool(safe[default])
-    return Choice(default if default is not None and kept else int(np.argmin(np.where(safe, means, np.inf))), as_good)
+    chosen = left[np.argmin(np.where(safe, means, np.inf))]
+    kept = default is not None and default in left[safe]
+    return Choice(
+        default if default is not None and kept else int(chosen), np.isin(np.arange(len(values)), left[as_good])
+    )
 
 
 def gaps(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
