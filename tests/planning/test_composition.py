@@ -220,8 +220,8 @@ def test_launchers_that_are_there_say_nothing():
     [
         pytest.param(["hydra/launcher=nothere"], "Hydra's plugins have joblib, submitit_local,", id="any"),
         pytest.param(
-            ["hydra/launcher=basic", "hydra/launcher=slurm"],
-            "did you mean 'submitit_slurm'? pip install hydra-submitit-launcher",
+            ["hydra/launcher=basic", "hydra/launcher=aws"],
+            "did you mean 'ray_aws'? pip install hydra-ray-launcher",
             id="the last one",
         ),
     ],

@@ -27,10 +27,15 @@ def start(home: Path, *arguments: str) -> subprocess.Popen:
 
 def workers(home: Path) -> list[int]:
     """Return the processes that train for a sweep that was started in this folder."""
+    return processes_of(home, b"jobs.worker.inside")
+
+
+def processes_of(home: Path, named: bytes = b"") -> list[int]:
+    """Return the processes that work in this folder, and in whose command something is named."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if b"jobs.worker.inside" in (path / "cmdline").read_bytes() and (path / "cwd").readlink() == home:
+            if named in (path / "cmdline").read_bytes() and (path / "cwd").readlink() == home:
                 found.append(int(path.name))
         except OSError:
             continue

@@ -358,13 +358,6 @@ def test_trainings_use_several_cores(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_joblib_launcher_gives_the_same_results(tmp_path, smoke: Sweep):
-    done = run(tmp_path, "experiment=smoke", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-    assert done.status == 0, done.out + done.err
-    assert (tmp_path / "multirun" / "smoke" / "results.csv").read_text() == (smoke.folder / "results.csv").read_text()
-
-
-@pytest.mark.slow
 def test_a_sweep_with_the_fit_trainer_agrees_with_the_compiled_one(tmp_path):
     options = ["tracking.enabled=false", "dataset=blobs", "epochs=3", "seeds=2"]
     for trainer in ("compiled", "fit"):

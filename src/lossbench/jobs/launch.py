@@ -16,11 +16,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lossbench.config.paths import conf_folder
+from lossbench.ground.cores import n_cores
 from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.files import write_text
 from lossbench.ground.run_ids import RunId, read_run_id
 from lossbench.jobs.early_start import BASIC, launcher_of
 from lossbench.jobs.failing_alike import common_failure
+from lossbench.jobs.launching_process import end_with_launching_process, launching
 from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks, names_of
 from lossbench.jobs.worker.supervision import supervisor
 from lossbench.jobs.worker.tasks import CellTask, Task, YardsticksTask
@@ -30,6 +32,9 @@ from lossbench.planning.plan import Cell, Plan, read_plan
 from lossbench.planning.yardsticks import yardsticks
 
 log = logging.getLogger(__name__)
+
+# Launchers whose jobs run on other machines, with as many cores as they were given there.
+ON_A_CLUSTER = ("submitit_slurm",)
 
 
 def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> None:
@@ -43,12 +48,12 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
         If the launcher is not installed or cannot run the jobs.
     """
     launcher = launcher_of(plan.hydra)
-    content: dict[str, Any] = {
-        "threads": n_cores() if launcher == BASIC else _threads_of_a_worker(plan),
+    content = {
+        "threads": _threads(plan, launcher),
         "runs": names_of(open_runs),
-    }
-    content["yardsticks"] = {
-        folder: [[model, run.name] for model, run in parts] for folder, parts in open_yardsticks.items()
+        "yardsticks": {
+            folder: [[model, run.name] for model, run in parts] for folder, parts in open_yardsticks.items()
+        },
     }
     # Each job reads its cell's open runs from this file, in whatever process the launcher runs it.
     write_text(plan.folder / "open.json", json.dumps(content))
@@ -61,7 +66,8 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
             # It runs the jobs in this process, one by one; those of other launchers start workers of their own.
             cells = [cell for cell in plan.cells if open_runs[cell.folder]]
             supervisor.compile_ahead([_task(plan, cell, open_runs[cell.folder]) for cell in cells])
-        _multirun(overrides)
+        with launching(launcher):
+            _multirun(overrides)
         if supervisor.problem is not None:
             raise supervisor.problem
     except Exception as error:
@@ -95,13 +101,13 @@ def _launcher_problem(launcher: str, error: Exception) -> Problem:
     return Problem(f"the launcher {launcher!r} could not run the jobs: {said[0]}", hint)
 
 
-def n_cores() -> int:
-    """Return the number of cores that this process may use, which may be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _threads_of_a_worker(plan: Plan) -> int:
-    """Return the number of threads for each worker of a parallel launcher: the cores shared among the workers."""
+def _threads(plan: Plan, launcher: str) -> int | None:
+    """Return how many runs a job trains at the same time; None: as many as it has cores where it runs."""
+    if launcher in ON_A_CLUSTER:
+        return None
+    if launcher == BASIC:
+        return n_cores()
+    # The jobs share the cores of this machine.
     workers = [text.partition("=")[2] for text in plan.hydra if text.startswith("hydra.launcher.n_jobs=")]
     n_workers = int(workers[0]) if workers and workers[0].isdigit() else n_cores()
     return max(1, n_cores() // max(1, n_workers))
@@ -126,6 +132,7 @@ def job(config: DictConfig) -> None:
     has a part file that says so; a run without a part file counts as missing.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
+    end_with_launching_process()
     try:
         plan = read_plan(folder.parent)
         opened = json.loads((folder.parent / "open.json").read_text())
@@ -134,7 +141,7 @@ def job(config: DictConfig) -> None:
         if reason:
             log.error("%s is not trained: the cells before it failed (%s)", task.name, reason)
             return
-        supervisor.train(task, opened["threads"], plan.timeout)
+        supervisor.train(task, opened["threads"] or n_cores(), plan.timeout)
     except Exception:
         log.exception("%s ended", folder.name)
 

@@ -26,10 +26,10 @@ from lossbench.planning.suggestions import hint_of_key
 # Mappings whose keys are chosen by the user, so the schema cannot list them.
 OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters", "tune.space")
 
-# The packages that bring Hydra's launchers, each with the names of its launchers.
+# What to install for Hydra's launchers, each with the names of its launchers.
 LAUNCHERS = {
-    "hydra-joblib-launcher": ("joblib",),
-    "hydra-submitit-launcher": ("submitit_local", "submitit_slurm"),
+    "'lossbench[joblib]'": ("joblib",),
+    "'lossbench[slurm]'": ("submitit_local", "submitit_slurm"),
     "hydra-ray-launcher": ("ray", "ray_aws"),
     "hydra-rq-launcher": ("rq",),
 }

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from lossbench.ground.cores import thread_limits
 from lossbench.jobs.worker.tasks import AHEAD, CellTask, Task
 from lossbench.training.program_cache import ProgramFolder
 
@@ -20,6 +21,8 @@ from lossbench.training.program_cache import ProgramFolder
 POLL_SECONDS = 0.2
 # The most bytes of a worker's output that go into a log.
 MOST_SAID = 100_000
+# Of the worker's environment: how it writes to its terminal.
+OUTPUT = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Worker:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
-            env={**os.environ, **self._programs.environment, "PYTHONIOENCODING": "utf-8:backslashreplace"},
+            env={**os.environ, **thread_limits(), **self._programs.environment, **OUTPUT},
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )
