@@ -8,6 +8,8 @@ from lossbench.jobs.worker.supervision import supervisor
 
 # Hydra's launcher where none is named: it runs the jobs in the process that launches them, one by one.
 BASIC = "basic"
+# Its jobs run in processes that the launching process starts.
+JOBLIB = "joblib"
 
 
 def start_early(hydra: list[str], name: str) -> None:

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from omegaconf import DictConfig
 from lossbench.config.paths import conf_folder
 from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.files import write_text
+from lossbench.ground.parent import end_with
 from lossbench.ground.run_ids import RunId, read_run_id
-from lossbench.jobs.early_start import BASIC, launcher_of
+from lossbench.jobs.early_start import BASIC, JOBLIB, launcher_of
 from lossbench.jobs.failing_alike import common_failure
 from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks, names_of
 from lossbench.jobs.worker.supervision import supervisor
@@ -46,6 +48,8 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
     content: dict[str, Any] = {
         "threads": n_cores() if launcher == BASIC else _threads_of_a_worker(plan),
         "runs": names_of(open_runs),
+        "launcher": launcher,
+        "process": os.getpid(),
     }
     content["yardsticks"] = {
         folder: [[model, run.name] for model, run in parts] for folder, parts in open_yardsticks.items()
@@ -129,6 +133,8 @@ def job(config: DictConfig) -> None:
     try:
         plan = read_plan(folder.parent)
         opened = json.loads((folder.parent / "open.json").read_text())
+        if opened["process"] != os.getpid():
+            _prepare_end(opened)
         task = _open_task(plan, folder.name, opened)
         reason = common_failure(plan, opened["runs"], before=folder.name)
         if reason:
@@ -137,6 +143,15 @@ def job(config: DictConfig) -> None:
         supervisor.train(task, opened["threads"], plan.timeout)
     except Exception:
         log.exception("%s ended", folder.name)
+
+
+def _prepare_end(opened: dict[str, Any]) -> None:
+    """Have a process in which a launcher runs jobs end with the sweep, and its worker with it, in order."""
+    if opened["launcher"] == JOBLIB:
+        # Those of a cluster have another parent.
+        end_with(opened["process"])
+    # Launchers end their processes by themselves, those of joblib without the functions of ``atexit``.
+    util.Finalize(None, supervisor.end, exitpriority=1)
 
 
 def _open_task(plan: Plan, folder: str, opened: dict[str, Any]) -> Task:

@@ -9,6 +9,7 @@ import logging
 import platform
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
@@ -16,13 +17,14 @@ from mlflow.entities import Experiment as Recorded
 from mlflow.entities import Metric, Run, ViewType
 
 from lossbench import __version__
-from lossbench.config.paths import home
+from lossbench.config.paths import home, store_uri
 from lossbench.config.settings import plain, with_values
 from lossbench.planning.keys import KEY_SETTINGS
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.provenance import commit
 from lossbench.tracking.direct_writer import direct_writer
 from lossbench.tracking.finished_run import FinishedRun, milliseconds, param_entities
+from lossbench.tracking.local_store import store_path
 
 # The most metrics and parameters that MLflow accepts in one call.
 BATCH = 1000
@@ -38,6 +40,21 @@ def _one_at_a_time():
         yield
 
 
+def _make_store(uri: str) -> None:
+    """Make the file of a SQLite store that does not exist yet, whole or not at all.
+
+    A kill in the two seconds of MLflow's migrations would leave tables that no MLflow opens.
+    """
+    path = store_path(uri)
+    if path is None or (path.exists() and path.stat().st_size > 0):
+        return
+    new = path.with_name(f".{path.name}.new")
+    for left in (new, Path(f"{new}-journal")):
+        left.unlink(missing_ok=True)
+    MlflowClient(store_uri(new)).search_experiments(max_results=1)
+    new.replace(path)
+
+
 class Experiment:
     """An MLflow experiment, created if it does not exist, and the runs that are open in it."""
 
@@ -47,6 +64,7 @@ class Experiment:
             logging.getLogger(logger).setLevel(logging.ERROR)
         self.plan = plan
         with _one_at_a_time():
+            _make_store(uri)
             self.client = MlflowClient(uri)
             self.experiment = self._made(name, uri)
         self.experiment_id = self.experiment.experiment_id
