@@ -1,5 +1,6 @@
 """What holds of a sweep that has ended, whatever was done to it before."""
 
+import csv
 import fcntl
 import hashlib
 import json
@@ -41,7 +42,8 @@ def check(place: Place, name: str, *, whole: Path | None = None, tracked: bool =
     """
     runs = check_records(place, name)
     table = place.sweep(name) / "results.csv"
-    assert len(table.read_text(encoding="utf-8").splitlines()) == len(runs) + 1
+    with table.open(newline="", encoding="utf-8") as file:
+        assert len(list(csv.reader(file))) == len(runs) + 1
     if whole is not None:
         assert table.read_bytes() == whole.read_bytes()
     check_nothing_is_left(place)
@@ -72,8 +74,8 @@ def _read(folder: Path, run: RunId) -> Run:
 def check_store(store: Path, runs: list[tuple[Cell, Run]], name: str) -> None:
     """Assert that a store has each run of a sweep once, ended, with the values that are on disk."""
     found = mlflow_runs(store.parent, store)
-    assert [run["name"] for run in found if run["run_status"] == "RUNNING"] == []
     live = [run for run in found if run["stage"] == "active" and run.get("sweep") == name]
+    assert [run["name"] for run in live if run["run_status"] == "RUNNING"] == []
     by_key = {run["run_key"]: run for run in live if run["kind"] == "run"}
     again = [key for key, n in Counter(run["run_key"] for run in live if run["kind"] == "run").items() if n > 1]
     assert again == []

@@ -40,9 +40,10 @@ class Tracker(Experiment):
     def __init__(self, plan: Plan, uri: str):
         super().__init__(plan, plan.name, uri)
         self.describe(description(plan, self.experiment))
-        found = {kind: self.find(kind) for kind in ("sweep", "cell", "run")}
+        # Of a cell there may be two, while runs of it are trained again.
+        found = {"sweep": self.find("sweep", "sweep"), "cell": self.find("cell"), "run": self.find("run", "run_key")}
         # Of a run that was trained again the latest counts, which comes last here.
-        found["run"] += self.find("all_rows")
+        found["run"] += self.find("all_rows", "run_key")
         self._seed_runs = {run.data.tags["run_key"]: run for run in reversed(found["run"])}
         self._cells: dict[str, list[Run]] = {}
         for run in found["cell"]:
@@ -145,8 +146,7 @@ class Tracker(Experiment):
         self.terminate(run_id, "FINISHED", ended)
         for other in self._cells.get(cell.key, []):
             if other.info.run_id != run_id and other.info.lifecycle_stage != "deleted":
-                self.client.set_tag(other.info.run_id, "replaced", "true")
-                self.delete(other)
+                self.replace(other)
 
     def keep_models(self, chosen: list[tuple[CellResults, Result]]) -> None:
         """Keep the networks of chosen runs as models, unless a run on disk is newer than its MLflow run."""
@@ -180,6 +180,9 @@ class Tracker(Experiment):
         self.client.set_tag(self.sweep_run_id, "mlflow.note.content", note)
         self.log(self.sweep_run_id, counts(results), {})
         self.terminate(self.sweep_run_id, "FINISHED", time.time())
+        self.delete_unanswered()
+        if self.studies is not None:
+            self.studies.delete_unanswered()
 
     # ---- Finding and creating MLflow runs.
 
