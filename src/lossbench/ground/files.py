@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -55,6 +56,17 @@ def read_json(path: Path, again: str) -> dict[str, Any]:
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write named arrays to an ``.npz`` file atomically."""
     replace_file(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+
+
+def shortened(name: str, most: int = 100) -> str:
+    """Return a part of a file's name, or its first bytes and 8 digits of the whole one if it has more than ``most``.
+
+    File systems take 255 bytes for a name.
+    """
+    data = name.encode("utf-8", "backslashreplace")
+    if len(data) <= most:
+        return name
+    return f"{data[: most - 9].decode('utf-8', 'ignore')}-{zlib.crc32(data):08x}"
 
 
 def set_aside(path: Path) -> Path:

@@ -13,6 +13,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run
 
 from lossbench.console.text_tables import mean_and_interval
 from lossbench.datasets.catalogue import DATASETS
+from lossbench.ground.files import shortened
 from lossbench.ground.run_ids import RunId
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell, Plan
@@ -171,7 +172,7 @@ class Tracker(Experiment):
             chosen = [r for r in results if r.cell.data == data and any("epochs" in x.arrays for x in r.runs)]
             if chosen:
                 figure = dataset_figure(data, chosen, MAIN_METRICS[chosen[0].cell.task])
-                self.client.log_figure(self.sweep_run_id, figure, f"curves-{data.replace('/', '-')}.png")
+                self.client.log_figure(self.sweep_run_id, figure, f"curves-{shortened(data.replace('/', '-'))}.png")
         for name in ("results.csv", "plan.json", PAGE, SUMMARY, TABLE):
             if (self.plan.folder / name).exists():
                 self.client.log_artifact(self.sweep_run_id, str(self.plan.folder / name))
