@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 EXPERIMENT = $(if $(filter dataset=% loss=% experiment=%,$(ARGS)),,experiment=tutorial)
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep tune advise ui report sync list test test-all lint types check bench mutants lock clean
+.PHONY: help install sweep tune advise ui report sync list test test-all faults lint types check bench mutants lock clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ lint: $(STAMP) ## check style
 
 types: $(STAMP) ## check types
 	@$(BIN)/mypy
+
+faults: $(STAMP) ## kill, starve and mislead sweeps in every way that is tested (as root, under Linux; hours)
+	@LOSSBENCH_FAULTS=all $(BIN)/python -m pytest -m "slow or not slow" --durations=50 tests/faults $(ARGS)
 
 check: lint types test ## lint, types and tests, as CI runs them
 

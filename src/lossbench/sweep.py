@@ -14,7 +14,7 @@ from lossbench.console.opening import first_lines, open_lines, yardstick_lines
 from lossbench.console.progress import Terminal
 from lossbench.console.watcher import Watcher
 from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS, DamagedFileError, UsageError
-from lossbench.ground.files import set_aside, write_text
+from lossbench.ground.files import remove_unfinished, set_aside, write_text
 from lossbench.jobs.download import download, missing_downloads
 from lossbench.jobs.failing_alike import MOST_CELLS, common_failure
 from lossbench.jobs.launch import launch
@@ -33,9 +33,8 @@ from lossbench.jobs.open_runs import (
 from lossbench.jobs.repair import repair
 from lossbench.jobs.worker.supervision import supervisor
 from lossbench.planning.plan import Plan, read_plan
-from lossbench.planning.yardsticks import yardsticks
 from lossbench.results.cells import CellResults, read_results
-from lossbench.results.part_files import read_runs, remove_unfinished
+from lossbench.results.part_files import read_runs
 from lossbench.results.table import write_results
 from lossbench.tracking.process import TrackingProcess, is_tracked
 from lossbench.tuning.study_files import open_studies
@@ -94,8 +93,8 @@ def _prepare(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks, t
 
     Jobs and the tracking process read the cells from ``plan.json``, so it is on disk before either of them starts.
     """
-    for folder in [*(cell.folder for cell in plan.cells), *(each.folder for each in yardsticks(plan))]:
-        remove_unfinished(plan.folder / folder)
+    for folder in (plan.folder, plan.folder.parent / ".files", plan.folder.parent / ".programs"):
+        remove_unfinished(folder)
     for info in missing_downloads(plan, open_runs):
         terminal.line(f"{info.name}: not here yet; Keras downloads it once ...")
         download(info)

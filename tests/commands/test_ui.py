@@ -27,12 +27,10 @@ STARTS_IN = 60
 ENDS_IN = 10
 
 
-def ask(address: str, path: str, *, host: str | None = None, **content) -> tuple[int, bytes]:
+def ask(address: str, path: str, *, headers: dict[str, str] | None = None, **content) -> tuple[int, bytes]:
     """Return the status and the body of an answer, errors included."""
     data = json.dumps(content).encode() if content else None
-    request = urllib.request.Request(f"{address}{path}", data, {"Content-Type": "application/json"})
-    if host:
-        request.add_header("Host", host)
+    request = urllib.request.Request(f"{address}{path}", data, {"Content-Type": "application/json", **(headers or {})})
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
             return answer.status, answer.read()
@@ -113,9 +111,64 @@ def test_the_server_answers_only_this_machine(interface):
     port = interface.address.split(":")[-1]
     assert ask(interface.address, "/health")[0] == 200
     assert ask(interface.address, "/")[0] == 200
-    assert ask(interface.address, "/", host=f"localhost:{port}")[0] == 200
+    assert ask(interface.address, "/", headers={"Host": f"localhost:{port}"})[0] == 200
     for stranger in ("10.evil.com", f"10.evil.com:{port}", "192.168.0.1", f"evil.com:{port}"):
-        assert ask(interface.address, "/", host=stranger)[0] == 403, stranger
+        assert ask(interface.address, "/", headers={"Host": stranger})[0] == 403, stranger
+
+
+def test_the_server_listens_on_this_machines_own_address_only(interface):
+    port = int(interface.address.split(":")[-1])
+    listening = []
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()[1:]:
+            address, state = line.split()[1], line.split()[3]
+            # The state of a socket that listens.
+            if state == "0A" and int(address.split(":")[1], 16) == port:
+                listening.append(address.split(":")[0])
+    # 127.0.0.1 in the order of the processor's bytes.
+    assert listening == [f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}"]
+
+
+def test_a_page_of_another_site_can_change_and_read_nothing(interface):
+    sweep = next(run["id"] for run in mlflow_runs(interface.home) if run["kind"] == "sweep")
+    for origin in ("http://evil.com", "https://127.0.0.1.evil.com", "null"):
+        for path in ("/api/2.0/mlflow/runs/delete", "/ajax-api/2.0/mlflow/runs/delete"):
+            status, said = ask(interface.address, path, headers={"Origin": origin}, run_id=sweep)
+            assert (status, said) == (403, b"Cross-origin request blocked")
+        request = urllib.request.Request(f"{interface.address}/ajax-api/2.0/mlflow/runs/get?run_id={sweep}")
+        request.add_header("Origin", origin)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+            # A browser gives the page nothing of an answer without this header.
+            assert answer.headers["Access-Control-Allow-Origin"] is None
+    (stage,) = (run["stage"] for run in mlflow_runs(interface.home) if run["id"] == sweep)
+    assert stage == "active"
+
+
+OUT = "../" * 12
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/get-artifact?run_uuid={run}&path={out}etc/passwd",
+        "/get-artifact?run_uuid={run}&path=..%2F..%2F..%2F..%2F..%2Foutside.txt",
+        "/get-artifact?run_uuid={run}&path=%252e%252e%252f%252e%252e%252f%252e%252e%252foutside.txt",
+        "/get-artifact?run_uuid={run}&path=/etc/passwd",
+        "/ajax-api/2.0/mlflow/artifacts/list?run_id={run}&path={out}etc",
+        "/ajax-api/2.0/mlflow/get-artifact?run_uuid={run}&path={out}etc/passwd",
+        "/api/2.0/mlflow-artifacts/artifacts/{out}etc/passwd",
+        "/api/2.0/mlflow-artifacts/artifacts/..%2F..%2F..%2Fetc%2Fpasswd",
+        "/static-files/{out}etc/passwd",
+        "/static-files/..%2F..%2F..%2F..%2F..%2F..%2F..%2F..%2F..%2F..%2Fetc%2Fpasswd",
+    ],
+)
+def test_no_path_leads_out_of_the_artifacts(interface, path):
+    (interface.home / "outside.txt").write_text("root: of others", encoding="utf-8")
+    sweep = next(run["id"] for run in mlflow_runs(interface.home) if run["kind"] == "sweep")
+    status, said = ask(interface.address, path.format(run=sweep, out=OUT))
+    assert status >= 400, said
+    assert b"root:" not in said
+    assert b"passwd" not in said.replace(b"etc/passwd", b"")
 
 
 def test_every_link_leads_to_the_newest_sweep(interface, smoke):

@@ -243,3 +243,12 @@ def test_problems_of_types_and_of_values_are_said_together():
 def test_head_is_what_was_chosen():
     assert typed({**CIRCLES, "head": "tanh"}, {}, None)[0]["head"]["name"] == "tanh"
     assert plan("dataset=circles", "loss=hinge", "head=tanh").cells[0].head == "tanh"
+
+
+def test_a_choice_of_the_users_that_is_no_yaml_is_an_error_with_its_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf" / "loss").mkdir(parents=True)
+    (tmp_path / "conf" / "loss" / "broken.yaml").write_text("name: hinge\nscale: [1, 2\n", encoding="utf-8")
+    said = message("dataset=circles", "loss=broken")
+    assert said.startswith("error: the configuration cannot be read as YAML: ")
+    assert 'conf/loss/broken.yaml", line ' in said

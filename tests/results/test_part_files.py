@@ -1,5 +1,6 @@
 """Runs on disk: what is written is read, whatever kind of run it is, and anything else is no run."""
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lossbench.ground.files import remove_unfinished
 from lossbench.ground.run_ids import RunId
 from lossbench.results.part_files import (
     DIVERGED,
@@ -16,7 +18,6 @@ from lossbench.results.part_files import (
     part_path,
     read_run,
     read_runs,
-    remove_unfinished,
     runs_on_disk,
     write_part,
 )
@@ -152,10 +153,15 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     write_part(tmp_path, info(), {})
     (tmp_path / "study").mkdir()
     kept = ["cell.json", "data.npz", "study/trial=0.json", "parts/seed=0.npz"]
-    left = [".cell.json.x1", ".data.npz.y2", "parts/.seed=1.npz.z3", "study/.trial=1.json.a4"]
-    for name in [*kept[:3], *left]:
+    left = [".cell.json.x1_abcde", ".data.npz.y2_abcde", "parts/.seed=1.npz.z3_abcde", "study/.trial=1.json.a4_abcde"]
+    kept += [".lock", ".tracking-lock", ".hydra/config.yaml", ".held.npz.b5_abcde"]
+    (tmp_path / ".hydra").mkdir()
+    for name in [*(name for name in kept if "seed=0" not in name), *left]:
         (tmp_path / name).write_text("")
-    remove_unfinished(tmp_path)
+    with (tmp_path / kept[-1]).open("rb") as file:
+        # Another process is writing it.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        remove_unfinished(tmp_path)
     there = [os.path.relpath(Path(folder, file), tmp_path) for folder, _, files in os.walk(tmp_path) for file in files]
     assert sorted(there) == sorted(kept)
     remove_unfinished(tmp_path / "nothere")

@@ -63,16 +63,14 @@ def test_programs_of_a_process_that_died_are_deleted(tmp_path, monkeypatch):
     program_cache.store().mkdir(parents=True)
     kept = program_cache.store() / f"{zlib.crc32(b'one'):08x}-one.pb"
     kept.write_bytes(b"one")
-    first = program_cache.ProgramFolder()
-    folder = Path(first.environment[program_cache.FLAGS].rpartition("=")[2])
-    assert (folder / "one.pb").read_bytes() == b"one"
-    (folder / "two.pb").write_bytes(b"two")
+    first = program_cache.ProgramFolder(tmp_path / "first")
+    assert first.environment == {program_cache.FLAGS: f"{program_cache.FLAG}={tmp_path / 'first'}"}
+    assert (tmp_path / "first" / "one.pb").read_bytes() == b"one"
+    (tmp_path / "first" / "two.pb").write_bytes(b"two")
     first.close(keep=True)
     assert sorted(path.read_bytes() for path in program_cache.store().iterdir()) == [b"one", b"two"]
-    second = program_cache.ProgramFolder()
-    second.close(keep=False)
+    program_cache.ProgramFolder(tmp_path / "second").close(keep=False)
     assert not list(program_cache.store().iterdir())
-    assert not folder.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_no_problem(tmp_path):

@@ -22,6 +22,10 @@ def shown(path: Path) -> str:
 
 def default_store() -> str:
     """Return the URI of the default MLflow database, a SQLite file below ``home()``."""
-    path = str(home() / "mlruns" / "mlflow.db")
+    return store_uri(home() / "mlruns" / "mlflow.db")
+
+
+def store_uri(path: Path) -> str:
+    """Return the URI of an MLflow database that is a SQLite file with an absolute path."""
     # In a URI, % begins an escape and ? the query.
-    return f"sqlite:///{path.replace('%', '%25').replace('?', '%3F')}"
+    return f"sqlite:///{str(path).replace('%', '%25').replace('?', '%3F')}"

@@ -83,7 +83,7 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float, for
         keep_trailing_newline=True,
     )
     return environment.get_template("keras_script.py.j2").render(
-        title=f"{cell.loss} on {cell.dataset}",
+        title=_in_docstring(f"{cell.loss} on {cell.dataset}"),
         summary=LOSSES[settings.loss.name].meaning,
         expected=f"{judged} {MAIN_METRICS[cell.task]} {score:.4f}",
         for_new_rows=for_new_rows,
@@ -100,6 +100,11 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float, for
         loss=loss,
         judge=_judge(cell, pair, judged),
     )
+
+
+def _in_docstring(text: str) -> str:
+    """Return a text, which may have the name of a user's file, so that it cannot end the docstring that it is in."""
+    return re.sub(r'"(?=")', r'\\"', " ".join(text.split()).replace("\\", r"\\"))
 
 
 def _check(name: str, settings: CellSettings) -> None:

@@ -3,10 +3,13 @@
 Resuming relies on this: a result file that exists is complete, even after a kill or a power failure.
 """
 
+import fcntl
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -55,6 +58,17 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     replace_file(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
+def shortened(name: str, most: int = 100) -> str:
+    """Return a part of a file's name, or its first bytes and 8 digits of the whole one if it has more than ``most``.
+
+    File systems take 255 bytes for a name.
+    """
+    data = name.encode("utf-8", "backslashreplace")
+    if len(data) <= most:
+        return name
+    return f"{data[: most - 9].decode('utf-8', 'ignore')}-{zlib.crc32(data):08x}"
+
+
 def set_aside(path: Path) -> Path:
     """Rename a file or folder to the first free name of ``<name>.damaged-1``, ``-2``, …, and return its new path."""
     number = 1
@@ -63,20 +77,35 @@ def set_aside(path: Path) -> Path:
     return path.rename(aside)
 
 
+# The name of a file that is being written: a dot, the file's own name, and eight characters (.plan.json.k3x9w2qa). It
+# matches no pattern such as *.json.
+UNFINISHED = ".*.????????"
+
+
 def replace_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Replace a file atomically by the bytes that ``write`` writes to the open binary file that it is given."""
-    # In the same folder, because a rename is atomic only within one file system. Its name
-    # (.plan.json.k3x9) matches no pattern such as *.json.
+    # In the same folder, because a rename is atomic only within one file system.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
+            # So that another process does not take it for one that was left; some file systems have no locks.
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
             write(file)
             file.flush()
             # The bytes must be on disk before the name: a crash could otherwise leave a renamed but empty file.
             os.fsync(file.fileno())
-        # mkstemp lets only the owner read.
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+            # mkstemp lets only the owner read.
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the files that killed processes were writing in a folder and those below it."""
+    for path in folder.rglob(UNFINISHED):
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
         "yardsticks": {
             folder: [[model, run.name] for model, run in parts] for folder, parts in open_yardsticks.items()
         },
+        "process": os.getpid(),
     }
     # Each job reads its cell's open runs from this file, in whatever process the launcher runs it.
     write_text(plan.folder / "open.json", json.dumps(content))
@@ -136,6 +138,9 @@ def job(config: DictConfig) -> None:
     try:
         plan = read_plan(folder.parent)
         opened = json.loads((folder.parent / "open.json").read_text())
+        if opened["process"] != os.getpid():
+            # Launchers end their processes by themselves, those of joblib without the functions of ``atexit``.
+            util.Finalize(None, supervisor.end, exitpriority=1)
         task = _open_task(plan, folder.name, opened)
         reason = common_failure(plan, opened["runs"], before=folder.name)
         if reason:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -105,6 +106,10 @@ def _composed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> D
         return config
     except HydraException as error:
         raise UsageError(Problem(f"the configuration cannot be composed: {error}")) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        hint = "it is a file of ./conf/; quotes around a value keep its signs from having a meaning in YAML."
+        raise UsageError(Problem(f"the configuration cannot be read as YAML: {said}", hint)) from None
 
 
 def typed(

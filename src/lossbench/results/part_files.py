@@ -156,20 +156,6 @@ def write_run(path: Path, info: RunInfo, arrays: dict[str, np.ndarray]) -> None:
     replace_file(path, write)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove the temporary files that a killed process left in a cell's folder.
-
-    Files are written under a name that begins with a dot and renamed when complete, so these are the unfinished ones.
-    """
-    for path in (
-        *folder.glob(".*.npz.*"),
-        *folder.glob(".*.json.*"),
-        *folder.glob("parts/.*"),
-        *folder.glob("study/.*"),
-    ):
-        path.unlink(missing_ok=True)
-
-
 def read_run(path: Path) -> Run | None:
     """Return the run in a part file; None if the file is missing or cannot be read, so that the run is done again."""
     try:

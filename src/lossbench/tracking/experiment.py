@@ -9,6 +9,7 @@ import logging
 import platform
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
@@ -16,13 +17,14 @@ from mlflow.entities import Experiment as Recorded
 from mlflow.entities import Metric, Run, ViewType
 
 from lossbench import __version__
-from lossbench.config.paths import home
+from lossbench.config.paths import home, store_uri
 from lossbench.config.settings import plain, with_values
 from lossbench.planning.keys import KEY_SETTINGS
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.provenance import commit
 from lossbench.tracking.direct_writer import direct_writer
 from lossbench.tracking.finished_run import FinishedRun, milliseconds, param_entities
+from lossbench.tracking.local_store import store_path
 
 # The most metrics and parameters that MLflow accepts in one call.
 BATCH = 1000
@@ -38,6 +40,21 @@ def _one_at_a_time():
         yield
 
 
+def _make_store(uri: str) -> None:
+    """Make the file of a SQLite store that does not exist yet, whole or not at all.
+
+    A kill in the two seconds of MLflow's migrations would leave tables that no MLflow opens.
+    """
+    path = store_path(uri)
+    if path is None or (path.exists() and path.stat().st_size > 0):
+        return
+    new = path.with_name(f".{path.name}.new")
+    for left in (new, Path(f"{new}-journal")):
+        left.unlink(missing_ok=True)
+    MlflowClient(store_uri(new)).search_experiments(max_results=1)
+    new.replace(path)
+
+
 class Experiment:
     """An MLflow experiment, created if it does not exist, and the runs that are open in it."""
 
@@ -47,6 +64,7 @@ class Experiment:
             logging.getLogger(logger).setLevel(logging.ERROR)
         self.plan = plan
         with _one_at_a_time():
+            _make_store(uri)
             self.client = MlflowClient(uri)
             self.experiment = self._made(name, uri)
         self.experiment_id = self.experiment.experiment_id
@@ -74,15 +92,33 @@ class Experiment:
             if self.experiment.tags.get(key) != value:
                 self.client.set_experiment_tag(self.experiment_id, key, value)
 
-    def find(self, kind: str) -> list[Run]:
+    def find(self, kind: str, identity: str | None = None) -> list[Run]:
         """Return all runs of a kind (tag ``kind``), the latest start first, and take over those that were left open.
 
         Deleted runs are among them, so that a run that the user deleted is not written again.
+
+        Parameters
+        ----------
+        identity : str
+            The tag by which there is one run of the kind; None if there may be several.
         """
         runs = search_all(self.client, self.experiment_id, f"tags.kind = '{kind}'", ViewType.ALL)
+        doubles = _doubles(runs, identity) if identity else []
+        for run in doubles:
+            self.replace(run)
+        runs = [run for run in runs if run not in doubles and not _was_replaced(run)]
         live = (run for run in runs if run.info.lifecycle_stage != "deleted")
         self.open |= {run.info.run_id for run in live if run.info.status == "RUNNING"}
         return runs
+
+    def delete_unanswered(self) -> None:
+        """Delete the runs that a server has made without our knowing: its answer was lost, and we asked again."""
+        if self._direct is not None:
+            return
+        search = f"attributes.status = 'RUNNING' and tags.sweep = '{self.plan.name}'"
+        for run in search_all(self.client, self.experiment_id, search, ViewType.ACTIVE_ONLY):
+            if run.info.run_id not in self.open:
+                self.replace(run)
 
     def add(self, runs: list[FinishedRun]) -> list[Run]:
         """Write runs that have ended already, and return them as they were made.
@@ -128,6 +164,11 @@ class Experiment:
             self.client.delete_run(run.info.run_id)
         self.open.discard(run.info.run_id)
 
+    def replace(self, run: Run) -> None:
+        """Delete a run that another one stands for, and mark it as one that no user has deleted."""
+        self.client.set_tag(run.info.run_id, "replaced", "true")
+        self.delete(run)
+
     def log(self, run_id: str, metrics: list[Metric], params: dict[str, str]) -> None:
         """Log metrics and parameters in as few calls as MLflow's limit allows."""
         entities = param_entities(params)
@@ -165,6 +206,23 @@ class Experiment:
         with suppress(OSError, KeyError):
             named["mlflow.user"] = getpass.getuser()
         return named | self._commit
+
+
+def _doubles(runs: list[Run], identity: str) -> list[Run]:
+    """Return the runs that were left unfinished and are there once more; of several of them all but one."""
+    kept: set[tuple[str, str | None]] = set()
+    doubles = []
+    live = [run for run in runs if run.info.lifecycle_stage != "deleted"]
+    for run in sorted(live, key=lambda run: run.info.status in ("RUNNING", "KILLED")):
+        which = (run.data.tags[identity], run.data.tags.get("started"))
+        if which in kept and run.info.status in ("RUNNING", "KILLED"):
+            doubles.append(run)
+        kept.add(which)
+    return doubles
+
+
+def _was_replaced(run: Run) -> bool:
+    return run.info.lifecycle_stage == "deleted" and run.data.tags.get("replaced") == "true"
 
 
 def search_all(client: MlflowClient, experiment_id: str, search: str, view: int) -> list[Run]:

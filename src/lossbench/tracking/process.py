@@ -25,6 +25,7 @@ from lossbench.ground.errors import Problem
 from lossbench.ground.files import write_text
 from lossbench.ground.run_ids import RunId
 from lossbench.ground.secrets import without_secrets
+from lossbench.ground.temporary import own_temporary_files
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report.freshness import SUMMARY
 from lossbench.results.cells import CellResults, read_results
@@ -117,7 +118,9 @@ def _write(plan: Plan, *, running: bool) -> str:
             # Exclude imported objects from garbage collection: every full collection would walk through all of them.
             gc.freeze()
             try:
-                return _send(plan, tracker, running=running)
+                # MLflow makes artifacts among the temporary files; a kill would leave them there.
+                with own_temporary_files("lossbench-mlflow-"):
+                    return _send(plan, tracker, running=running)
             finally:
                 tracker.close()
         except Exception as error:

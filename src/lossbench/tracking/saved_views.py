@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
+from lossbench.ground.files import shortened
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Plan
 
@@ -113,7 +114,7 @@ def _cells_view(plan: Plan, datasets: list[str]) -> View:
     search = f"tags.kind = 'cell' and params.dataset = {quoted(dataset)}"
     ascending = lower_is_better(metrics[0])
     columns = [f"metrics.`{name}`" for name in names] + swept
-    key = "cells-" + re.sub(r"[^A-Za-z0-9_.-]", "-", dataset)
+    key = "cells-" + shortened(re.sub(r"[^A-Za-z0-9_.-]", "-", dataset))
     return View(key, f"losses on {dataset}", "cell", search, f"metrics.`{final}`", ascending, columns, metrics, longest)
 
 

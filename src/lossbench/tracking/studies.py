@@ -30,8 +30,8 @@ class StudyTracker(Experiment):
     def __init__(self, plan: Plan, uri: str):
         super().__init__(plan, f"{plan.name}-tuning", uri)
         self.describe({"mlflow.note.content": NOTE.format(sweep=plan.name)})
-        self._studies = {run.data.tags["cell_key"]: run for run in self.find("study") if _is_current(run)}
-        self._trials = {run.data.tags["trial_key"]: run for run in reversed(self.find("trial"))}
+        self._studies = {run.data.tags["cell_key"]: run for run in self.find("study", "cell_key") if _is_current(run)}
+        self._trials = {run.data.tags["trial_key"]: run for run in reversed(self.find("trial", "trial_key"))}
 
     def add_trials(self, cell: Cell, trials: list[Trial]) -> None:
         """Write trials, nested in their study's run, except those that are there or that the user deleted."""
@@ -106,8 +106,7 @@ class StudyTracker(Experiment):
         found = self._studies.get(cell.key)
         if found is not None and trial.number == 0 and found.data.tags["started"] != f"{trial.started:.3f}":
             # The study was run again (its first trial is newer): replace its MLflow run.
-            self.client.set_tag(found.info.run_id, "replaced", "true")
-            self.delete(found)
+            self.replace(found)
             found = None
         if found is None:
             tags = self.tags(cell, "study") | {"cell_key": cell.key, "started": f"{trial.started:.3f}"}

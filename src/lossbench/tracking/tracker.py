@@ -13,6 +13,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run
 
 from lossbench.console.text_tables import mean_and_interval
 from lossbench.datasets.catalogue import DATASETS
+from lossbench.ground.files import shortened
 from lossbench.ground.run_ids import RunId
 from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell, Plan
@@ -40,9 +41,10 @@ class Tracker(Experiment):
     def __init__(self, plan: Plan, uri: str):
         super().__init__(plan, plan.name, uri)
         self.describe(description(plan, self.experiment))
-        found = {kind: self.find(kind) for kind in ("sweep", "cell", "run")}
+        # Of a cell there may be two, while runs of it are trained again.
+        found = {"sweep": self.find("sweep", "sweep"), "cell": self.find("cell"), "run": self.find("run", "run_key")}
         # Of a run that was trained again the latest counts, which comes last here.
-        found["run"] += self.find("all_rows")
+        found["run"] += self.find("all_rows", "run_key")
         self._seed_runs = {run.data.tags["run_key"]: run for run in reversed(found["run"])}
         self._cells: dict[str, list[Run]] = {}
         for run in found["cell"]:
@@ -145,8 +147,7 @@ class Tracker(Experiment):
         self.terminate(run_id, "FINISHED", ended)
         for other in self._cells.get(cell.key, []):
             if other.info.run_id != run_id and other.info.lifecycle_stage != "deleted":
-                self.client.set_tag(other.info.run_id, "replaced", "true")
-                self.delete(other)
+                self.replace(other)
 
     def keep_models(self, chosen: list[tuple[CellResults, Result]]) -> None:
         """Keep the networks of chosen runs as models, unless a run on disk is newer than its MLflow run."""
@@ -171,7 +172,7 @@ class Tracker(Experiment):
             chosen = [r for r in results if r.cell.data == data and any("epochs" in x.arrays for x in r.runs)]
             if chosen:
                 figure = dataset_figure(data, chosen, MAIN_METRICS[chosen[0].cell.task])
-                self.client.log_figure(self.sweep_run_id, figure, f"curves-{data.replace('/', '-')}.png")
+                self.client.log_figure(self.sweep_run_id, figure, f"curves-{shortened(data.replace('/', '-'))}.png")
         for name in ("results.csv", "plan.json", PAGE, SUMMARY, TABLE):
             if (self.plan.folder / name).exists():
                 self.client.log_artifact(self.sweep_run_id, str(self.plan.folder / name))
@@ -180,6 +181,9 @@ class Tracker(Experiment):
         self.client.set_tag(self.sweep_run_id, "mlflow.note.content", note)
         self.log(self.sweep_run_id, counts(results), {})
         self.terminate(self.sweep_run_id, "FINISHED", time.time())
+        self.delete_unanswered()
+        if self.studies is not None:
+            self.studies.delete_unanswered()
 
     # ---- Finding and creating MLflow runs.
 

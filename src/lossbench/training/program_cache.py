@@ -9,7 +9,6 @@ exactly the same text (see ``repeatable_names``). The store can be deleted at an
 import hashlib
 import os
 import platform
-import tempfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +25,7 @@ MOST_PROGRAMS = 400
 
 
 class ProgramFolder:
-    """The folder with the programs of one process.
+    """The folder with the programs of one process, which is made.
 
     Attributes
     ----------
@@ -35,21 +34,20 @@ class ProgramFolder:
         can be none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own: Path):
         self.environment: dict[str, str] = {}
-        self._own: tempfile.TemporaryDirectory | None = None
+        self._own = own
         given = os.environ.get(FLAGS, "")
-        if FLAG in given:
+        # TensorFlow divides its flags at blanks.
+        if FLAG in given or " " in str(own):
             return
         with suppress(OSError):
-            self._own = tempfile.TemporaryDirectory(prefix="lossbench-programs-", ignore_cleanup_errors=True)
-            # TensorFlow divides its flags at blanks.
-            if " " not in self._own.name:
-                self.environment = {FLAGS: f"{given} {FLAG}={self._own.name}".strip()}
-                _link_stored(Path(self._own.name))
+            own.mkdir()
+            _link_stored(own)
+            self.environment = {FLAGS: f"{given} {FLAG}={own}".strip()}
 
     def close(self, *, keep: bool) -> None:
-        """Delete the folder, after the process has ended.
+        """Store what is new in the folder, after the process has ended.
 
         Parameters
         ----------
@@ -57,17 +55,14 @@ class ProgramFolder:
             Whether to store what was compiled. Of a process that died by itself nothing is kept, and what it had from
             the store is deleted: a program may be to blame.
         """
-        if self._own is None:
-            return
         with suppress(OSError):
-            for path in Path(self._own.name).glob("*.pb"):
+            for path in self._own.glob("*.pb"):
                 if path.is_symlink() and not keep:
                     path.resolve().unlink(missing_ok=True)
                 elif keep and not path.is_symlink():
                     content = path.read_bytes()
                     store().mkdir(parents=True, exist_ok=True)
                     replace_file(store() / f"{_checksum(content)}-{path.name}", _writing(content))
-        self._own.cleanup()
 
 
 def _link_stored(own: Path) -> None:

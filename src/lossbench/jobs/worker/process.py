@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossbench.ground.cores import thread_limits
+from lossbench.ground.temporary import TemporaryFolder
 from lossbench.jobs.worker.tasks import AHEAD, CellTask, Task
 from lossbench.training.program_cache import ProgramFolder
 
@@ -72,7 +73,10 @@ class Worker:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         self._n_read = 0
         self._connection, theirs = multiprocessing.Pipe()
-        self._programs = ProgramFolder()
+        # Of its own, because it ends without tidying up, and TensorFlow writes the Python that it makes of functions.
+        self._folder = TemporaryFolder("lossbench-worker-")
+        self._programs = ProgramFolder(self._folder.path / "programs")
+        own = {**self._programs.environment, "TMPDIR": str(self._folder.path)}
         code = "from lossbench.jobs.worker.inside import main; main()"
         # -P: a user's file in the working directory, such as queue.py, must not be taken for one of Python's own.
         command = [sys.executable, "-P", "-c", code, str(theirs.fileno()), str(os.getpid())]
@@ -84,7 +88,7 @@ class Worker:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
-            env={**os.environ, **thread_limits(), **self._programs.environment, **OUTPUT},
+            env={**os.environ, **thread_limits(), **own, **OUTPUT},
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )
@@ -165,3 +169,4 @@ class Worker:
         self._connection.close()
         self._output.close()
         self._programs.close(keep=keep)
+        self._folder.close()

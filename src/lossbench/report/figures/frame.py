@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 
 from lossbench.findings.sentences import name_in
 from lossbench.findings.tables import Table
+from lossbench.ground.files import shortened
 from lossbench.planning.compared import LOSS, value_in
 from lossbench.planning.plan import Cell
 from lossbench.report import drawing as ink
@@ -125,7 +126,7 @@ class Frame:
     @cached_property
     def slug(self) -> str:
         """The data set's name as part of a file name."""
-        return "".join(c if c.isalnum() or c in "._=-" else "-" for c in self.table.data)
+        return shortened("".join(c if c.isalnum() or c in "._=-" else "-" for c in self.table.data))
 
     @cached_property
     def metric(self) -> str:
@@ -207,4 +208,4 @@ def key_panel(figure: Figure, axes: Axes) -> Panel:
 
 def slug(text: str) -> str:
     """Return a name as part of a file name."""
-    return "".join(c if c.isalnum() or c in "._=" else "-" for c in text).strip("-")
+    return shortened("".join(c if c.isalnum() or c in "._=" else "-" for c in text).strip("-"))
