@@ -8,7 +8,7 @@ import pytest
 
 DOCUMENTS = [
     *(Path(name) for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),
-    *sorted(Path("docs").glob("*.md")),
+    *sorted(Path("docs").rglob("*.md")),
 ]
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 # Files of the reader's in examples.
