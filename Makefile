@@ -11,7 +11,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 EXPERIMENT = $(if $(filter dataset=% loss=% experiment=%,$(ARGS)),,experiment=tutorial)
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep tune advise ui report sync list test test-all faults lint types check bench mutants lock clean
+.PHONY: help install sweep tune advise ui report sync list test test-all faults lint types check bench mutants docs lock \
+	clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -76,9 +77,13 @@ bench: $(STAMP) ## measure: job by job, a plain loop, ours, and C
 mutants: $(STAMP) ## change the code in 200 small ways, and see which of them the tests notice
 	@$(BIN)/python benchmarks/mutants.py $(ARGS)
 
+docs: $(STAMP) ## build the documentation into site/, which opens without a network
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "the documentation: site/index.html"
+
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		--extra bench --extra dev --extra docs --extra joblib --extra slurm pyproject.toml --output-file requirements.lock
 
 clean: ## remove .venv and caches; results stay
-	@rm -rf .venv .pytest_cache .ruff_cache .mypy_cache dist
+	@rm -rf .venv .pytest_cache .ruff_cache .mypy_cache dist site

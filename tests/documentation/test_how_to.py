@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-HOW_TO = Path("docs/how-to.md").read_text()
 
-
-def section(title: str) -> str:
-    return HOW_TO.split(f"\n## {title}\n")[1].split("\n## ")[0]
+def section(page: str, title: str) -> str:
+    return Path(f"docs/how-to/{page}.md").read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
 def blocks(text: str) -> list[str]:
@@ -32,7 +30,7 @@ def test_a_loss_can_be_added_by_following_the_how_to(tmp_path):
     for folder in ("src", "conf", "tests"):
         shutil.copytree(folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy("pyproject.toml", tmp_path)
-    function, row, settings, test_row = blocks(section("add a loss"))
+    function, row, settings, test_row = blocks(section("add", "Add a loss"))
     numbers = tmp_path / "src/lossbench/losses/regression.py"
     numbers.write_text(numbers.read_text() + "\n\n" + function)
     catalogue = tmp_path / "src/lossbench/losses/catalogue.py"
@@ -81,7 +79,7 @@ def test_a_loss_can_be_added_by_following_the_how_to(tmp_path):
 
 @pytest.mark.slow
 def test_losses_are_compared_on_arrays_by_following_the_how_to(tmp_path):
-    (code,) = blocks(section("compare losses on arrays, in Python or a notebook"))
+    (code,) = blocks(section("python", "Compare losses on arrays, in Python or a notebook"))
     shown = "print(sweep.best)\nprint(sweep.figure('runs').title)\n"
     env = {**os.environ, "LOSSBENCH_HOME": str(tmp_path)}
     command = [sys.executable, "-c", code + shown]

@@ -5,11 +5,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from support.documents import DOCUMENTS
 
-DOCUMENTS = [
-    *(Path(name) for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),
-    *sorted(Path("docs").glob("*.md")),
-]
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 # Files of the reader's in examples.
 OF_THE_READER = {"conf/dataset/house.yaml", "conf/experiment/noise.yaml", "conf/loss/welsch.yaml"}

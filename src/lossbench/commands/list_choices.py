@@ -143,7 +143,7 @@ def _card(group: str, name: str) -> list[str]:
         rows = {f"{c['dataset']}/{c['loss']}/{c['head']}": _short(c["values"]) for c in _preset(name)}
     else:
         cards: dict[str, Any] = {
-            "loss": _loss_card,
+            "loss": loss_card,
             "head": _head_card,
             "dataset": _dataset_card,
             "metric": _metric_card,
@@ -232,7 +232,8 @@ def _interval(low: float, high: float) -> str:
     return "any number" if (low, high) == (-float("inf"), float("inf")) else f"from {low:g} to {high:g}"
 
 
-def _loss_card(loss: Loss) -> dict[str, str]:
+def loss_card(loss: Loss) -> dict[str, str]:
+    """Return what there is to say of a loss, by headings; the built documentation shows it too."""
     card = {"formula": loss.formula, "meaning": loss.meaning}
     for task, encodings in loss.encodings.items():
         own, *others = fitting_heads(loss, task)
