@@ -90,7 +90,10 @@ def as_user(place: Place, *words: str, command: str = "lossbench", **more: str) 
     return run(place.work, *AS_USER[1:], str(BIN / command), *words, command=AS_USER[0], **given)
 
 
-@pytest.mark.parametrize("more", [pytest.param({}, id="home"), pytest.param({"HOME": "/nonexistent"}, id="no-home")])
+@pytest.mark.parametrize(
+    "more",
+    [pytest.param({}, id="home", marks=pytest.mark.slow), pytest.param({"HOME": "/nonexistent"}, id="no-home")],
+)
 def test_another_user_without_a_name_gets_the_same_results(of_the_user, usual, more):
     done = as_user(of_the_user, *SMALL, **more)
     assert (done.status, done.err) == (0, ""), done.out
