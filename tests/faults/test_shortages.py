@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import BIN, Done, run
+from support.disks import mounted
 
 from lossbench.ground.shortages import problem_of_shortage, shortage
 
@@ -20,12 +21,8 @@ def limited(home: Path, limit: str, words: str = SMALL) -> Done:
 def small_disk(tmp_path):
     """A disk with room for some runs only."""
     disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root may mount a disk")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+    with mounted(disk, megabytes=1):
+        yield disk
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ def _command(run: Callable[[list[str]], int]) -> None:
     prepare_streams()
     # A log that cannot be written, on a full disk, is no reason for a traceback of each of its lines.
     logging.raiseExceptions = False
+    # Without a home folder Matplotlib says at length where it keeps its list of fonts instead.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     status = _status(run)
     try:
         flush()

@@ -77,6 +77,9 @@ def set_aside(path: Path) -> Path:
     return path.rename(aside)
 
 
+# What the user keeps from others. The system tells it only when it is set; at the import there is one thread.
+UMASK = os.umask(0o077)
+os.umask(UMASK)
 # The name of a file that is being written: a dot, the file's own name, and eight characters (.plan.json.k3x9w2qa). It
 # matches no pattern such as *.json.
 UNFINISHED = ".*.????????"
@@ -96,7 +99,7 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
             # The bytes must be on disk before the name: a crash could otherwise leave a renamed but empty file.
             os.fsync(file.fileno())
             # mkstemp lets only the owner read.
-            os.chmod(temporary, 0o644)
+            os.chmod(temporary, 0o666 & ~UMASK)
             os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ exactly the same text (see ``repeatable_names``). The store can be deleted at an
 import hashlib
 import os
 import platform
+import shutil
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +23,8 @@ from lossbench.ground.files import replace_file
 FLAGS, FLAG = "TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory"
 # The programs that are kept, the newest ones; each takes about half a megabyte.
 MOST_PROGRAMS = 400
+# The bytes that must be free for a folder of programs: a training that cannot store its program would fail.
+LEAST_ROOM = 50e6
 
 
 class ProgramFolder:
@@ -42,6 +45,8 @@ class ProgramFolder:
         if FLAG in given or " " in str(own):
             return
         with suppress(OSError):
+            if shutil.disk_usage(own.parent).free < LEAST_ROOM:
+                return
             own.mkdir()
             _link_stored(own)
             self.environment = {FLAGS: f"{given} {FLAG}={own}".strip()}
