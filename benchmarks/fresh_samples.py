@@ -22,7 +22,6 @@ from lossbench.ground.run_ids import RunId
 from lossbench.jobs.evaluate import ended_stuck
 from lossbench.jobs.prepare import PreparedCell
 from lossbench.losses.heads import NUMBER_TASKS
-from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.rows import contributions
 from lossbench.planning.command_line import read_overrides
 from lossbench.planning.plan import Cell
@@ -89,7 +88,7 @@ def dataset_of(cell: Cell, x: np.ndarray, y: np.ndarray, n_train: int = N_TRAIN,
 def trained(cell: Cell, x: np.ndarray, y: np.ndarray, runs: list[RunId]) -> Iterator[tuple[bool, np.ndarray, float]]:
     """Train each run on the rows: whether the run works, what test rows contribute, the metric on fresh rows."""
     whole = dataset_of(cell, x, y)
-    fresh, metric = whole.splits.pop("fresh"), MAIN_METRICS[cell.task]
+    fresh, metric = whole.splits.pop("fresh"), cell.metric
     prepared = CellOnRows(cell, rows=whole)
     test = whole.splits["test"]
     for each in runs:
@@ -98,7 +97,11 @@ def trained(cell: Cell, x: np.ndarray, y: np.ndarray, runs: list[RunId]) -> Iter
         score, loss = (float(prepared.curves(done)[f"train/{name}"][-1]) for name in (metric, "loss"))
         works = not done.diverged_epoch and not ended_stuck(run, score, loss)
         rows = contributions(cell.pair, metric, test.y, forward(done.weights, test.x), np.array(whole.unit))
-        new = main_metric(cell.pair, forward(done.weights, fresh.x), fresh.y, whole.unit) if len(fresh.y) else np.nan
+        new = (
+            main_metric(metric, cell.pair, forward(done.weights, fresh.x), fresh.y, whole.unit)
+            if len(fresh.y)
+            else np.nan
+        )
         yield works, rows, new
 
 

@@ -17,7 +17,7 @@ from fresh_samples import FOLDS, N_FRESH, N_TEST, N_TRAIN, REPETITIONS, SEEDS_OF
 
 from lossbench.comparison import Comparison, Interval, Sample, compare, mean_interval
 from lossbench.comparison.verdict import BETTER, WORSE, Statement
-from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.catalogue import lower_is_better
 from lossbench.metrics.rows import step
 
 # How often the seeds of a statement are drawn for each sample.
@@ -134,7 +134,7 @@ def main(n_samples: int, n_seeds: int, folder: Path | None) -> None:
     print(f"{n_samples} samples of {N_TRAIN} training and {N_TEST} test rows, {n_seeds} seeds")
     lines: dict[str, list[str]] = {design: [] for design in DESIGNS}
     for data, (baseline, *losses) in LOSSES.items():
-        metric = MAIN_METRICS[cell_of(data, baseline, 1000).task]
+        metric = cell_of(data, baseline, 1000).metric
         base = kept(folder, data, baseline, n_samples, n_seeds)
         for loss in losses:
             candidate = kept(folder, data, loss, n_samples, n_seeds)

@@ -29,7 +29,7 @@ from lossbench.ground.loading_functions import load_function
 from lossbench.ground.run_ids import RunId
 from lossbench.jobs.evaluate import ended_stuck
 from lossbench.jobs.prepare import PreparedCell
-from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.catalogue import lower_is_better
 from lossbench.metrics.reference_predictors import naive_scores
 from lossbench.planning.plan import Cell
 from lossbench.training.specification import main_metric
@@ -98,8 +98,8 @@ def rows_of(whole: Dataset, rows: np.ndarray, judged: np.ndarray) -> Dataset:
 
 def error(cell: Cell, dataset: Dataset, rates: np.ndarray, seed: int) -> tuple[list[float], list[bool]]:
     """Train with a seed at each rate; return the errors on the data set's test part, and which trainings died."""
-    prepared, metric, test = CellOnRows(cell, rows=dataset), MAIN_METRICS[cell.task], dataset.splits["test"]
-    run, sign = prepared.run(RunId(seed)), 1 if lower_is_better(MAIN_METRICS[cell.task]) else -1
+    prepared, metric, test = CellOnRows(cell, rows=dataset), cell.metric, dataset.splits["test"]
+    run, sign = prepared.run(RunId(seed)), 1 if lower_is_better(cell.metric) else -1
     train = dataset.in_unit(dataset.splits["train"].y)
     naive = naive_scores(cell.pair, train, dataset.in_unit(test.y), dataset.n_classes)[metric]
     values, dead = [], []
@@ -109,7 +109,7 @@ def error(cell: Cell, dataset: Dataset, rates: np.ndarray, seed: int) -> tuple[l
         )
         score, loss = (float(prepared.curves(done)[f"train/{name}"][-1]) for name in (metric, "loss"))
         dead.append(bool(done.diverged_epoch) or ended_stuck(run, score, loss))
-        own = naive if dead[-1] else main_metric(cell.pair, forward(done.weights, test.x), test.y, dataset.unit)
+        own = naive if dead[-1] else main_metric(metric, cell.pair, forward(done.weights, test.x), test.y, dataset.unit)
         values.append(sign * own)
     return values, dead
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from lossbench.comparison import Sample, mean_intervals
 from lossbench.findings.tables import baselines, sample
-from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import read_plan
 from lossbench.results.cells import read_results
 
@@ -54,7 +53,7 @@ def main(folder: Path) -> None:
     print(f"{'':44}{'working':>8}{'all':>8}{'working':>8}{'all':>8}  not")
     for data in dict.fromkeys(result.cell.data for result in results):
         cells = [result for result in results if result.cell.data == data]
-        name = f"test/{MAIN_METRICS[cells[0].cell.task]}"
+        name = f"test/{cells[0].cell.metric}"
         samples = [sample(result, name, plan.runs(result.cell)) for result in cells]
         base = baselines([result.cell for result in cells], None)
         for i, (result, own) in enumerate(zip(cells, samples, strict=True)):

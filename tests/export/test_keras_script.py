@@ -17,6 +17,9 @@ from lossbench.export.function_source import Source
 from lossbench.export.keras_script import keras_script
 from lossbench.findings.recommendation import advice, training_command, typical_run
 from lossbench.findings.tables import main_table
+from lossbench.losses.heads import HEADS
+from lossbench.metrics.catalogue import main_metrics
+from lossbench.metrics.evaluation import evaluate
 from lossbench.planning.command_line import read_overrides
 from lossbench.planning.planner import make_plan
 from lossbench.results.cells import CellResults
@@ -55,6 +58,29 @@ def test_a_script_has_all_that_it_needs_and_nothing_of_this_package(argv, parts)
     assert "lossbench" not in text.split('"""')[2]
     for part in parts:
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("dataset", "metric"),
+    [
+        *(("friedman1", metric) for metric in main_metrics("regression", ordered=False)),
+        *(("circles", metric) for metric in main_metrics("binary", ordered=False)),
+        *(("ordinal", metric) for metric in main_metrics("multiclass", ordered=True)),
+        *(("multilabel", metric) for metric in main_metrics("multilabel", ordered=False)),
+    ],
+)
+def test_a_script_prints_the_metric_that_the_cell_is_judged_by(dataset, metric, capsys):
+    own = cell_of(f"dataset={dataset}", f"metric={metric}", "dataset.standardize.y=none")
+    y = load(own.settings.dataset).splits["test"].y
+    raw = np.random.default_rng(0).normal(size=(len(y), own.n_outputs if own.n_outputs != 2 else 1)).astype(np.float32)
+    text = keras_script(own, {}, 3, 0.5)
+    imports = [line for line in text.splitlines() if line.startswith("from sklearn.metrics")]
+    judge = text.partition("verbose=0)\n\noutput")[2].partition("\n")[2]
+    given = {"np": np, "output": HEADS[own.head].activate(raw), "y": y, "test": slice(None)}
+    exec("\n".join([*imports, judge]), given)
+    said, value = capsys.readouterr().out.rsplit(" ", 1)
+    assert said == f"test {metric}"
+    assert float(value) == pytest.approx(evaluate(own.pair, y, raw, ordered=True)[metric], rel=1e-5)
 
 
 CELLS = [("{x}%", "{z}.5", "{w} ", "{y}"), ("{x}", "{z}.5", "{w}", "${y}"), ("{x} %", "{z}'000.5", "{w}", "{y}")]

@@ -10,6 +10,7 @@ from lossbench.findings.recommendation import advice_lines
 from lossbench.findings.sentences import answer, outside_domain, verdict_hints, what_went_wrong
 from lossbench.findings.tables import main_table
 from lossbench.report.caveats import limits
+from lossbench.report.dataset_section import section
 from lossbench.results.cells import CellResults
 
 
@@ -166,6 +167,48 @@ def test_the_margin_of_a_metric_follows_the_report_settings():
     same = cell_results(cell("huber", dataset="regression", head="linear"), 0.5 + NOISE)
     (found,) = filter(None, main_table(sweep(base, same), [base, same]).comparisons)
     assert found.margin == pytest.approx(0.01 * (0.5 + NOISE.mean()))
+
+
+@pytest.mark.parametrize(
+    ("metric", "dataset", "margin"),
+    [
+        *(("balanced_accuracy", "circles", 0.005), ("matthews", "circles", 0.01), ("class_mae", "ordinal", 0.005)),
+        # The metrics with a unit: a share of the baseline's mean.
+        *(("mae", "regression", 0.005), ("mse", "regression", 0.01), ("pinball_0.9", "regression", 0.005)),
+        *(("r2", "regression", 0.005), ("hamming_loss", "multilabel", 0.005)),
+    ],
+)
+def test_each_metric_that_runs_are_judged_by_has_its_margin(metric, dataset, margin):
+    base, other = (
+        cell_results(cell(loss, dataset=dataset, head="linear", metric=metric), 0.5 + shift + NOISE)
+        for loss, shift in (("mean_squared_error", 0.0), ("mean_absolute_error", 0.1))
+    )
+    table = main_table(sweep(base, other), [base, other])
+    (found,) = filter(None, table.comparisons)
+    assert table.metric == metric
+    assert found.margin == pytest.approx(margin, rel=0.01)
+    # A lower one is better where that is said of the metric.
+    assert (found.verdict == "better") != table.lower_is_better
+
+
+def test_another_metric_than_the_usual_one_is_said_with_what_the_usual_one_says_of_the_best_constant():
+    results = cell_results(cell("hinge", metric="balanced_accuracy"), 0.7 + NOISE)
+    for run in results.runs:
+        run.info.naive["test/accuracy"] = 0.999
+    said = "judged by balanced_accuracy, not by accuracy, of which the best constant has 0.999 already."
+    assert said in verdict_hints(main_table(sweep(results), [results]))
+    errors = cell_results(cell("huber", dataset="regression", head="linear", metric="mae"), 0.7 + NOISE)
+    assert "judged by mae, not by rmse, the usual metric." in verdict_hints(main_table(sweep(errors), [errors]))
+    assert not [line for line in verdict_hints(main_table(sweep(BASE), [BASE])) if "judged by" in line]
+
+
+def test_a_loss_of_which_every_run_is_stuck_has_a_number_too():
+    stuck = cell_results(cell("hinge", head="tanh"), 0.5 + 0 * NOISE, stuck=range(30))
+    (line,) = [line for line in summary_lines(sweep(BASE, stuck), [BASE, stuck]) if line.startswith("hinge ")]
+    assert line.split() == ["hinge", "tanh", "0.500", "(stuck)", "0", "worse"]
+    plan = sweep(BASE, stuck)
+    rows = section(plan, main_table(plan, [BASE, stuck])).rows
+    assert [(row.value.split(" ")[1], row.n) for row in rows] == [("±", 30), ("(stuck)", 0)]
 
 
 @pytest.mark.parametrize(

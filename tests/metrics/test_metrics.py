@@ -309,3 +309,20 @@ def test_a_run_is_stuck_only_if_metric_and_loss_are_no_better_than_constant():
     assert not is_stuck("accuracy", 0.5, 0.5, 0.9, lambda: 1.0)
     assert is_stuck("rmse", 1.1, 1.0, 1.3, lambda: 1.0)
     assert not is_stuck("rmse", 0.9, 1.0, 1.3, lambda: 1.0)
+
+
+def judging():
+    """Each metric that runs can be judged by."""
+    return [name for name, metric in METRICS.items() if metric.margin]
+
+
+@pytest.mark.parametrize("metric", judging())
+@pytest.mark.parametrize("naive", [0.5, 0.0])
+def test_every_main_metric_says_stuck_in_its_own_direction(metric, naive):
+    better = -0.01 if lower_is_better(metric) else 0.01
+    assert is_stuck(metric, naive, naive, 1.0, lambda: 1.0)
+    # Rounding is no learning: of a score or a share that may be 0, and as a share of an error.
+    rounding = better * (1e-5 * naive if METRICS[metric].unit_power else 1e-5)
+    assert is_stuck(metric, naive + rounding, naive, 1.0, lambda: 1.0)
+    assert not is_stuck(metric, naive + better, naive, 1.0, lambda: 1.0)
+    assert is_stuck(metric, naive - better, naive, 1.0, lambda: 1.0)

@@ -52,6 +52,10 @@ def test_the_rows_say_how_much_the_root_of_a_mean_varies():
 def test_the_naive_predictor_is_the_training_mean_or_the_majority_class():
     y_train, y = np.array([[0.0], [2.0]]), np.array([[1.0], [4.0]])
     assert naive_contributions("regression", "mse", y_train, y, np.array([10.0])).tolist() == [0.0, 900.0]
+    # Each metric has a best constant of its own: the median of 0, 0 and 3 is 0.
+    assert naive_contributions("regression", "mae", np.array([[0.0], [0.0], [3.0]]), y, np.array([1.0])).tolist() == [
+        *(1.0, 4.0)
+    ]
     found = naive_contributions("binary", "accuracy", np.array([1, 1, 0]), np.array([0, 1, 1, 0]), np.array(1.0))
     assert found.tolist() == [0.0, 1.0, 1.0, 0.0]
     assert set(OF_DECISIONS) == {"accuracy", "subset_accuracy", "hamming_loss"}

@@ -3,6 +3,10 @@
 import pytest
 from support.plans import message, plan
 
+from lossbench.config.optimizers import OPTIMIZERS
+from lossbench.findings.tables import baselines
+from lossbench.planning.compared import value_in
+
 TWO = ("-m", "dataset=circles", "optimizer=sgd,adam")
 
 
@@ -55,3 +59,14 @@ def test_what_is_compared(argv, compare):
 )
 def test_what_cannot_be_compared(argv, said):
     assert message(*argv) == said
+
+
+def test_the_experiment_on_optimizers_gives_each_a_rate_of_its_own_and_compares_nothing_else():
+    made = plan("experiment=optimizers")
+    by_data = {data: [cell for cell in made.cells if cell.data == data] for data in {cell.data for cell in made.cells}}
+    assert (made.report.compare, len(by_data)) == ("optimizer", 4)
+    for cells in by_data.values():
+        assert [value_in(cell, "optimizer") for cell in cells] == list(OPTIMIZERS)
+        assert len({cell.loss for cell in cells}) == 1
+        assert all(cell.is_tuned for cell in cells)
+        assert set(baselines(cells, made.report).values()) == {0}

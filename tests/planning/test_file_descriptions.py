@@ -29,7 +29,8 @@ def kept(home):
 
 @pytest.mark.parametrize(("numbers", "task", "scaling"), [(True, "regression", "standard"), (False, "binary", "none")])
 def test_a_file_says_its_task_and_so_how_targets_are_scaled(home, numbers, task, scaling):
-    settings, notes = with_facts(written(home, numbers=numbers))
+    settings, description = with_facts(written(home, numbers=numbers))
+    notes = description.in_short
     assert (settings.task, settings.standardize.y) == (task, scaling)
     assert (settings.facts.n_samples, settings.facts.numbers) == (9, ["size"])
     assert any("house.csv" in note for note in notes)

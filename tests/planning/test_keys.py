@@ -42,6 +42,7 @@ def test_the_key_of_a_cell_stays_what_it_was(sweep):
         pytest.param({"dataset": dataset_settings("circles", noise=0.3)}, id="data"),
         pytest.param({"loss": {"name": "mean_absolute_error"}}, id="loss"),
         pytest.param({"head": {"name": "linear", "encoding": "real"}}, id="encoding"),
+        pytest.param({"metric": "balanced_accuracy"}, id="metric"),
     ],
 )
 def test_whatever_makes_other_numbers_makes_another_key(changed):

@@ -15,13 +15,20 @@ NOISE = np.random.default_rng(5).normal(0, 0.01, size=30)
 
 
 def cell(
-    loss: str, *, dataset: str = "circles", head: str = "sigmoid", swept: dict | None = None, outside=False
+    loss: str,
+    *,
+    dataset: str = "circles",
+    head: str = "sigmoid",
+    swept: dict | None = None,
+    outside=False,
+    metric: str | None = None,
 ) -> Cell:
     unscaled = {"x": "none", "y": "none", "fitted_on": "train", "metrics": "original"}
     settings = cell_with(
         dataset=dataset_settings(dataset, standardize=unscaled),
         head={"name": head, "encoding": "auto"},
         loss={"name": loss},
+        metric=metric,
     )
     name = "/".join([dataset, loss, head, *(f"{key}={value}" for key, value in (swept or {}).items())])
     return Cell(
@@ -37,7 +44,7 @@ def cell(
 
 
 def cell_results(own: Cell, values, *, stuck=(), missing=()) -> CellResults:
-    metric = "test/rmse" if own.task == "regression" else "test/accuracy"
+    metric = f"test/{own.metric}"
     runs = []
     for seed, value in enumerate(values):
         if seed in missing:

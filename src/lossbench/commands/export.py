@@ -12,7 +12,6 @@ from lossbench.console.text_tables import mean_and_interval
 from lossbench.export.preset_file import write_preset
 from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.ground.files import write_text
-from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.known_sweeps import folders_of
 from lossbench.planning.plan import Plan, read_plan
 from lossbench.results.cells import CellResults, read_results
@@ -130,7 +129,7 @@ def _chosen_cell(plan: Plan, kind: str, name: str | None) -> CellResults:
 def _score(results: CellResults, run: Run) -> tuple[str, float]:
     """Return the name and the value of the main metric of a run: on the test split, or if it has none in training."""
     split = "test" if results.cell.settings.folds is None else "train"
-    name = f"{split}/{MAIN_METRICS[results.cell.task]}"
+    name = f"{split}/{results.cell.metric}"
     return name.replace("/", " "), run.info.scores[name]
 
 
@@ -138,7 +137,7 @@ def _for_new_rows(results: CellResults) -> str:
     """Return the metric to expect of a network trained on all rows for new ones; empty where runs have a test split."""
     if results.cell.settings.folds is None:
         return ""
-    metric = MAIN_METRICS[results.cell.task]
+    metric = results.cell.metric
     return f"{metric} {mean_and_interval(results, f'test/{metric}')}"
 
 

@@ -475,6 +475,8 @@ class CellSettings:
     tune: NoTuneSettings | TuneSettings | HoldoutTuneSettings
     # Earlier cells do not have it.
     repeat: RepeatSettings = SeedsSettings(name=SEEDS)
+    # The metric that runs are judged by; None is that of the task.
+    metric: str | None = field(default=None, metadata=OPTIONAL)
 
     @property
     def is_tuned(self) -> bool:
@@ -514,11 +516,21 @@ class TrackingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class MarginSettings:
-    """The margin of each main metric: a difference in accuracy, or in rmse as a share of the baseline's rmse."""
+    """The margin of each metric that runs can be judged by: a difference, or of an error a share of the baseline's."""
 
     accuracy: float
     subset_accuracy: float
     rmse: float
+    # Defaults, because plans written before ``metric`` existed do not contain these; their tables do not need them.
+    balanced_accuracy: float = 0.0
+    f1: float = 0.0
+    matthews: float = 0.0
+    class_mae: float = 0.0
+    hamming_loss: float = 0.0
+    mse: float = 0.0
+    mae: float = 0.0
+    pinball: float = 0.0
+    r2: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lossbench.console.streams import drop_output
 from lossbench.console.summary import summary_lines
 from lossbench.console.text_tables import WIDTH, mean_and_interval
-from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import DIVERGED, FAILED, Run
@@ -112,7 +111,7 @@ class Terminal:
         """Return the start of a cell's line: its data set, or an indent below a heading, which is printed if new."""
         if not self._grouped:
             return f"{cell.data}  "
-        heading = f"{cell.data}: test {MAIN_METRICS[cell.task]}"
+        heading = f"{cell.data}: test {cell.metric}"
         if heading != self._heading:
             self._heading = heading
             self.line(heading)
@@ -120,7 +119,7 @@ class Terminal:
 
     def cell_finished(self, results: CellResults, seconds: float) -> None:
         """Print the line of a finished cell: its runs, its mean test metric, and the seconds that it took."""
-        cell, metric = results.cell, MAIN_METRICS[results.cell.task]
+        cell, metric = results.cell, results.cell.metric
         names = [text.ljust(width) for text, width in zip(_names(cell), self._columns, strict=True)]
         n_runs = f"{len(results.runs):3d} runs" if len(results.runs) != 1 else "  1 run "
         value = mean_and_interval(results, f"test/{metric}")

@@ -11,7 +11,7 @@ from lossbench.findings.published import published
 from lossbench.findings.recommendation import advice_lines
 from lossbench.findings.sentences import answer, name_in, outside_domain, verdict_hints, what_went_wrong
 from lossbench.findings.tables import ANOTHER_SAMPLE, FRESH_SAMPLES, NEW_ROWS, Table, tables
-from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, lower_is_better
+from lossbench.metrics.catalogue import METRICS, lower_is_better
 from lossbench.planning.keys import cell_key, untuned
 from lossbench.planning.plan import Plan
 from lossbench.results.cells import CellResults
@@ -80,7 +80,7 @@ def tuning_lines(plan: Plan, results: list[CellResults]) -> list[str]:
 
 
 def _tuned_table(tuned: list[CellResults], found: dict[str, Outcome], by_key: dict[str, CellResults]) -> list[str]:
-    cell, metric = tuned[0].cell, MAIN_METRICS[tuned[0].cell.task]
+    cell, metric = tuned[0].cell, tuned[0].cell.metric
     name, outcome = f"test/{metric}", found[cell.key]
     rows, notes, kept = [], [], []
     for result in ranked(tuned):
@@ -116,7 +116,7 @@ def _tuned_table(tuned: list[CellResults], found: dict[str, Outcome], by_key: di
 
 def ranked(results: list[CellResults], metric: str = "") -> list[CellResults]:
     """Return the cells of one data set in the order of a metric (default: the main one), best first, none last."""
-    metric = metric or MAIN_METRICS[results[0].cell.task]
+    metric = metric or results[0].cell.metric
     sign = 1 if lower_is_better(metric) else -1
 
     def rank(result: CellResults) -> float:
@@ -131,7 +131,7 @@ def _further_tables(plan: Plan, results: list[CellResults]) -> list[str]:
     lines: list[str] = []
     task = results[0].cell.task
     for metric in plan.report.metrics:
-        if task in METRICS[metric].tasks and metric != MAIN_METRICS[task]:
+        if task in METRICS[metric].tasks and metric != results[0].cell.metric:
             name, order = f"test {metric}", "lower" if lower_is_better(metric) else "higher"
             rows = [
                 [r.cell.label, r.cell.head, mean_and_interval(r, f"test/{metric}")] for r in ranked(results, metric)

@@ -1,5 +1,7 @@
 """Formats tables of plain text."""
 
+import numpy as np
+
 from lossbench.comparison import Interval
 from lossbench.findings.number_formats import number, spread
 from lossbench.results.cells import CellResults
@@ -9,7 +11,13 @@ WIDTH = 80
 
 def mean_and_interval(results: CellResults, name: str) -> str:
     """Return the mean and interval of a final metric over the working runs, as ``0.842 ± 0.003``."""
-    return interval_text(results.interval(name))
+    return value_text(results, name, results.interval(name))
+
+
+def value_text(results: CellResults, name: str, interval: Interval) -> str:
+    """Return a mean over the working runs with its interval; where none works, the mean of the stuck ones, marked."""
+    stuck = results.scores(name) if interval.n == 0 else np.zeros(0)
+    return f"{number(float(stuck.mean()))} (stuck)" if len(stuck) else interval_text(interval)
 
 
 def interval_text(interval: Interval) -> str:

@@ -26,7 +26,7 @@ from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.choice import parameter_values
 from lossbench.losses.heads import HEADS, NUMBER_TASKS
 from lossbench.losses.pairing import LOSSES, Pair
-from lossbench.metrics.catalogue import MAIN_METRICS
+from lossbench.metrics.catalogue import PINBALL_LEVELS
 from lossbench.planning.keys import NEUTRAL
 from lossbench.planning.plan import Cell
 
@@ -76,6 +76,7 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float, for
     judged = "test" if cell.settings.folds is None else "train"
     data = _data(cell, source, judged)
     loss = _loss(settings, pair, source)
+    judge = _judge(cell, pair, judged, source)
     environment = Environment(
         loader=PackageLoader("lossbench.export", "."),
         undefined=StrictUndefined,
@@ -85,7 +86,7 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float, for
     return environment.get_template("keras_script.py.j2").render(
         title=_in_docstring(f"{cell.loss} on {cell.dataset}"),
         summary=LOSSES[settings.loss.name].meaning,
-        expected=f"{judged} {MAIN_METRICS[cell.task]} {score:.4f}",
+        expected=f"{judged} {cell.metric} {score:.4f}",
         for_new_rows=for_new_rows,
         judged=judged,
         imports=sorted(dict.fromkeys(source.imports), key=lambda line: (line.split()[0] != "import", line)),
@@ -98,7 +99,7 @@ def keras_script(cell: Cell, tuned: dict[str, Any], seed: int, score: float, for
         layers=_layers(cell, settings.model, pair),
         optimizer=_optimizer(settings.optimizer),
         loss=loss,
-        judge=_judge(cell, pair, judged),
+        judge=judge,
     )
 
 
@@ -311,8 +312,32 @@ def _optimizer(settings: OptimizerSettings) -> str:
     return f"keras.optimizers.{OPTIMIZERS[settings.name].keras}({_arguments(given)})"
 
 
-def _judge(cell: Cell, pair: Pair, judged: str) -> str:
+# The main metric as an expression of ``true`` and ``prediction``, or ``decided``, with scikit-learn where it has one.
+_OF_NUMBERS = {
+    "rmse": "np.sqrt(np.mean((true - prediction) ** 2))",
+    "mse": "np.mean((true - prediction) ** 2)",
+    "mae": "np.mean(np.abs(true - prediction))",
+    "r2": "r2_score(true, prediction)",
+    **{f"pinball_{level}": f"mean_pinball_loss(true, prediction, alpha={level})" for level in PINBALL_LEVELS},
+}
+_OF_DECISIONS = {
+    "accuracy": "np.mean(({decided} == y[{judged}]))",
+    "balanced_accuracy": "balanced_accuracy_score(y[{judged}], {decided})",
+    "matthews": "matthews_corrcoef(y[{judged}], {decided})",
+    "f1": 'f1_score(y[{judged}], {decided}, average="macro", zero_division=0)',
+    "class_mae": "np.mean(np.abs({decided} - y[{judged}]))",
+    "subset_accuracy": "np.mean(({decided} == y[{judged}]).all(axis=1))",
+    "hamming_loss": "np.mean({decided} != y[{judged}])",
+}
+
+
+def _judge(cell: Cell, pair: Pair, judged: str, source: Source) -> str:
     """Return the lines that print the main metric."""
+    expression = (_OF_NUMBERS if cell.task in NUMBER_TASKS else _OF_DECISIONS)[cell.metric]
+    function = expression.partition("(")[0]
+    if "." not in function:
+        source.imports.append(f"from sklearn.metrics import {function}")
+    printed = f'print("{judged} {cell.metric}", float({expression}))'
     if cell.task in NUMBER_TASKS:
         activation = HEADS[pair.head].activation
         raw = _is_raw(pair) and activation != "linear"
@@ -321,11 +346,10 @@ def _judge(cell: Cell, pair: Pair, judged: str) -> str:
         standardize = cell.settings.dataset.standardize
         if standardize.y in SCALERS and standardize.metrics == "original":
             lines.append("prediction, true = y_scaler.inverse_transform(prediction), y_scaler.inverse_transform(true)")
-        return "\n".join([*lines, f'print("{judged} rmse", float(np.sqrt(np.mean((true - prediction) ** 2))))'])
+        return "\n".join([*lines, printed])
     if pair.encoding in ("one_hot", "integer"):
         decided = "output.argmax(axis=1)"
     else:
         middle = {"tanh": 0.0, "linear": 0.5 if pair.encoding == "zero_one" else 0.0}.get(pair.head, 0.5)
         decided = f"(output > {0.0 if _is_raw(pair) else middle})" + ("" if cell.task == "multilabel" else "[:, 0]")
-    every = ".all(axis=1)" if cell.task == "multilabel" else ""
-    return f'print("{judged} {MAIN_METRICS[cell.task]}", float(np.mean(({decided} == y[{judged}]){every})))'
+    return printed.format(decided=decided, judged=judged)

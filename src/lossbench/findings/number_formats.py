@@ -3,7 +3,7 @@
 import math
 
 # Metrics between 0 and 1 whose differences are read in percentage points.
-IN_POINTS = ("accuracy", "rounded_accuracy", "subset_accuracy")
+IN_POINTS = ("accuracy", "balanced_accuracy", "rounded_accuracy", "subset_accuracy")
 
 
 def number(value: float) -> str:

@@ -7,10 +7,9 @@ import numpy as np
 
 from lossbench.comparison.verdict import BETTER
 from lossbench.export.saved_model.reading import has_model
-from lossbench.findings.number_formats import ends, joined, number
+from lossbench.findings.number_formats import IN_POINTS, ends, joined, number
 from lossbench.findings.sentences import ahead, name_in, nothing_learned, reaches
 from lossbench.findings.tables import Table, tables
-from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.compared import LOSS
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
@@ -57,7 +56,7 @@ def advice(table: Table) -> Advice | None:
     reason = "it has the best mean"
     if found is not None and found.verdict == BETTER:
         low, high = sorted(abs(end) for end in (found.difference.low, found.difference.high))
-        difference = f"{ends(table.metric, low, high)}{' points' if table.metric == 'accuracy' else ''}"
+        difference = f"{ends(table.metric, low, high)}{' points' if table.metric in IN_POINTS else ''}"
         on = f" on {table.about}" if table.about != "these rows" else ""
         reason = f"it is better than {name_in(table, baseline)} in test {table.metric}, by {difference}{on}"
     return Advice(table.results[best], reason)
@@ -162,7 +161,7 @@ def typical_run(results: CellResults) -> Run | None:
 
 def judged_by(run: Run, cell: Cell) -> str:
     """Return the main metric by which one of a cell's runs is chosen, on the validation split if there is one."""
-    metric = MAIN_METRICS[cell.task]
+    metric = cell.metric
     return f"validation/{metric}" if f"validation/{metric}" in run.info.scores else f"test/{metric}"
 
 

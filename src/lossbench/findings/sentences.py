@@ -11,6 +11,7 @@ from lossbench.ground.run_ids import RunId
 from lossbench.losses.choice import chosen_rows
 from lossbench.losses.definition import Loss
 from lossbench.losses.heads import NUMBER_TASKS
+from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell
 from lossbench.results.causes import cause, last_finite_loss
 from lossbench.results.cells import CellResults
@@ -188,9 +189,27 @@ def verdict_hints(table: Table) -> list[str]:
     failed = [f"yardstick: {each.failed}" for each in table.yardsticks if each.failed]
     if table.refused:
         return failed
-    said = [*_all_baselines(table), *_on_these_rows(table), *nothing_learned(table), *behind_yardsticks(table), *failed]
+    said = [
+        *_other_metric(table),
+        *_all_baselines(table),
+        *_on_these_rows(table),
+        *nothing_learned(table),
+        *behind_yardsticks(table),
+        *failed,
+    ]
     said += _folds_left_out(table)
     return [*said, *_few_rows(table), *_what_would_help(table)]
+
+
+def _other_metric(table: Table) -> list[str]:
+    """Return a line if runs are judged by another metric than the task's usual one, with the best constant's score."""
+    usual = MAIN_METRICS[table.results[0].cell.task]
+    if table.metric == usual:
+        return []
+    naive = next((each.naive[name] for each in table.results if (name := f"test/{usual}") in each.naive), None)
+    if naive is None or lower_is_better(usual):
+        return [f"judged by {table.metric}, not by {usual}, the usual metric."]
+    return [f"judged by {table.metric}, not by {usual}, of which the best constant has {number(naive)} already."]
 
 
 def nothing_learned(table: Table) -> list[str]:

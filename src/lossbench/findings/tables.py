@@ -15,7 +15,7 @@ from lossbench.comparison.verdict import LEAST_FOLDS
 from lossbench.config.settings import ReportSettings
 from lossbench.ground.run_ids import RunId
 from lossbench.losses.pairing import BASELINES
-from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.catalogue import METRICS, lower_is_better
 from lossbench.metrics.rows import has_contributions, step
 from lossbench.planning.compared import LOSS, rest_of, swept_keys, value_in
 from lossbench.planning.plan import Cell, Plan
@@ -260,8 +260,8 @@ class Table:
 
 
 def main_table(plan: Plan, results: list[CellResults]) -> Table:
-    """Return the table of one data set's cells by the main metric of their task, with its yardsticks."""
-    table = metric_table(plan, results, MAIN_METRICS[results[0].cell.task])
+    """Return the table of one data set's cells by their main metric, with its yardsticks."""
+    table = metric_table(plan, results, results[0].cell.metric)
     sign = 1 if table.lower_is_better else -1
     means = [(sign * each.interval(table.metric).mean, each) for each in read_yardsticks(plan, results[0].cell)]
     ordered = sorted(means, key=lambda pair: pair[0] if math.isfinite(pair[0]) else math.inf)
@@ -279,16 +279,16 @@ def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:
     planned = baselines([results[order.index(i)].cell for i in range(len(order))], plan.report)
     baseline = [order.index(planned[i]) for i in order]
     missing = {r.cell.label: n for r in results if (n := len(runs) - len(r.runs) + r.count(FAILED))}
-    refused = ""
+    refused, is_main = "", metric == results[0].cell.metric
     if missing and not plan.report.allow_missing:
         refused = f"{sum(missing.values())} of {len(results) * len(runs)} runs are missing or failed"
     comparisons: list[Comparison | None] = [None] * len(results)
     best: int | None = None
     group: list[int] = []
     if not refused:
-        found = _compared(plan, metric, samples, baseline)
+        found = _compared(plan, metric, samples, baseline, is_main=is_main)
         comparisons = [found.get(i) for i in range(len(results))]
-        if metric == MAIN_METRICS[results[0].cell.task]:
+        if is_main:
             best, group = _best(results, samples, lower)
     compare = plan.report.compare or LOSS
     return Table(
@@ -312,26 +312,26 @@ def _best(results: list[CellResults], samples: list[Sample], lower_is_better: bo
     return (None if best is None else inside[best]), [inside[i] for i in group]
 
 
-def _compared(plan: Plan, metric: str, samples: list[Sample], baseline: list[int]) -> dict[int, Comparison]:
+def _compared(
+    plan: Plan, metric: str, samples: list[Sample], baseline: list[int], *, is_main: bool
+) -> dict[int, Comparison]:
+    """Return the comparisons by candidate; only those of the main metric have a margin."""
     candidates = [i for i in range(len(samples)) if baseline[i] != i]
     pairs = [(samples[baseline[i]], samples[i]) for i in candidates]
-    margins = [margin(plan.report, metric, first) for first, _ in pairs]
+    margins = [margin(plan.report, metric, first) if is_main else 0.0 for first, _ in pairs]
     found = compare_pairs(pairs, margins=margins, lower_is_better=lower_is_better(metric))
     return dict(zip(candidates, found, strict=True))
 
 
 def margin(report: ReportSettings, metric: str, baseline: Sample) -> float:
-    """Return the margin of a metric: the difference up to which two losses count as equivalent.
+    """Return the margin of a main metric: the difference up to which two losses count as equivalent.
 
-    Only main metrics have a margin; it is 0 for all others. ``rmse`` has the unit of the targets, so its default margin
-    is a share of the baseline's mean.
+    The default margin of a metric with a unit is a share of the baseline's mean.
     """
-    if metric not in MAIN_METRICS.values():
-        return 0.0
     if report.margin is not None:
         return float(report.margin)
-    default = float(getattr(report.margins, metric))
-    if metric != "rmse":
+    default = float(getattr(report.margins, METRICS[metric].margin))
+    if not METRICS[metric].unit_power:
         return default
     mean = mean_interval(baseline.working).mean
     return default * mean if math.isfinite(mean) else 0.0

@@ -3,6 +3,7 @@
 The metrics are our own (``lossbench.metrics``), computed in float64 from raw predictions.
 """
 
+import math
 import time
 
 import numpy as np
@@ -11,7 +12,6 @@ from lossbench.datasets.corruption import kept_rows
 from lossbench.jobs.failed_runs import run_key
 from lossbench.jobs.prepare import PreparedRun, by_split
 from lossbench.metrics.calibration import calibrated_scores
-from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.classification import Scores
 from lossbench.metrics.evaluation import evaluate
 from lossbench.metrics.reference_predictors import is_stuck, naive_scores
@@ -32,7 +32,8 @@ def evaluated(run: PreparedRun, trained: Trained, started: float) -> tuple[RunIn
     raw = _raw_predictions(run, trained)
     scores = by_split(scores_of(run, raw))
     own, scaling = cell.settings.repeat.has_own_rows, prepared.dataset.target_scaling
-    score, loss = scores[f"train/{MAIN_METRICS[cell.task]}"], float(trained.curves["train/loss"][-1])
+    # Classes have no other score than NaN where a prediction is not finite.
+    score, loss = scores.get(f"train/{cell.metric}", math.nan), float(trained.curves["train/loss"][-1])
     info = RunInfo(
         seed=run.id.seed,
         key=run_key(cell, run.id),
@@ -90,13 +91,13 @@ def ended_stuck(run: PreparedRun, score: float, loss: float) -> bool:
         The run's main metric and its own loss on the training split after the last epoch.
     """
     prepared, train = run.cell, run.splits["train"]
-    metric = MAIN_METRICS[prepared.cell.task]
+    metric = prepared.cell.metric
     if not prepared.cell.settings.is_corrupted:
         naive = prepared.naive[f"train/{metric}"]
         return is_stuck(metric, score, naive, loss, lambda: prepared.naive_loss)
     # A corrupted training split differs by seed, and so does its best constant.
     y = prepared.dataset.in_unit(train.y)
-    naive = naive_scores(prepared.cell.pair, y, y, prepared.dataset.n_classes)[metric]
+    naive = naive_scores(prepared.cell.pair, y, y, prepared.dataset.n_classes, ordered=prepared.dataset.ordered)[metric]
     return is_stuck(metric, score, naive, loss, lambda: prepared.naive_loss_on(train.y))
 
 

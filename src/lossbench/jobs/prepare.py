@@ -11,7 +11,6 @@ from lossbench.datasets.corruption import corrupted
 from lossbench.datasets.loading import Dataset, Part, fresh_sample, load, load_fold
 from lossbench.ground import quiet_tensorflow  # noqa: F401
 from lossbench.ground.run_ids import RunId
-from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.classification import Scores
 from lossbench.metrics.reference_predictors import (
     ceiling_scores,
@@ -145,9 +144,9 @@ class PreparedCell:
 
     def curves(self, trained: Trained) -> dict[str, np.ndarray]:
         """Return the curves of a training, with the main metric's in the target's own unit."""
-        metric = f"/{MAIN_METRICS[self.cell.task]}"
+        metric = f"/{self.cell.metric}"
         # The program counts the errors of all outputs in the first one's scale, so one factor restores the unit.
-        unit = np.float32(self.dataset.unit[0])
+        unit = np.float32(specification.unit_of_curve(self.cell.metric, self.dataset.unit))
         return {name: curve * unit if name.endswith(metric) else curve for name, curve in trained.curves.items()}
 
     @cached_property

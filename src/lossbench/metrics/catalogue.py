@@ -15,12 +15,18 @@ class Metric:
         Its meaning and unit, and the cases in which it is absent; ``lossbench-list metric`` prints it.
     lower_is_better : bool
         True for errors and losses, False for scores.
+    margin : str
+        The key of ``report.margins`` that has its margin; '' for a metric that runs cannot be judged by (``metric``).
+    unit_power : int
+        The power of the targets' unit that it has: 1 for an error, 2 for a squared one, 0 for what has no unit.
     """
 
     name: str
     tasks: tuple[str, ...]
     description: str
     lower_is_better: bool = False
+    margin: str = ""
+    unit_power: int = 0
 
 
 _NUMBERS, _CLASSES, _LABELS = ("regression", "shares"), ("binary", "multiclass"), ("multilabel",)
@@ -36,22 +42,36 @@ PROBABILITY_METRICS = ("log_loss", "brier", "calibration_error")
 CALIBRATED = "calibrated/"
 
 _ROWS = (
-    Metric("mse", _NUMBERS, "mean squared error, in the target's unit squared; mean over outputs", True),
-    Metric("rmse", _NUMBERS, "root of the mean squared error of all outputs together, in the target's unit", True),
-    Metric("mae", _NUMBERS, "mean absolute error, in the target's unit", True),
+    Metric("mse", _NUMBERS, "mean squared error, in the target's unit squared; mean over outputs", True, "mse", 2),
+    Metric(
+        "rmse",
+        _NUMBERS,
+        "root of the mean squared error of all outputs together, in the target's unit",
+        True,
+        "rmse",
+        1,
+    ),
+    Metric("mae", _NUMBERS, "mean absolute error, in the target's unit", True, "mae", 1),
     Metric(
         "median_absolute_error",
         _NUMBERS,
         "median of the absolute errors, in the target's unit; mean over outputs",
         True,
+        unit_power=1,
     ),
     Metric(
         "largest_absolute_error",
         _NUMBERS,
         "largest absolute error of any sample and output, in the target's unit",
         True,
+        unit_power=1,
     ),
-    Metric("r2", _NUMBERS, "share of the variance that is explained: 0 for predicting the mean, 1 for no error"),
+    Metric(
+        "r2",
+        _NUMBERS,
+        "share of the variance that is explained: 0 for predicting the mean, 1 for no error",
+        margin="r2",
+    ),
     Metric("explained_variance", _NUMBERS, "as r2, but a constant error (a bias) does not count"),
     *(
         Metric(
@@ -59,18 +79,31 @@ _ROWS = (
             _NUMBERS,
             f"each unit too low costs {level:g}, too high {1 - level:g}: lowest when predicting the {level:g} quantile",
             True,
+            "pinball",
+            1,
         )
         for level in PINBALL_LEVELS
     ),
-    Metric("accuracy", _CLASSES, "share of correct decisions, by the head's decision rule"),
+    Metric("accuracy", _CLASSES, "share of correct decisions, by the head's decision rule", margin="accuracy"),
     Metric("rounded_accuracy", ("binary",), "tanh only: share of outputs that equal the target (-1 or 1) when rounded"),
-    Metric("balanced_accuracy", _CLASSES, "recall (share of a class that is decided correctly), mean over classes"),
+    Metric(
+        "balanced_accuracy",
+        _CLASSES,
+        "recall (share of a class that is decided correctly), mean over classes",
+        margin="balanced_accuracy",
+    ),
     Metric(
         "f1",
         (*_CLASSES, *_LABELS),
         "harmonic mean of precision and recall, mean over labels, or over the classes that occur or are predicted",
+        margin="f1",
     ),
-    Metric("matthews", _CLASSES, "Matthews correlation of predicted and true class: 0 for a constant, 1 for no error"),
+    Metric(
+        "matthews",
+        _CLASSES,
+        "Matthews correlation of predicted and true class: 0 for a constant, 1 for no error",
+        margin="matthews",
+    ),
     Metric(
         "roc_auc",
         _CLASSES,
@@ -87,7 +120,13 @@ _ROWS = (
         )
         for k in TOP_COUNTS
     ),
-    Metric("class_mae", _SEVERAL, "ordered classes: mean distance of predicted and true class, in classes", True),
+    Metric(
+        "class_mae",
+        _SEVERAL,
+        "ordered classes: mean distance of predicted and true class, in classes",
+        True,
+        "class_mae",
+    ),
     Metric(
         "quadratic_kappa",
         _SEVERAL,
@@ -107,8 +146,8 @@ _ROWS = (
         "equal size; only where there are probabilities",
         True,
     ),
-    Metric("subset_accuracy", _LABELS, "share of samples with all labels correct"),
-    Metric("hamming_loss", _LABELS, "share of labels that are wrong", True),
+    Metric("subset_accuracy", _LABELS, "share of samples with all labels correct", margin="subset_accuracy"),
+    Metric("hamming_loss", _LABELS, "share of labels that are wrong", True, "hamming_loss"),
 )
 
 METRICS = {metric.name: metric for metric in _ROWS} | {
@@ -121,7 +160,7 @@ METRICS = {metric.name: metric for metric in _ROWS} | {
     for name in PROBABILITY_METRICS
 }
 
-# The metric of each task by which losses are compared first.
+# The metric of each task that runs are judged by unless ``metric`` names another.
 MAIN_METRICS = {
     "regression": "rmse",
     "binary": "accuracy",
@@ -129,6 +168,15 @@ MAIN_METRICS = {
     "multilabel": "subset_accuracy",
     "shares": "rmse",
 }
+
+
+def main_metrics(task: str, *, ordered: bool) -> list[str]:
+    """Return the metrics that runs of a task can be judged by; ``ordered`` says whether its classes have an order.
+
+    Each has a value for every loss and head, a best constant, a margin, and a curve that a compiled training follows.
+    """
+    named = [name for name, metric in METRICS.items() if metric.margin and task in metric.tasks]
+    return [name for name in named if ordered or name != "class_mae"]
 
 
 def lower_is_better(name: str) -> bool:

@@ -13,7 +13,7 @@ from scipy.stats import expectile
 
 from lossbench.losses.heads import ENCODINGS, HEADS, NUMBER_TASKS, Head
 from lossbench.losses.pairing import Pair
-from lossbench.metrics.catalogue import CALIBRATED, PINBALL_LEVELS
+from lossbench.metrics.catalogue import CALIBRATED, METRICS, PINBALL_LEVELS, lower_is_better
 from lossbench.metrics.classification import (
     Scores,
     confusion_matrix,
@@ -159,6 +159,11 @@ _BEST_NUMBERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+def best_numbers(metric: str, y: np.ndarray) -> np.ndarray:
+    """Return the constant, shape (n_outputs,), with which a metric of numbers is best for targets (n, n_outputs)."""
+    return _BEST_NUMBERS.get(metric, lambda values: values.mean(axis=0))(y)
+
+
 def _middle_of_shortest_half(y: np.ndarray) -> np.ndarray:
     """Return the middle of the shortest interval that holds more than half of each column.
 
@@ -244,7 +249,10 @@ def is_stuck(metric: str, score: float, naive_score: float, loss: float, naive_l
     """Return whether a run is stuck: no better than the best constant by its main metric and by its own loss.
 
     ``naive_loss`` may need a search, so it is called only if the main metric says stuck. The comparison allows a
-    relative difference of a millionth: a network that has learned the best constant differs from it by rounding.
+    difference of a millionth (a share of an error that has a unit): a network that has learned the best constant
+    differs from it by rounding.
     """
-    worse_score = score >= naive_score * (1 - 1e-6) if metric == "rmse" else score <= naive_score * (1 + 1e-6)
+    tolerance = 1e-6 * (abs(naive_score) if METRICS[metric].unit_power else 1.0)
+    lower = lower_is_better(metric)
+    worse_score = score >= naive_score - tolerance if lower else score <= naive_score + tolerance
     return bool(worse_score and loss >= (least := naive_loss()) - 1e-6 * max(1.0, abs(least)))

@@ -1,12 +1,15 @@
 """The part of each test row in a metric: with it, a metric's error on new rows can be told from one test split."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from lossbench.losses.heads import HEADS, NUMBER_TASKS, decide
 from lossbench.losses.pairing import Pair
+from lossbench.metrics.catalogue import PINBALL_LEVELS
+from lossbench.metrics.reference_predictors import best_numbers
 
 Contribution = Callable[[np.ndarray], Any]
 
@@ -17,11 +20,17 @@ def _root(squares: np.ndarray) -> np.ndarray:
     return root + (squares - root**2) / (2 * root) if root > 0 else np.zeros(len(squares))
 
 
+def _pinball(level: float, errors: np.ndarray) -> np.ndarray:
+    # An error is the prediction less the target.
+    return np.maximum(-level * errors, (1 - level) * errors).mean(axis=1)
+
+
 # From errors of shape (n_rows, n_outputs), in the metric's unit.
 OF_ERRORS: dict[str, Contribution] = {
     "mse": lambda errors: np.square(errors).mean(axis=1),
     "rmse": lambda errors: _root(np.square(errors).mean(axis=1)),
     "mae": lambda errors: np.abs(errors).mean(axis=1),
+    **{f"pinball_{level}": partial(_pinball, level) for level in PINBALL_LEVELS},
 }
 # From whether each decision is wrong, shape (n_rows, n_labels).
 OF_DECISIONS: dict[str, Contribution] = {
@@ -67,8 +76,8 @@ def contributions(pair: Pair, metric: str, y: np.ndarray, raw: np.ndarray, scale
 
 
 def naive_contributions(task: str, metric: str, y_train: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return the same for the naive predictor of numbers (the training mean) or classes (the majority class)."""
+    """Return the same for the naive predictor of numbers (the metric's best constant) or classes (the majority)."""
     if task in NUMBER_TASKS:
-        return OF_ERRORS[metric]((y_train.mean(axis=0) - y) * scale)
+        return OF_ERRORS[metric]((best_numbers(metric, y_train) - y) * scale)
     majority = np.bincount(y_train).argmax()
     return OF_DECISIONS[metric]((y != majority).reshape(len(y), -1))

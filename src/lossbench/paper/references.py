@@ -10,7 +10,6 @@ from lossbench.config.settings import FOLDS, SAMPLES, SEEDS
 from lossbench.datasets.catalogue import DATASETS
 from lossbench.losses.choice import chosen_rows
 from lossbench.losses.pairing import LOSSES
-from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.rows import step
 from lossbench.paper.markup import Latex
 from lossbench.planning.plan import Plan
@@ -128,7 +127,7 @@ def of_statistics(plan: Plan) -> list[Reference]:
 
 def uses_few_rows(plan: Plan) -> bool:
     """Return whether the sweep has differences for new rows, each of which is right or wrong."""
-    return any(step(MAIN_METRICS[cell.task]) for cell in plan.cells if cell.settings.repeat.name == SEEDS)
+    return any(step(cell.metric) for cell in plan.cells if cell.settings.repeat.name == SEEDS)
 
 
 def keys(references: Iterable[Reference]) -> list[str]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from string import ascii_lowercase
 
-from lossbench.console.text_tables import interval_text
+from lossbench.console.text_tables import interval_text, value_text
 from lossbench.findings.number_formats import IN_POINTS, counted
 from lossbench.findings.sentences import name_in, outside_domain, what_went_wrong
 from lossbench.findings.tables import Table, tables
@@ -120,7 +120,7 @@ def _line(table: Table, place: int) -> Line:
     return Line(
         name,
         result.cell.head,
-        interval_text(own.interval),
+        value_text(result, f"test/{table.metric}", own.interval),
         str(own.interval.n),
         difference_text(table.metric, found.difference) if found else "",
         p_value(found.p_corrected) if found and math.isfinite(found.p_corrected) else "",

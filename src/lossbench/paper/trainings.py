@@ -14,7 +14,6 @@ from lossbench.config.settings import (
     plain,
 )
 from lossbench.findings.number_formats import counted, joined
-from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.paper.markup import code
 from lossbench.planning.plan import Cell
 
@@ -127,7 +126,7 @@ def study(cell: Cell) -> str:
     tried = tried or f"{own.trials} rates from {own.low:g} to {own.high:g}"
     first = (
         f"the learning rate of each loss{searched} was tuned on training rows alone: {tried} were judged by "
-        f"{code(own.metric or MAIN_METRICS[cell.task])}"
+        f"{code(own.metric or cell.metric)}"
     )
     if isinstance(own, HoldoutTuneSettings):
         return f"{first} on {100 * own.validation:g} % of them"

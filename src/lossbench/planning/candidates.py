@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lossbench.config.settings import (
     AUTO,
@@ -31,10 +31,16 @@ from lossbench.planning.composition import composed, to_container, typed
 from lossbench.planning.plan import swept_value
 from lossbench.planning.schema import GROUPS
 
+if TYPE_CHECKING:
+    # Imported only for files: pandas takes 0.4 s.
+    from lossbench.datasets.user_file.description import FileDescription
+
 # Values of these keys ask for one split instead of folds.
 ONE_SPLIT = ("dataset.split.train", "dataset.split.test", "dataset.split.seed")
 # From so many rows on, ``repeat=auto`` is one split and ``tune=auto`` no search.
 MANY_ROWS = 20_000
+# A user's file whose rarest class has less than this share of the rows is judged by BALANCED, unless ``metric`` is set.
+RARE, BALANCED = 0.1, "balanced_accuracy"
 # With fewer rows a choice of the learning rate would be a guess: ``tune=auto`` leaves it.
 FEW_ROWS = 50
 
@@ -158,7 +164,8 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
         for draft_choices in chosen:
             try:
                 content, wrong = typed(draft_choices, values, experiment)
-                dataset, notes = _with_facts(content["dataset"])
+                dataset, description = _with_facts(content["dataset"])
+                notes = description.in_short if description else []
                 automatic = [group for group in ("repeat", "tune") if content[group]["name"] == AUTO]
                 if automatic:
                     given = dict(draft_choices)
@@ -173,7 +180,9 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
                 continue
             problems += wrong
             # A weighted sum without valid terms has been reported as a problem and makes no draft.
-            settings = cell_settings({**content, "dataset": plain(dataset)})
+            metric, said = _automatic_metric(content["metric"], dataset, description)
+            settings = cell_settings({**content, "dataset": plain(dataset), "metric": metric})
+            notes = [*notes, *said, *_fewer_than_folds(settings, description)]
             if chosen_rows(settings.loss):
                 sweep = sweep_settings(content)
                 drafts.append(Draft(draft_choices, values, swept, settings, sweep, notes, automatic))
@@ -213,10 +222,37 @@ def automatic_tune(choices: dict[str, str], values: dict[str, Any], dataset: Dat
     return "learning_rate"
 
 
-def _with_facts(content: dict[str, Any]) -> tuple[DatasetSettings, list[str]]:
-    """Return the settings of a data set, with the facts about a user's file, and notes about them."""
+def _automatic_metric(
+    given: str | None, dataset: DatasetSettings, description: "FileDescription | None"
+) -> tuple[str | None, list[str]]:
+    """Return the metric that runs are judged by where none is set, and a note if it is not the task's usual one.
+
+    With few rows of a class the best constant is right nearly always, so by accuracy no loss can show anything.
+    """
+    if given is not None or description is None or description.rarest is None:
+        return given, []
+    (label, n), n_rows = description.rarest, n_samples(dataset)
+    if n >= RARE * n_rows:
+        return None, []
+    share = f"{100 * n / n_rows:.2g} % of the rows ({n} of {n_rows}) are {label!r}"
+    return BALANCED, [f"judged by {BALANCED}: {share} (metric=accuracy takes the share of right decisions instead)"]
+
+
+def _fewer_than_folds(settings: CellSettings, description: "FileDescription | None") -> list[str]:
+    """Return a warning if a class has fewer rows than there are folds, so that some folds have none to judge."""
+    if settings.folds is None or description is None or description.rarest is None:
+        return []
+    label, n = description.rarest
+    if n >= settings.folds.folds:
+        return []
+    said = f"class {label!r} has {n} rows for {settings.folds.folds} folds, and some folds judge none of it"
+    return [f"warning: {said}; repeat.folds={n} gives each one"]
+
+
+def _with_facts(content: dict[str, Any]) -> tuple[DatasetSettings, "FileDescription | None"]:
+    """Return the settings of a data set, with the facts about a user's file and its description; None for others."""
     if not DATASETS[content["name"]].is_file:
-        return group_settings("dataset", content), []
+        return group_settings("dataset", content), None
     # Imported only for files: pandas takes 0.4 s.
     from lossbench.planning.file_descriptions import with_facts
 

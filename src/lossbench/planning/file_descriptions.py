@@ -18,12 +18,12 @@ from lossbench.planning.command_line import Arguments
 from lossbench.planning.composition import hydra_started, typed
 
 # Part of a cached description's name. Increase it when the code describes the same file differently than before.
-RULES_VERSION = 4
+RULES_VERSION = 5
 _kept: dict[str, FileDescription] = {}
 
 
-def with_facts(content: dict[str, Any]) -> tuple[FileSettings, list[str]]:
-    """Return the settings of a user's file completed with its facts, and notes for the user.
+def with_facts(content: dict[str, Any]) -> tuple[FileSettings, FileDescription]:
+    """Return the settings of a user's file completed with its facts, and the description that these are from.
 
     ``auto`` values are resolved; the field ``file`` holds the facts that plan, key and jobs need.
 
@@ -43,7 +43,7 @@ def with_facts(content: dict[str, Any]) -> tuple[FileSettings, list[str]]:
     if standardize.y == "auto":
         standardize = replace(standardize, y="standard" if description.task == "regression" else "none")
     facts = replace(settings, task=description.task, standardize=standardize, file=description.facts)
-    return facts, description.in_short
+    return facts, description
 
 
 def description_of_file(arguments: Arguments) -> FileDescription:
@@ -86,7 +86,8 @@ def _read(content: dict[str, Any]) -> FileDescription:
     """Return a description that ``_keep`` has written."""
     columns = [ColumnAccount(**column) for column in content["columns"]]
     facts = FileFacts(**content["file"])
-    return FileDescription(content["task"], facts, content["notes"], content["warnings"], columns)
+    rarest = tuple(content["rarest"]) if content["rarest"] else None
+    return FileDescription(content["task"], facts, content["notes"], content["warnings"], columns, rarest)
 
 
 def _keep(path: Path, description: FileDescription) -> None:
@@ -97,6 +98,7 @@ def _keep(path: Path, description: FileDescription) -> None:
         "notes": description.notes,
         "warnings": description.warnings,
         "columns": plain(description.columns),
+        "rarest": description.rarest,
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

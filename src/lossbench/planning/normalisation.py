@@ -32,6 +32,7 @@ from lossbench.ground.seeds import parse_seeds
 from lossbench.ground.user_functions import find_function
 from lossbench.losses.definition import Loss
 from lossbench.losses.pairing import ALIASES, LOSSES
+from lossbench.metrics.catalogue import MAIN_METRICS
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ def normalised(settings: CellSettings) -> tuple[CellSettings, list[Problem]]:
     if isinstance(repeat, FoldsSettings) and isinstance(dataset, FileSettings) and dataset.time:
         # Times have one order: there is nothing to repeat.
         repeat = replace(repeat, repetitions=1)
-    found = replace(settings, model=model.value, tune=tune, select=select, repeat=repeat)
+    # The task's own metric is what no setting means: cells that name it keep their keys.
+    metric = settings.metric if settings.metric != MAIN_METRICS[described(dataset).task] else None
+    found = replace(settings, model=model.value, tune=tune, select=select, repeat=repeat, metric=metric)
     return found, [*model.problems, *seeds.problems]
 
 

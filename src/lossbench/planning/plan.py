@@ -25,13 +25,15 @@ from lossbench.ground.files import read_json
 from lossbench.ground.run_ids import RunId
 from lossbench.losses.choice import chosen_pair
 from lossbench.losses.pairing import Pair
+from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.keys import NEUTRAL, key_settings
 
 # The format of ``plan.json``. Increase it when plans in the earlier format need a conversion. Plans without a format
 # have format 1; up to format 2 all cells have the same list of seeds.
 FORMAT = 3
-# Swept settings with these prefixes change the data, and losses are only compared on the same data.
-OF_THE_DATA = ("dataset.", "corruption", "repeat")
+# Swept settings with these prefixes change the data or the metric, and losses are only compared on the same data, by
+# the same metric.
+OF_THE_DATA = ("dataset.", "corruption", "repeat", "metric")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,11 @@ class Cell:
     def task(self) -> str:
         """The task of the data set."""
         return described(self.settings.dataset).task
+
+    @property
+    def metric(self) -> str:
+        """The main metric: what its runs are judged, stopped, tuned and called stuck by."""
+        return self.settings.metric or MAIN_METRICS[self.task]
 
     @property
     def folder(self) -> str:

@@ -32,7 +32,7 @@ from lossbench.ground.errors import Problem, unknown
 from lossbench.losses.definition import Loss
 from lossbench.losses.heads import ENCODINGS, HEADS, TASKS
 from lossbench.losses.pairing import LOSSES
-from lossbench.metrics.catalogue import METRICS
+from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, main_metrics
 from lossbench.planning.compared import LOSS
 from lossbench.planning.normalisation import is_number, normalised, normalised_loss
 from lossbench.planning.study_validation import study_problems
@@ -82,6 +82,7 @@ def _value_problems(settings: CellSettings) -> list[Problem]:
     _check_optimizer(check, settings)
     _check_schedule(check, settings)
     _check_selection(check, settings)
+    _check_metric(check, settings)
     _check_corruption(check, settings)
     _check_repeat(check, settings)
     return check.problems
@@ -300,6 +301,25 @@ def _check_selection(check: _Checker, settings: CellSettings) -> None:
             "give it a count or a share, and take as much from train: dataset.split.train=0.5 "
             "dataset.split.validation=0.1, say.",
         )
+
+
+def _check_metric(check: _Checker, settings: CellSettings) -> None:
+    """Check that runs can be judged by the metric: it has a value for every loss, and a curve."""
+    info, metric = described(settings.dataset), settings.metric
+    possible = main_metrics(info.task, ordered=info.ordered)
+    if metric is None or metric in possible:
+        return
+    message = f"metric must be one of {', '.join(possible)} for {TASKS[info.task]}; got {metric!r}."
+    row = METRICS.get(metric)
+    if row is None or info.task not in row.tasks:
+        hint = (
+            unknown("metric", metric, possible).hint
+            if row is None
+            else f"metric={MAIN_METRICS[info.task]} is the usual one."
+        )
+        check.add(message, hint)
+        return
+    check.add(message, f"report.metrics=[{metric}] shows it beside the one that runs are judged by.")
 
 
 def _check_corruption(check: _Checker, settings: CellSettings) -> None:

@@ -10,7 +10,7 @@ from lossbench.comparison.ranks import LEAST_DATASETS, Ranks, rank_groups, rank_
 from lossbench.comparison.swept import crossings
 from lossbench.findings.number_formats import number
 from lossbench.findings.tables import Table
-from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.catalogue import lower_is_better
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report import drawing as ink
 from lossbench.report.figures.frame import Figure, Panel
@@ -134,7 +134,7 @@ def _swept_figures(plan: Plan, tables: list[Table], key: str) -> list[Figure]:
 def _swept_figure(
     dataset: str, key: str, x: np.ndarray, lines: dict[tuple[str, ...], dict[float, Cell]], samples: dict[str, Sample]
 ) -> Figure:
-    metric = MAIN_METRICS[next(iter(next(iter(lines.values())).values())).task]
+    metric = next(iter(next(iter(lines.values())).values())).metric
     name = f"{dataset}-over-{key.replace('.', '-')}"
     drawn, axes = ink.panel(5.4, 3.6)
     labels = ["/".join(rest[1:2] + rest[3:]) for rest in lines]

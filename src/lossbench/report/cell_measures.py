@@ -5,7 +5,7 @@ import math
 from lossbench.comparison import mean_interval
 from lossbench.comparison.diagnosis import Diagnosis, diagnose
 from lossbench.findings.tables import Table
-from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.catalogue import lower_is_better
 from lossbench.results.cells import CellResults, curve_matrix
 from lossbench.results.part_files import DIVERGED
 
@@ -21,7 +21,7 @@ def diagnosis(results: CellResults) -> Diagnosis:
     working = results.working
     epochs, train = curve_matrix(working, "train/loss")
     _, test = curve_matrix(working, "test/loss")
-    name = f"train/{MAIN_METRICS[results.cell.task]}"
+    name = f"train/{results.cell.metric}"
     mean, naive = mean_interval(working.working_scores(name)).mean, results.naive.get(name, math.nan)
     lower = lower_is_better(name.removeprefix("train/"))
     # The training error as a share of the best constant's.

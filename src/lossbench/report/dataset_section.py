@@ -9,7 +9,7 @@ import numpy as np
 from lossbench.comparison import Comparison, mean_interval
 from lossbench.comparison.diagnosis import Diagnosis
 from lossbench.config.settings import FileSettings
-from lossbench.console.text_tables import interval_text, mean_and_interval
+from lossbench.console.text_tables import interval_text, mean_and_interval, value_text
 from lossbench.datasets.catalogue import DATASETS, n_samples
 from lossbench.findings.number_formats import counted, joined
 from lossbench.findings.recommendation import advice_lines, plain_answer
@@ -35,8 +35,10 @@ class Row:
 
     Attributes
     ----------
-    mean, half_width, n : float, float, int
-        The mean of the main test metric over the ``n`` working runs, and the half width of its interval.
+    mean, n : float, int
+        The mean of the main test metric over the ``n`` working runs.
+    value : str
+        The same with its interval; where no run works, the mean of the stuck ones.
     train : float
         The mean of the main metric on the training split.
     wrong : list of str
@@ -47,8 +49,8 @@ class Row:
     label: str
     mark: Mark
     mean: float
-    half_width: float
     n: int
+    value: str
     train: float
     comparison: Comparison | None
     verdict: str
@@ -149,8 +151,8 @@ def _row(table: Table, place: int, label: str) -> Row:
         label=label,
         mark=mark_in(table, result.cell),
         mean=interval.mean,
-        half_width=interval.half_width,
         n=interval.n,
+        value=value_text(result, f"test/{table.metric}", interval),
         train=mean_interval(result.working_scores(f"train/{table.metric}")).mean,
         comparison=table.comparisons[place],
         verdict=table.verdict(place),

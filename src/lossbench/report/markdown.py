@@ -4,7 +4,7 @@ import csv
 import io
 
 from lossbench.comparison import Comparison
-from lossbench.findings.number_formats import number, spread
+from lossbench.findings.number_formats import number
 from lossbench.findings.tables import Table, metric_table
 from lossbench.planning.plan import Plan
 from lossbench.report.caveats import difference_text, rate_text
@@ -39,8 +39,7 @@ def summary(content: Content) -> str:
         lines += ["|---|---|---:|---:|---:|---:|---|---:|"]
         for row in section.rows:
             found = row.comparison
-            value = number(row.mean) + (f" ± {spread(row.half_width, row.mean)}" if row.n > 1 else "")
-            cells = [row.label, row.cell.head, value, str(row.n)]
+            cells = [row.label, row.cell.head, row.value, str(row.n)]
             cells += [
                 difference_text(metric, found.difference) if found else "",
                 p_value(found.p_corrected) if found else "",

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from lossbench.findings.number_formats import IN_POINTS, number, size, spread
+from lossbench.findings.number_formats import IN_POINTS, number, size
 from lossbench.report import drawing as ink
 from lossbench.report.caveats import difference_text
 from lossbench.report.content import Content
@@ -35,7 +35,6 @@ def page(content: Content) -> str:
         nan=math.nan,
         difference=difference_text,
         size=size,
-        spread=spread,
         signed=_signed,
     )
 

@@ -13,7 +13,7 @@ from lossbench.findings.number_formats import number
 from lossbench.findings.tables import margin, sample
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.ground.run_ids import RunId
-from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.catalogue import lower_is_better
 from lossbench.planning.plan import Plan, changes
 from lossbench.report.caveats import difference_text
 from lossbench.report.page import p_value
@@ -73,7 +73,7 @@ def _shared_runs(first: Plan, second: Plan, a: CellResults, b: CellResults) -> l
 
 
 def _compared(plan: Plan, pairs: list[tuple[CellResults, CellResults]], runs: list[RunId]) -> list[Shared]:
-    metric = MAIN_METRICS[pairs[0][0].cell.task]
+    metric = pairs[0][0].cell.metric
     samples = [(sample(a, f"test/{metric}", runs), sample(b, f"test/{metric}", runs)) for a, b in pairs]
     margins = [margin(plan.report, metric, a) for a, _ in samples]
     comparisons = compare_pairs(samples, margins=margins, lower_is_better=lower_is_better(metric))

@@ -263,7 +263,9 @@ def params(cell: Cell, tuned: dict[str, Any] | None = None) -> dict[str, str]:
 
     settings = plain(with_values(cell.settings, tuned or {}))
     for key in KEY_SETTINGS:
-        walk(settings[key], key)
+        # The metric is there only where it is not the task's.
+        if key in settings:
+            walk(settings[key], key)
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossbench.ground.files import shortened
-from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.catalogue import lower_is_better
 from lossbench.planning.plan import Plan
 
 # Without this part of a link the UI opens its pages for language models, until the user clicks "Model training".
@@ -101,7 +101,7 @@ def views(plan: Plan) -> list[View]:
 
 def _cells_view(plan: Plan, datasets: list[str]) -> View:
     cells = [cell for cell in plan.cells if cell.dataset in datasets]
-    metrics = list(dict.fromkeys(MAIN_METRICS[cell.task] for cell in cells))
+    metrics = list(dict.fromkeys(cell.metric for cell in cells))
     finals = [f"final/test/{metric}" for metric in metrics]
     swept = [f"params.`{key}`" for key in dict.fromkeys(key for cell in cells for key in cell.swept)]
     longest = max(len(cell.name) for cell in cells)

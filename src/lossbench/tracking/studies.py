@@ -128,7 +128,9 @@ def _is_current(run: Run) -> bool:
 def _note(outcome: Outcome) -> str:
     if outcome.problem:
         return f"{outcome.problem.capitalize()}."
-    best = f"learning rate {outcome.learning_rate:.3g}, validation {outcome.metric} {outcome.value:.4g}"
+    # Without a value no trial worked, and the configured rate was kept.
+    value = "" if outcome.value is None else f", validation {outcome.metric} {outcome.value:.4g}"
+    best = f"learning rate {outcome.learning_rate:.3g}{value}"
     low, high = outcome.tolerance
     how = "Kept, because nothing tried was clearly better" if outcome.kept else f"Chosen from {outcome.n_trials} trials"
     found = f"{how}: {best}. Rates {low:.3g} to {high:.3g} are {outcome.as_good}."

@@ -15,7 +15,7 @@ from lossbench.console.text_tables import mean_and_interval
 from lossbench.datasets.catalogue import DATASETS
 from lossbench.ground.files import shortened
 from lossbench.ground.run_ids import RunId
-from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.catalogue import lower_is_better
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report.freshness import FIGURES, PAGE, SUMMARY, TABLE
 from lossbench.results.causes import cause
@@ -142,7 +142,7 @@ class Tracker(Experiment):
         table = results_table(self.plan, [results]).to_csv(index=False)
         self.client.log_text(run_id, table, "runs.csv")
         if any("epochs" in run.arrays for run in results.runs):
-            self.client.log_figure(run_id, cell_figure(results, MAIN_METRICS[cell.task]), "curves.png")
+            self.client.log_figure(run_id, cell_figure(results, cell.metric), "curves.png")
         self.client.set_tag(run_id, "mlflow.note.content", self._cell_note(results))
         self.terminate(run_id, "FINISHED", ended)
         for other in self._cells.get(cell.key, []):
@@ -171,7 +171,7 @@ class Tracker(Experiment):
         for data in dict.fromkeys(result.cell.data for result in results):
             chosen = [r for r in results if r.cell.data == data and any("epochs" in x.arrays for x in r.runs)]
             if chosen:
-                figure = dataset_figure(data, chosen, MAIN_METRICS[chosen[0].cell.task])
+                figure = dataset_figure(data, chosen, chosen[0].cell.metric)
                 self.client.log_figure(self.sweep_run_id, figure, f"curves-{shortened(data.replace('/', '-'))}.png")
         for name in ("results.csv", "plan.json", PAGE, SUMMARY, TABLE):
             if (self.plan.folder / name).exists():
@@ -252,7 +252,7 @@ class Tracker(Experiment):
         return dict(zip(names, (outcome.learning_rate, *outcome.tolerance), strict=True))
 
     def _cell_note(self, results: CellResults) -> str:
-        cell, metric = results.cell, MAIN_METRICS[results.cell.task]
+        cell, metric = results.cell, results.cell.metric
         value = mean_and_interval(results, f"test/{metric}")
         order = "desc" if lower_is_better(metric) else "asc"
         query = {

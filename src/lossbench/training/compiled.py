@@ -17,8 +17,9 @@ import tensorflow as tf
 
 from lossbench.ground.seeds import batch_orders
 from lossbench.losses.functions import per_sample_loss, term_losses
-from lossbench.losses.heads import HEADS, NUMBER_TASKS, decide
+from lossbench.losses.heads import HEADS, NUMBER_TASKS
 from lossbench.training import specification
+from lossbench.training.metric_in_program import empty_sum, metric_of_sum, metric_sum
 from lossbench.training.narrow_dense import NarrowDense
 from lossbench.training.networks import build_optimizer, initial_weights, random_states
 from lossbench.training.repeatable_names import repeatable_names
@@ -30,6 +31,7 @@ from lossbench.training.specification import (
     Trained,
     curve_names,
     tracing_lock,
+    unit_of_curve,
 )
 
 
@@ -358,12 +360,12 @@ class Program:
 
     def _evaluate(self, trainable, rest, split, judging, parameters):
         """Return the mean loss, the terms of a weighted sum, and the main metric over a whole split."""
-        n = split[0].shape[0]
+        n, weights = split[0].shape[0], judging.get("weights", tf.constant([1.0]))
 
         def sums(x, y, target):
             raw, _ = self._model.stateless_call(trainable, rest, x, training=False)
             losses = [tf.reduce_sum(loss(y, raw, **parameters)) for loss in (self._loss, *self._terms)]
-            return [*losses, self._metric_sum(raw, target, judging)]
+            return [*losses, metric_sum(self.structure, raw, target, weights)]
 
         def batch(i, totals):
             begin = i * specification.EVALUATION_BATCH
@@ -375,25 +377,14 @@ class Program:
             return i + 1, [total + value for total, value in zip(totals, sums(*parts), strict=True)]
 
         n_full, n_last = divmod(n, specification.EVALUATION_BATCH)
-        totals = [tf.constant(0.0)] * (len(self._terms) + 2)
+        totals = [*[tf.constant(0.0)] * (len(self._terms) + 1), empty_sum(self.structure)]
         if n_full:
             _, totals = tf.while_loop(lambda i, _: i < n_full, batch, (0, totals))
         if n_last:
             last = sums(*(t[n - n_last :] for t in split))
             totals = [total + value for total, value in zip(totals, last, strict=True)]
-        *losses, metric = [total / n for total in totals]
-        return [*losses, tf.sqrt(metric) if self.structure.pair.task in NUMBER_TASKS else metric]
-
-    def _metric_sum(self, raw, target, judging):
-        """Return the sum over samples of the squared error (numbers) or of correct decisions."""
-        pair = self.structure.pair
-        if pair.task in NUMBER_TASKS:
-            prediction = keras.activations.get(HEADS[pair.head].activation)(raw)[:, : self.structure.n_outputs]
-            error = (prediction - target) * judging.get("weights", tf.constant([1.0]))
-            return tf.reduce_sum(tf.reduce_mean(tf.square(error), axis=-1))
-        decided = decide(raw, pair.head, pair.encoding, pair.task, argmax=tf.argmax)
-        right = tf.cast(decided, tf.int32) == target
-        return tf.reduce_sum(tf.cast(tf.reduce_all(right, -1) if pair.task == "multilabel" else right, tf.float32))
+        *losses, metric = totals
+        return [*(loss / n for loss in losses), metric_of_sum(self.structure, metric, n, split[2], weights)]
 
     def _predict_batch(self, trainable, rest, x):
         """Return the raw predictions of a batch."""
@@ -423,7 +414,8 @@ def _judging(structure: Structure, data: Data, hyperparameters: Hyperparameters)
         found["weights"] = tf.constant(weights, tf.float32)
     if structure.selects:
         # The program computes the metric in units of the first output.
-        found["min_delta"] = tf.constant(hyperparameters.min_delta / data.unit[0], tf.float32)
+        unit = unit_of_curve(structure.metric, data.unit)
+        found["min_delta"] = tf.constant(hyperparameters.min_delta / unit, tf.float32)
     return found
 
 

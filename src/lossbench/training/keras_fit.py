@@ -26,6 +26,7 @@ from lossbench.training.specification import (
     curve_names,
     main_metric,
     tracing_lock,
+    unit_of_curve,
 )
 
 
@@ -105,7 +106,7 @@ class _Evaluation(keras.callbacks.Callback):
         self.structure, self.data, self.losses, self.stopped = structure, data, losses, stopped
         self.epochs = hyperparameters.epochs
         # The metric is computed in units of the first output.
-        self.min_delta = np.float32(hyperparameters.min_delta / data.unit[0])
+        self.min_delta = np.float32(hyperparameters.min_delta / unit_of_curve(structure.metric, data.unit))
         self.rows: list[list[float]] = []
         self.diverged_epoch = 0
         self.best, self.best_epoch, self.best_weights = np.float32(np.inf), 0, None
@@ -116,6 +117,7 @@ class _Evaluation(keras.callbacks.Callback):
         if number % self.structure.evaluate_every and number != self.epochs:
             return
         values: list[float] = []
+        weights = self.data.weights_of_outputs
         for name in self.data.x:
             x, y, target = self.data.x[name], self.data.y[name], self.data.target[name]
             batches = [slice(i, i + EVALUATION_BATCH) for i in range(0, len(x), EVALUATION_BATCH)]
@@ -125,7 +127,7 @@ class _Evaluation(keras.callbacks.Callback):
                 # batches as the compiled trainer.
                 of_samples = [loss(tf.constant(y[batch]), tf.constant(raw[batch])) for batch in batches]
                 values.append(float(np.mean(np.concatenate(of_samples))))
-            values.append(main_metric(self.structure.pair, raw, target, self.data.weights_of_outputs))
+            values.append(main_metric(self.structure.metric, self.structure.pair, raw, target, weights))
         self.rows.append([number, *values])
         if not np.isfinite(values[0]):
             self.diverged_epoch = number

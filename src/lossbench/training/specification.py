@@ -21,7 +21,9 @@ from lossbench.losses.choice import parameter_values
 from lossbench.losses.functions import check_function, loss_parameters, per_sample_loss
 from lossbench.losses.heads import ENCODINGS, HEADS, NUMBER_TASKS, decide
 from lossbench.losses.pairing import Pair
-from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
+from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, lower_is_better
+from lossbench.metrics.classification import confusion_matrix, of_confusions, of_labels
+from lossbench.metrics.regression import of_numbers
 from lossbench.training.networks import build_model, initial_weights
 from lossbench.training.schedules import is_constant, step_rates
 
@@ -55,6 +57,8 @@ class Structure:
         Whether to keep the weights of the best epoch, by the main metric on the validation split.
     patience : int
         The run ends after this many epochs without a better one; 0 for never.
+    metric : str
+        The main metric, of which each split has a curve.
     """
 
     model: str
@@ -70,6 +74,7 @@ class Structure:
     scheduled: bool = False
     selects: bool = False
     patience: int = 0
+    metric: str = ""
 
     @property
     def n_raw(self) -> int:
@@ -89,8 +94,7 @@ class Structure:
     @property
     def selection(self) -> tuple[str, float]:
         """The curve that selects the best epoch, and the sign that makes lower values better."""
-        metric = MAIN_METRICS[self.pair.task]
-        return f"validation/{metric}", 1.0 if lower_is_better(metric) else -1.0
+        return f"validation/{self.metric}", 1.0 if lower_is_better(self.metric) else -1.0
 
     def build(self, dense: type[keras.layers.Dense] = keras.layers.Dense) -> keras.Model:
         """Return the network with the weights that Keras draws."""
@@ -212,6 +216,7 @@ def make_structure(settings: CellSettings, pair: Pair, data: Data) -> Structure:
         scheduled=not is_constant(settings.schedule),
         selects=settings.select == "best",
         patience=settings.early_stopping.patience or 0,
+        metric=settings.metric or MAIN_METRICS[pair.task],
     )
 
 
@@ -269,17 +274,28 @@ def curve_names(structure: Structure) -> list[str]:
     For each split: the loss, the terms of a weighted sum, and the main metric.
     """
     terms = [f"loss_{term.loss}" for term in structure.pair.terms]
-    values = ["loss", *terms, MAIN_METRICS[structure.pair.task]]
+    values = ["loss", *terms, structure.metric]
     return [f"{split}/{value}" for split, _ in structure.n_samples for value in values]
 
 
-def main_metric(pair: Pair, raw: np.ndarray, target: np.ndarray, unit: tuple[float, ...] = (1.0,)) -> float:
-    """Return the task's main metric for raw predictions."""
+def unit_of_curve(metric: str, unit: tuple[float, ...]) -> float:
+    """Return the factor that brings a curve of the main metric, in units of the first output, to the metric's unit."""
+    return float(unit[0] ** METRICS[metric].unit_power)
+
+
+def main_metric(
+    metric: str, pair: Pair, raw: np.ndarray, target: np.ndarray, unit: tuple[float, ...] = (1.0,)
+) -> float:
+    """Return the main metric of raw predictions."""
     if pair.task in NUMBER_TASKS:
         prediction = HEADS[pair.head].activate(raw)[:, : target.shape[1]]
-        return float(np.sqrt(np.mean(np.square((prediction - target) * np.array(unit, np.float32)))))
-    right = decide(raw, pair.head, pair.encoding, pair.task) == target
-    return float(np.mean(right.all(axis=1) if pair.task == "multilabel" else right))
+        if metric == "rmse":
+            return float(np.sqrt(np.mean(np.square((prediction - target) * np.array(unit, np.float32)))))
+        return of_numbers(target * np.array(unit), prediction * np.array(unit))[metric]
+    decided = decide(raw, pair.head, pair.encoding, pair.task).astype(np.int32)
+    if pair.task == "multilabel":
+        return of_labels(target, decided)[metric]
+    return of_confusions(confusion_matrix(target, decided, max(2, raw.shape[1])), ordered=True)[metric]
 
 
 def check_loss(

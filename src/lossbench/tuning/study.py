@@ -21,7 +21,6 @@ from lossbench.datasets.corruption import corrupted
 from lossbench.datasets.loading import Dataset, Part, load, load_fold, load_parts, rows_to_divide, tuning_rows
 from lossbench.ground.at_work import Doing
 from lossbench.ground.run_ids import RunId
-from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.metrics.evaluation import evaluate
 from lossbench.metrics.reference_predictors import is_stuck, naive_scores
 from lossbench.planning.plan import Cell
@@ -190,7 +189,7 @@ class PreparedStudy:
     def value(self, structure: Structure, prepared: PreparedTraining, split: str, trained: Trained) -> float:
         """Return the study's metric on a split, in the unit of the metrics."""
         metric = study_metric(self.cell)
-        if metric == MAIN_METRICS[self.cell.task]:
+        if metric == self.cell.metric:
             return self._in_curve(prepared, trained, f"{split}/{metric}")
         part, dataset = prepared.splits[split], prepared.dataset
         raw = PREDICT[self.cell.settings.trainer](structure, trained.weights, part.x)
@@ -198,12 +197,13 @@ class PreparedStudy:
 
     def _in_curve(self, prepared: PreparedTraining, trained: Trained, name: str) -> float:
         # Rounded to the seven digits of a float32: 0.85 instead of 0.8500000238.
+        unit = np.float32(specification.unit_of_curve(self.cell.metric, prepared.dataset.unit))
         at = -1 if not trained.selected_epoch else int(np.searchsorted(trained.epochs, trained.selected_epoch))
-        return float(f"{trained.curves[name][at] * np.float32(prepared.dataset.unit[0]):.7g}")
+        return float(f"{trained.curves[name][at] * unit:.7g}")
 
     def is_stuck(self, settings: CellSettings, prepared: PreparedTraining, trained: Trained) -> bool:
         """Return whether a training ended no better than the best constant on its training rows, as runs are judged."""
-        metric, train = MAIN_METRICS[self.cell.task], prepared.splits["train"]
+        metric, train = self.cell.metric, prepared.splits["train"]
         loss = specification.make_hyperparameters(settings).loss
         return is_stuck(
             metric,

@@ -17,7 +17,6 @@ import pandas as pd
 from lossbench.config.search_space import LEARNING_RATE
 from lossbench.ground.files import write_text
 from lossbench.ground.run_ids import RunId
-from lossbench.metrics.catalogue import MAIN_METRICS
 from lossbench.planning.plan import Cell, Plan
 
 FINISHED, FAILED = "finished", "failed"
@@ -208,7 +207,7 @@ def place_of(name: str) -> tuple[int, int]:
 
 def study_metric(cell: Cell) -> str:
     """Return the name of the metric by which a cell's study chooses the best trial."""
-    return cell.settings.study.metric or MAIN_METRICS[cell.task]
+    return cell.settings.study.metric or cell.metric
 
 
 def trial_path(folder: Path, number: int) -> Path:

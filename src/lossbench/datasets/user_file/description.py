@@ -41,6 +41,8 @@ class FileDescription:
         What the user should look at, most important first.
     columns : list of ColumnAccount
         Every column, in the order of the file.
+    rarest : (str, int) or None
+        The class with the fewest of the rows used, and how many it has; None if the target is no class.
     """
 
     task: str
@@ -48,6 +50,7 @@ class FileDescription:
     notes: list[str]
     warnings: list[str]
     columns: list[ColumnAccount]
+    rarest: tuple[str, int] | None = None
 
     @property
     def in_short(self) -> list[str]:
@@ -146,7 +149,13 @@ def described_file(settings: FileSettings) -> FileDescription:
         _notes(table, settings, facts, target, kept),
         [f"{table.reading.name}: warning: {text}" for text in warnings],
         account_of(table, settings, facts, suspicions),
+        _rarest(target, used) if classes else None,
     )
+
+
+def _rarest(target: Target, used: np.ndarray) -> tuple[str, int]:
+    counts = np.bincount(used, minlength=len(target.labels))
+    return target.labels[int(counts.argmin())], int(counts.min())
 
 
 def _notes(table: Table, settings: FileSettings, facts: FileFacts, target: Target, kept: np.ndarray) -> list[str]:
