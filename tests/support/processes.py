@@ -12,11 +12,11 @@ from support.commands import BIN, environment
 PARTS, TRIALS = "multirun/*/*/parts/*seed=*.npz", "multirun/*/*/study/**/trial=*.json"
 
 
-def start(home: Path, *arguments: str) -> subprocess.Popen:
+def start(home: Path, *arguments: str, **more: str) -> subprocess.Popen:
     """Start a sweep in a session of its own, as a terminal does, so that its children can be signalled with it."""
     return subprocess.Popen(
         [BIN / "lossbench", *arguments],
-        env=environment(home),
+        env=environment(home, **more),
         cwd=home,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
