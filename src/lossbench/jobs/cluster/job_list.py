@@ -120,8 +120,9 @@ def cancel(jobs: list[ClusterJob]) -> None:
     """Cancel jobs, and wait until they have ended; a cluster that does not answer is not waited for."""
     ids = [job.id for job in jobs if job.cluster == SLURM]
     with suppress(OSError, subprocess.TimeoutExpired):
-        if ids:
-            subprocess.run(["scancel", *ids], capture_output=True, check=False, timeout=60)
+        # Those that run at once: submitit's jobs do not end by the signal that Slurm gives them 30 seconds for.
+        for options in (["--signal=KILL"], []) if ids else []:
+            subprocess.run(["scancel", "--quiet", *options, *ids], capture_output=True, check=False, timeout=60)
     for job in jobs:
         with suppress(ProcessLookupError):
             if job.cluster == LOCAL:
