@@ -11,8 +11,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 EXPERIMENT = $(if $(filter dataset=% loss=% experiment=%,$(ARGS)),,experiment=tutorial)
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep tune advise ui report sync list test test-all faults lint types check bench mutants docs lock \
-	clean
+.PHONY: help install sweep tune advise ui report sync list test test-all faults slurm lint types check bench mutants docs \
+	lock clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -58,7 +58,11 @@ test: $(STAMP) ## run the fast tests (minutes)
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-all: $(STAMP) ## run all tests
-	@$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "not slurm" $(ARGS)
+
+slurm: $(STAMP) ## run the tests that start a Slurm on this machine (as root; minutes)
+	@$(BIN)/python tests/support/slurm_cluster.py --check
+	@$(BIN)/python -m pytest -m slurm -n 0 tests/sweeps/test_slurm.py $(ARGS)
 
 lint: $(STAMP) ## check style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -53,6 +53,8 @@ FORBIDDEN = {
     "findings": {*HEAVY, "hydra", "optuna"},
     "jobs": {"mlflow", "optuna"},
     "jobs.launch": {*HEAVY, "optuna"},
+    "jobs.cluster": {*HEAVY, "optuna", "submitit", "pandas"},
+    "jobs.cluster.job_list": {*HEAVY, "hydra", "optuna", "submitit", "pandas"},
     "jobs.early_start": {*HEAVY, "hydra", "optuna", "pandas"},
     "jobs.failed_runs": {*HEAVY, "hydra", "optuna"},
     "jobs.failing_alike": {*HEAVY, "hydra", "optuna"},
@@ -165,7 +167,8 @@ def test_pure_modules_write_nothing(name):
     [
         pytest.param("mlflow", ("tracking.", "export.saved_model."), id="mlflow"),
         pytest.param("optuna", ("tuning.proposals",), id="optuna"),
-        pytest.param("hydra", ("planning.", "jobs.launch", "commands.main"), id="hydra"),
+        pytest.param("hydra", ("planning.", "jobs.launch", "jobs.cluster.group", "commands.main"), id="hydra"),
+        pytest.param("submitit", ("jobs.cluster.",), id="submitit"),
     ],
 )
 def test_only_the_allowed_modules_import_a_library(library, allowed):

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossbench.console.closing import last_lines, n_failed, n_missing
+from lossbench.console.cluster_jobs import jobs_line, lost_lines
 from lossbench.console.opening import first_lines, open_lines, yardstick_lines
 from lossbench.console.progress import Terminal
 from lossbench.console.watcher import Watcher
 from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS, DamagedFileError, UsageError
 from lossbench.ground.files import remove_unfinished, set_aside, write_text
+from lossbench.jobs.cluster.job_list import ClusterJob, at_work, jobs_at_work, read_jobs, refuse_rerun
 from lossbench.jobs.download import download, missing_downloads
 from lossbench.jobs.failing_alike import MOST_CELLS, common_failure
 from lossbench.jobs.launch import launch
@@ -48,20 +50,31 @@ def run_sweep(plan: Plan) -> int:
             terminal.line(line)
         return SUCCESS
     with sweep_lock(plan.folder):
+        jobs = jobs_at_work(plan.folder)
+        refuse_rerun(plan, jobs)
         rename_folders(plan)
         _repair(plan, terminal)
         open_runs = _open_runs(plan, terminal)
+        if jobs:
+            terminal.line(f"at work since an earlier start: {jobs_line(at_work(jobs))}")
         open_yardsticks = open_yardsticks_of(plan)
-        _prepare(plan, open_runs, open_yardsticks, terminal)
+        busy = {name for job in jobs for name in job.cells}
+        _prepare(plan, open_runs, open_yardsticks, terminal, busy)
         has_studies = bool(open_studies(plan, open_runs))
         tracking = _start_tracking(plan, is_work=any(open_runs.values()) or bool(open_yardsticks))
-        interrupted = False
+        interrupted, left = False, []
         try:
-            interrupted = _run(plan, open_runs, open_yardsticks, terminal) or _train_on_all_rows(plan)
+            interrupted = _run(plan, open_runs, open_yardsticks, terminal)
+            left = [] if interrupted else jobs_at_work(plan.folder)
+            if not interrupted and not left:
+                interrupted = _train_on_all_rows(plan)
+                left = [] if interrupted else jobs_at_work(plan.folder)
         finally:
             supervisor.end()
-            collected = _collect(plan, tracking, interrupted=interrupted, has_studies=has_studies)
-    return _conclude(plan, collected, terminal, interrupted=interrupted)
+            collected = _collect(plan, tracking, is_whole=not (interrupted or left), has_studies=has_studies)
+    if interrupted or left:
+        return _conclude_early(plan, collected, terminal, left)
+    return _conclude(plan, collected, terminal)
 
 
 def _repair(plan: Plan, terminal: Terminal) -> None:
@@ -88,18 +101,27 @@ def _open_runs(plan: Plan, terminal: Terminal) -> OpenRuns:
     return open_runs
 
 
-def _prepare(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks, terminal: Terminal) -> None:
+def _prepare(
+    plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks, terminal: Terminal, busy: set[str]
+) -> None:
     """Clean the sweep's folder, download missing data sets, and write ``plan.json``, before the first job.
 
     Jobs and the tracking process read the cells from ``plan.json``, so it is on disk before either of them starts.
+
+    Parameters
+    ----------
+    busy : set of str
+        The folders in which jobs of an earlier start write; nothing there is moved or removed. A run that was open a
+        moment ago may be finished by now.
     """
-    for folder in (plan.folder, plan.folder.parent / ".files", plan.folder.parent / ".programs"):
-        remove_unfinished(folder)
+    if not busy:
+        for folder in (plan.folder, plan.folder.parent / ".files", plan.folder.parent / ".programs"):
+            remove_unfinished(folder)
     for info in missing_downloads(plan, open_runs):
         terminal.line(f"{info.name}: not here yet; Keras downloads it once ...")
         download(info)
-    set_earlier_aside(plan, open_runs)
-    set_yardsticks_aside(plan, open_yardsticks)
+    set_earlier_aside(plan, {folder: runs for folder, runs in open_runs.items() if folder not in busy})
+    set_yardsticks_aside(plan, {folder: parts for folder, parts in open_yardsticks.items() if folder not in busy})
     write_text(plan.folder / "plan.json", plan.to_json())
 
 
@@ -158,7 +180,7 @@ class _Collected:
     untracked: str
 
 
-def _collect(plan: Plan, tracking: TrackingProcess | None, *, interrupted: bool, has_studies: bool) -> _Collected:
+def _collect(plan: Plan, tracking: TrackingProcess | None, *, is_whole: bool, has_studies: bool) -> _Collected:
     """Write the table of results, Optuna's storage and the report, then wait until MLflow is written.
 
     The tracking process comes last: it attaches the table and the report to the sweep's MLflow run, so they must exist.
@@ -169,8 +191,8 @@ def _collect(plan: Plan, tracking: TrackingProcess | None, *, interrupted: bool,
         from lossbench.tuning.proposals import write_storage
 
         write_storage(plan)
-    unreported = "" if interrupted else _write_report(plan, results)
-    untracked = tracking.finish(interrupted=interrupted) if tracking is not None else ""
+    unreported = _write_report(plan, results) if is_whole else ""
+    untracked = tracking.finish(interrupted=not is_whole) if tracking is not None else ""
     return _Collected(results, table, unreported, untracked)
 
 
@@ -197,16 +219,26 @@ def _write_report(plan: Plan, results: list[CellResults]) -> str:
     return ""
 
 
-def _conclude(plan: Plan, collected: _Collected, terminal: Terminal, *, interrupted: bool) -> int:
-    """Show the answer, and return the exit status."""
-    results = collected.results
-    if interrupted:
-        n_runs = sum(len(result.runs) for result in results)
+def _conclude_early(plan: Plan, collected: _Collected, terminal: Terminal, jobs: list[ClusterJob]) -> int:
+    """Say how far an interrupted sweep is, or one whose jobs on a cluster go on, and return the exit status."""
+    n_runs = sum(len(result.runs) for result in collected.results)
+    if not jobs:
         terminal.line(f"interrupted: {n_runs} of {plan.n_runs} runs are finished; the same command continues.")
         return INTERRUPTED
+    terminal.line(f"{n_runs} of {plan.n_runs} runs are finished; {jobs_line(at_work(jobs))}.")
+    terminal.line("The jobs go on; the same command says how far they are, and collects when they have ended.")
+    return SUCCESS
+
+
+def _conclude(plan: Plan, collected: _Collected, terminal: Terminal) -> int:
+    """Show the answer, and return the exit status."""
+    results = collected.results
     terminal.summary(results)
     if collected.unreported:
         terminal.line(f"\nthe report could not be written: {collected.unreported}")
+    unfinished = {result.cell.folder for result in results if len(result.runs) < len(plan.runs(result.cell))}
+    for line in lost_lines(read_jobs(plan.folder), unfinished):
+        terminal.line(line)
     for line in last_lines(plan, results, collected.table, collected.untracked):
         terminal.line(line)
     return SOME_FAILED if n_missing(plan, results) or n_failed(results) else SUCCESS

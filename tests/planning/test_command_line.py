@@ -228,7 +228,7 @@ def test_all_errors_of_a_command_are_reported_together():
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("nothere", "Hydra's plugins have joblib, submitit_local, submitit_slurm, ray, ray_aws, rq."),
+        ("nothere", "can be installed: joblib, slurm, submitit_local, submitit_slurm, ray, ray_aws, rq."),
         ("submitit_slurm", "pip install 'lossbench[slurm]'"),
         ("joblib", "pip install 'lossbench[joblib]'"),
         ("ray", "pip install hydra-ray-launcher"),

@@ -218,7 +218,7 @@ def test_launchers_that_are_there_say_nothing():
 @pytest.mark.parametrize(
     ("overrides", "hint"),
     [
-        pytest.param(["hydra/launcher=nothere"], "Hydra's plugins have joblib, submitit_local,", id="any"),
+        pytest.param(["hydra/launcher=nothere"], "can be installed: joblib, slurm,", id="any"),
         pytest.param(
             ["hydra/launcher=basic", "hydra/launcher=aws"],
             "did you mean 'ray_aws'? pip install hydra-ray-launcher",

@@ -24,11 +24,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[int]:
-    """Run ``mlflow server`` on a store in a folder while the block runs; yield its port."""
+def mlflow_server(folder: Path, store: str = "") -> Iterator[int]:
+    """Run ``mlflow server`` while the block runs, on a store in a folder or at an address; yield its port."""
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", str(folder / "kept")]
+    command += [
+        "--backend-store-uri",
+        store or f"sqlite:///{folder}/server.db",
+        "--artifacts-destination",
+        str(folder / "kept"),
+    ]
     more = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     with open(folder / "server.log", "wb") as log:
         process = subprocess.Popen(

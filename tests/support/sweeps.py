@@ -23,3 +23,8 @@ class Sweep:
     @property
     def plan(self) -> dict:
         return json.loads((self.folder / "plan.json").read_text())
+
+
+def table(home: Path, name: str) -> bytes:
+    """Return a sweep's ``results.csv``, which has no times and no hosts."""
+    return (home / "multirun" / name / "results.csv").read_bytes()

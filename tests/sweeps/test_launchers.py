@@ -3,19 +3,21 @@
 import os
 import shutil
 import signal
-from pathlib import Path
 
 import pytest
 from support.commands import run
 from support.processes import PARTS, processes_of, start, wait_for, wait_for_files
-from support.sweeps import Sweep
+from support.sweeps import Sweep, table
 
 # Two cells at once on any machine.
 JOBLIB = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
 SUBMITIT = ["hydra/launcher=submitit_local"]
+# Our own, which submits groups of cells; submitit runs its jobs here.
+OURS = ["hydra/launcher=slurm", "hydra.launcher.cluster=local", "hydra.launcher.cells_per_job=2"]
 LAUNCHERS = [
     pytest.param(JOBLIB, id="joblib", marks=pytest.mark.slow),
     pytest.param(SUBMITIT, id="submitit_local"),
+    pytest.param(OURS, id="slurm on this machine"),
 ]
 CELLS = ["-m", "dataset=circles", "loss=bce,hinge", "epochs=300", "seeds=120", "name=two"]
 QUIET = ["tracking.enabled=false", "report.yardsticks=false"]
@@ -57,8 +59,3 @@ def test_jobs_end_with_the_process_that_launched_them_and_the_same_command_conti
     assert not processes_of(cut)
     assert run(whole, *CELLS, *QUIET).status == 0
     assert table(cut, "two") == table(whole, "two")
-
-
-def table(home: Path, name: str) -> bytes:
-    """Return ``results.csv``, which has no times and no hosts."""
-    return (home / "multirun" / name / "results.csv").read_bytes()

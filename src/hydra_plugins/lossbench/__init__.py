@@ -1,16 +1,19 @@
-"""The thin Hydra sweeper: hands the cells of a written plan to the configured launcher, in one batch.
+"""The thin Hydra sweeper, which hands the cells of a written plan to the configured launcher, and the one of clusters.
 
-Hydra finds sweepers only in a module below ``hydra_plugins``, and imports it at every start: nothing heavy here.
+Hydra finds them only in a module below ``hydra_plugins``, and imports it at every start: nothing heavy here.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 
 class PlanSweeper(Sweeper):
@@ -25,12 +28,43 @@ class PlanSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Launch all open cells in one batch; the arguments were read when the plan was made."""
-        from lossbench.jobs.launch import job_overrides
+        from lossbench.jobs.launch import open_cells
 
         assert self.config is not None
         assert self.launcher is not None
         folder = Path(self.config.hydra.sweep.dir)
-        return self.launcher.launch(job_overrides(folder), initial_job_idx=0)
+        return self.launcher.launch([cell.overrides for cell in open_cells(folder)], initial_job_idx=0)
+
+
+class ClusterLauncher(Launcher):
+    """Has the open cells trained by jobs of a cluster, as ``conf/hydra/launcher/slurm.yaml`` says."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what a job needs."""
+        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Submit the open cells in groups; what the jobs have done stands in their cells' files."""
+        from lossbench.jobs.cluster.group import Group
+        from lossbench.jobs.cluster.submission import OpenCell, Settings, run_jobs
+        from lossbench.jobs.launch import open_cells
+
+        plain: dict[str, Any] = {
+            name: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+            for name, value in self.settings.items()
+        }
+        settings = Settings(**plain)
+
+        def grouped(cells: list[tuple[int, OpenCell]]) -> Group:
+            overrides = [(number, cell.overrides) for number, cell in cells]
+            return Group(self.hydra_context, self.config, self.task_function, overrides, settings.cores)
+
+        folder = Path(self.config.hydra.sweep.dir)
+        run_jobs(folder, open_cells(folder), settings, grouped)
+        return []
 
 
 ConfigStore.instance().store(

@@ -12,6 +12,7 @@ from lossbench.config.paths import default_store, home, shown
 from lossbench.findings.number_formats import counted
 from lossbench.ground.errors import SUCCESS, MissingEnvironmentError, Problem, UsageError, unknown
 from lossbench.ground.secrets import without_secrets
+from lossbench.jobs.cluster.job_list import jobs_at_work
 from lossbench.jobs.open_runs import is_locked, sweep_lock
 from lossbench.planning.plan import read_plan
 from lossbench.tracking.process import first_line, tracking_uri
@@ -57,6 +58,9 @@ def _check_idle(folder: Path, *, tracking_only: bool = False) -> None:
     if is_locked(folder, tracking_only=tracking_only):
         message = f"a lossbench is at work on {folder.name} in {folder}."
         raise MissingEnvironmentError(Problem(message, "wait for it, or end it (Ctrl-C); then remove the sweep."))
+    if not tracking_only and (jobs := jobs_at_work(folder)):
+        message = f"jobs of a cluster are at work on {folder.name}: {', '.join(job.id for job in jobs)}."
+        raise MissingEnvironmentError(Problem(message, "wait for them, or cancel them with scancel."))
 
 
 def _store(folder: Path) -> str | None:

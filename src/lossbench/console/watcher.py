@@ -9,6 +9,7 @@ import time
 
 from lossbench.console.progress import Terminal
 from lossbench.ground.run_ids import RunId
+from lossbench.jobs.cluster.job_list import read_jobs
 from lossbench.planning.plan import Cell, Plan
 from lossbench.planning.yardsticks import Yardsticks, yardsticks
 from lossbench.results.cells import CellResults
@@ -80,9 +81,13 @@ class Watcher:
             self._left, self._since, self._is_said = left, now, False
         elif not self._is_said and now - self._since > STILL_SECONDS:
             self._is_said = True
-            limit = self.plan.timeout
-            hint = "timeout=… gives up" if limit is None else f"timeout={limit:g} will give up"
-            self.terminal.line(f"no training has ended for {STILL_SECONDS} s; {hint} one that does not end.")
+            self.terminal.line(f"no training has ended for {STILL_SECONDS} s; {self._hint()}.")
+
+    def _hint(self) -> str:
+        if read_jobs(self.plan.folder):
+            return "the jobs may be waiting (squeue)"
+        limit = self.plan.timeout
+        return f"{'timeout=… gives up' if limit is None else f'timeout={limit:g} will give up'} one that does not end"
 
     def _n_left(self) -> tuple[int, ...]:
         """Return numbers that change whenever a training ends: of a run, of a study or of a yardstick."""

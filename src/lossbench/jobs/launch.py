@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+from contextlib import nullcontext
 from multiprocessing import util
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from omegaconf import DictConfig
 
 from lossbench.config.paths import conf_folder
 from lossbench.ground.cores import n_cores
-from lossbench.ground.errors import MissingEnvironmentError, Problem
+from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
 from lossbench.ground.files import write_text
 from lossbench.ground.run_ids import RunId, read_run_id
+from lossbench.jobs.cluster.submission import OpenCell
 from lossbench.jobs.early_start import BASIC, launcher_of
 from lossbench.jobs.failing_alike import common_failure
-from lossbench.jobs.launching_process import end_with_launching_process, launching
+from lossbench.jobs.launching_process import end_with_launching_process, ending_with_this_process
 from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks, names_of
 from lossbench.jobs.worker.supervision import supervisor
 from lossbench.jobs.worker.tasks import CellTask, Task, YardsticksTask
@@ -31,11 +33,13 @@ from lossbench.planning.command_line import encode
 from lossbench.planning.composition import search_path_override
 from lossbench.planning.plan import Cell, Plan, read_plan
 from lossbench.planning.yardsticks import yardsticks
+from lossbench.results.part_files import part_path
+from lossbench.results.yardsticks import yardstick_path
 
 log = logging.getLogger(__name__)
 
-# Launchers whose jobs run on other machines, with as many cores as they were given there.
-ON_A_CLUSTER = ("submitit_slurm",)
+# Hydra's launchers whose jobs are processes of this machine.
+ON_THIS_MACHINE = ("joblib", "submitit_local")
 
 
 def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> None:
@@ -68,10 +72,12 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
             # It runs the jobs in this process, one by one; those of other launchers start workers of their own.
             cells = [cell for cell in plan.cells if open_runs[cell.folder]]
             supervisor.compile_ahead([_task(plan, cell, open_runs[cell.folder]) for cell in cells])
-        with launching(launcher):
+        with ending_with_this_process() if launcher in ON_THIS_MACHINE else nullcontext():
             _multirun(overrides)
         if supervisor.problem is not None:
             raise supervisor.problem
+    except UsageError:
+        raise
     except Exception as error:
         raise MissingEnvironmentError(_launcher_problem(launcher, error)) from error
 
@@ -105,25 +111,30 @@ def _launcher_problem(launcher: str, error: Exception) -> Problem:
 
 def _threads(plan: Plan, launcher: str) -> int | None:
     """Return how many runs a job trains at the same time; None: as many as it has cores where it runs."""
-    if launcher in ON_A_CLUSTER:
-        return None
     if launcher == BASIC:
         return n_cores()
+    if launcher not in ON_THIS_MACHINE:
+        return None
     # The jobs share the cores of this machine.
     workers = [text.partition("=")[2] for text in plan.hydra if text.startswith("hydra.launcher.n_jobs=")]
     n_workers = int(workers[0]) if workers and workers[0].isdigit() else n_cores()
     return max(1, n_cores() // max(1, n_workers))
 
 
-def job_overrides(folder: Path) -> list[list[str]]:
-    """Return the Hydra overrides of each open job of the sweep in a folder, those of yardsticks last."""
+def open_cells(folder: Path) -> list[OpenCell]:
+    """Return a cell for each open job of the sweep in a folder, those of yardsticks last."""
     plan = read_plan(folder)
     opened = json.loads((folder / "open.json").read_text())
     common = [f"experiment={plan.experiment}"] if plan.experiment else []
     jobs = [(cell.overrides, cell.folder) for cell in plan.cells if opened["runs"][cell.folder]]
     jobs += [(each.cell.overrides, each.folder) for each in yardsticks(plan) if each.folder in opened["yardsticks"]]
     return [
-        [*common, *overrides, encode("name", plan.name), encode("hydra.sweep.subdir", name)] for overrides, name in jobs
+        OpenCell(
+            name,
+            list(_open_task(plan, name, opened).paths.values()),
+            [*common, *overrides, encode("name", plan.name), encode("hydra.sweep.subdir", name)],
+        )
+        for overrides, name in jobs
     ]
 
 
@@ -152,10 +163,16 @@ def job(config: DictConfig) -> None:
 
 
 def _open_task(plan: Plan, folder: str, opened: dict[str, Any]) -> Task:
-    """Return what a job has to train: the yardsticks of a data set, or a cell."""
+    """Return what a job has to train: the yardsticks of a data set, or a cell; what it has trained before is left out.
+
+    A job may begin anew, and one that has waited long may find what another has trained.
+    """
     if folder not in opened["yardsticks"]:
         cell = next(cell for cell in plan.cells if cell.folder == folder)
-        return _task(plan, cell, [run for name in opened["runs"][folder] if (run := read_run_id(name)) is not None])
+        runs = [run for name in opened["runs"][folder] if (run := read_run_id(name)) is not None]
+        return _task(plan, cell, [run for run in runs if not part_path(plan.folder / folder, run).exists()])
     wanted = next(each for each in yardsticks(plan) if each.folder == folder)
     named = [(model, read_run_id(name)) for model, name in opened["yardsticks"][folder]]
-    return YardsticksTask(wanted, plan.folder / folder, [(model, run) for model, run in named if run is not None])
+    parts = [(model, run) for model, run in named if run is not None]
+    own = plan.folder / folder
+    return YardsticksTask(wanted, own, [part for part in parts if not yardstick_path(own, *part).exists()])

@@ -17,16 +17,11 @@ from lossbench.jobs.worker.supervision import supervisor
 LAUNCHED_BY = "LOSSBENCH_LAUNCHED_BY"
 # Where the system cannot tell that a process ends, it is looked for so often.
 POLL_SECONDS = 0.5
-# Hydra's launchers whose jobs are processes of this machine. Those of a cluster's go on without the one that launched.
-ON_THIS_MACHINE = ("joblib", "submitit_local")
 
 
 @contextmanager
-def launching(launcher: str) -> Iterator[None]:
-    """Have jobs that are launched inside the block end with this process, if they run on this machine."""
-    if launcher not in ON_THIS_MACHINE:
-        yield
-        return
+def ending_with_this_process() -> Iterator[None]:
+    """Have jobs that are launched inside the block end with this process."""
     os.environ[LAUNCHED_BY] = str(os.getpid())
     try:
         yield

@@ -7,6 +7,7 @@ import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import yaml
@@ -20,7 +21,7 @@ from lossbench.config.paths import conf_folder
 from lossbench.config.settings import COMPOSITE, GROUPS_OF_A_CELL
 from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError, unknown
 from lossbench.losses.pairing import ALIASES, LOSSES
-from lossbench.planning.command_line import encode, group_folders
+from lossbench.planning.command_line import choices_of, encode, group_folders
 from lossbench.planning.schema import GROUPS, OF_EXPERIMENTS, schema, whole_schema
 from lossbench.planning.suggestions import hint_of_key
 
@@ -30,7 +31,7 @@ OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters", "tune.space")
 # What to install for Hydra's launchers, each with the names of its launchers.
 LAUNCHERS = {
     "'lossbench[joblib]'": ("joblib",),
-    "'lossbench[slurm]'": ("submitit_local", "submitit_slurm"),
+    "'lossbench[slurm]'": ("slurm", "submitit_local", "submitit_slurm"),
     "hydra-ray-launcher": ("ray", "ray_aws"),
     "hydra-rq-launcher": ("rq",),
 }
@@ -60,6 +61,9 @@ def check_launcher(overrides: list[str]) -> None:
     """Raise MissingEnvironmentError if the overrides choose a launcher that is not installed."""
     names = [text.partition("=")[2] for text in overrides if text.startswith("hydra/launcher=")]
     there = GlobalHydra.instance().config_loader().get_group_options("hydra/launcher")
+    ours = choices_of("hydra/launcher")
+    # Ours are files of conf/, which are there without the package that they need.
+    there = [*(name for name in there if name not in ours), *(ours if find_spec("submitit") else [])]
     if names and names[-1] not in there:
         message = f"the launcher {names[-1]!r} is not installed; there is {', '.join(there)}."
         raise MissingEnvironmentError(Problem(message, _launcher_hint(names[-1], there)))
@@ -68,13 +72,13 @@ def check_launcher(overrides: list[str]) -> None:
 def _launcher_hint(name: str, there: list[str]) -> str:
     """Return the hint for a launcher that is not installed: the package that has it, or the name that was meant."""
     known = {launcher: package for package, launchers in LAUNCHERS.items() for launcher in launchers}
-    if name in known:
-        return f"pip install {known[name]}"
+    if name in known or name in choices_of("hydra/launcher"):
+        return f"pip install {known.get(name, known['slurm'])}"
     part = next((launcher for launcher in known if name in launcher), None)
     if part:
         return f"did you mean {part!r}? pip install {known[part]}"
     near = unknown("", name, [*there, *known]).hint
-    return near if near.startswith("did you") else f"Hydra's plugins have {', '.join(known)}."
+    return near if near.startswith("did you") else f"can be installed: {', '.join(known)}."
 
 
 def to_container(node: Any) -> Any:

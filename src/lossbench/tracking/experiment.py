@@ -15,6 +15,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Experiment as Recorded
 from mlflow.entities import Metric, Run, ViewType
+from mlflow.exceptions import MlflowException
 
 from lossbench import __version__
 from lossbench.config.paths import home, store_uri
@@ -79,7 +80,13 @@ class Experiment:
         if found is None:
             local = uri.startswith(("sqlite:", "file:"))
             location = (home() / "mlruns" / "artifacts" / name).as_uri() if local else None
-            return self.client.get_experiment(self.client.create_experiment(name, artifact_location=location))
+            try:
+                return self.client.get_experiment(self.client.create_experiment(name, artifact_location=location))
+            except MlflowException as error:
+                # A sweep of another machine has made it on the server in between.
+                found = self.client.get_experiment_by_name(name)
+                if found is None or error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
         if found.lifecycle_stage == "deleted":
             raise RuntimeError(
                 f"the MLflow experiment {name!r} was deleted; restore it "
