@@ -9,6 +9,7 @@ import numpy as np
 
 from lossbench.config.search_space import LEARNING_RATE
 from lossbench.losses.heads import HEADS
+from lossbench.losses.pairing import BASELINES
 from lossbench.planning.plan import Cell
 from lossbench.results.part_files import DIVERGED, FAILED, Run, RunInfo
 
@@ -18,8 +19,8 @@ LARGE = 100.0
 JUMPING, SLOW = 0.1, 0.05
 # A rate with which most networks train; ten times less or more than a wrong one may still be wrong.
 USUAL_RATE = 0.01
-# From so many units on, the activation of a bounded head is flat in float32.
-SATURATED = 15.0
+# A bounded head is saturated where its activation has no more than this share of its greatest slope.
+SATURATED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -86,19 +87,40 @@ def _of_stuck(cell: Cell, run: Run) -> Cause | None:
         why = "the network gives every row the same output: its hidden units are dead"
         return Cause(why, f"another model.activation (leaky_relu, tanh) or {_lower_rate(cell, run.info)}")
     half = loss[len(loss) // 2 :]
-    head = HEADS[cell.head]
-    is_bounded = bool(np.isfinite((head.low, head.high)).all())
-    if is_bounded and np.median(np.abs(raw)) > SATURATED and np.ptp(half) < 1e-3 * abs(half.mean()):
-        why = f"{rate} is too high: the outputs of head={cell.head} are saturated, where it has no slope"
-        return Cause(why, _lower_rate(cell, run.info))
+    if _is_saturated(cell, raw):
+        return Cause(
+            f"the outputs of head={cell.head} are saturated, where the loss has no slope", _with_slope(cell, run.info)
+        )
+    if cell.outside_domain and np.ptp(half) == 0:
+        # Only a gradient of 0 leaves every digit as it was.
+        why = "the loss has no slope at the network's outputs: the targets lie outside its domain"
+        return Cause(why, "another loss: loss=all takes those that fit")
     if np.abs(np.diff(half)).mean() > JUMPING * abs(half.mean()) or half.mean() > 1.5 * loss[0]:
         return Cause(f"{rate} is too high: the training loss jumps or rises", _lower_rate(cell, run.info))
     fell = float(loss[0] - loss[-1])
-    if 0 < fell < SLOW * abs(loss[0]) and np.mean(np.diff(loss) < 0) > 0.8:
+    # A study has tried higher rates.
+    if 0 < fell < SLOW * abs(loss[0]) and np.mean(np.diff(loss) < 0) > 0.8 and not cell.is_tuned:
         return Cause(f"{rate} is too low: the training loss still falls, slowly", _higher_rate(cell, run.info))
     if fell > 0 and loss[-1] < half[0] and np.mean(np.diff(half) < 0) > 0.8:
         return Cause("too few epochs: the training loss still falls", f"epochs={2 * cell.settings.epochs}")
-    return Cause("the training loss found no way down", _other_rate(cell))
+    return None
+
+
+def _is_saturated(cell: Cell, raw: np.ndarray) -> bool:
+    """Return whether most outputs lie where a bounded activation is flat, and the loss with it."""
+    head = HEADS[cell.head]
+    # A loss of raw predictions keeps its slope there.
+    if cell.pair.on_raw or not np.isfinite((head.low, head.high)).all():
+        return False
+    share = (head.activate(raw) - head.low) / (head.high - head.low)
+    return bool(np.median(4 * share * (1 - share)) < SATURATED)
+
+
+def _with_slope(cell: Cell, info: RunInfo) -> str:
+    """Return settings with which outputs do not saturate, or the loss keeps its slope where they do."""
+    kept = "head=linear" if cell.task == "regression" else f"loss={BASELINES[cell.task]}, which keeps its slope there"
+    lower = f"{LEARNING_RATE}={min(_rate(cell, info) / 10, USUAL_RATE):.3g}"
+    return kept if cell.is_tuned else f"{kept}, or {lower}"
 
 
 def _rate(cell: Cell, info: RunInfo) -> float:
@@ -120,7 +142,3 @@ def _higher_rate(cell: Cell, info: RunInfo) -> str:
 
 def _search(cell: Cell) -> list[str]:
     return [] if cell.is_tuned else ["tune=learning_rate"]
-
-
-def _other_rate(cell: Cell) -> str:
-    return "other initial weights or more units" if cell.is_tuned else "tune=learning_rate, or more units or epochs"
