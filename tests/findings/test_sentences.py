@@ -197,6 +197,8 @@ def test_another_metric_than_the_usual_one_is_said_with_what_the_usual_one_says_
         run.info.naive["test/accuracy"] = 0.999
     said = "judged by balanced_accuracy, not by accuracy, of which the best constant has 0.999 already."
     assert said in verdict_hints(main_table(sweep(results), [results]))
+    errors = cell_results(cell("huber", dataset="regression", head="linear", metric="mae"), 0.7 + NOISE)
+    assert "judged by mae, not by rmse, the usual metric." in verdict_hints(main_table(sweep(errors), [errors]))
     assert not [line for line in verdict_hints(main_table(sweep(BASE), [BASE])) if "judged by" in line]
 
 

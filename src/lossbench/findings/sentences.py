@@ -11,7 +11,7 @@ from lossbench.ground.run_ids import RunId
 from lossbench.losses.choice import chosen_rows
 from lossbench.losses.definition import Loss
 from lossbench.losses.heads import NUMBER_TASKS
-from lossbench.metrics.catalogue import MAIN_METRICS
+from lossbench.metrics.catalogue import MAIN_METRICS, lower_is_better
 from lossbench.planning.plan import Cell
 from lossbench.results.causes import cause, last_finite_loss
 from lossbench.results.cells import CellResults
@@ -202,13 +202,14 @@ def verdict_hints(table: Table) -> list[str]:
 
 
 def _other_metric(table: Table) -> list[str]:
-    """Return a line if runs are judged by another metric than the task's usual one, with what that would say."""
+    """Return a line if runs are judged by another metric than the task's usual one, with the best constant's score."""
     usual = MAIN_METRICS[table.results[0].cell.task]
     if table.metric == usual:
         return []
-    naive = next((found for each in table.results if (found := each.naive.get(f"test/{usual}")) is not None), None)
-    known = f", of which the best constant has {number(naive)} already" if naive is not None else ""
-    return [f"judged by {table.metric}, not by {usual}{known}."]
+    naive = next((each.naive[name] for each in table.results if (name := f"test/{usual}") in each.naive), None)
+    if naive is None or lower_is_better(usual):
+        return [f"judged by {table.metric}, not by {usual}, the usual metric."]
+    return [f"judged by {table.metric}, not by {usual}, of which the best constant has {number(naive)} already."]
 
 
 def nothing_learned(table: Table) -> list[str]:
