@@ -158,6 +158,22 @@ def test_confusion_matrices_use_working_runs_and_name_the_worst_confusion(home):
 # ---- Drawings.
 
 
+@pytest.mark.parametrize(
+    ("high", "first"), [(0.8, "0.2"), (85_000, "20000"), (890_000, "200k"), (8_900_000, "2M"), (-890_000, "−800k")]
+)
+def test_numbers_at_the_axes_fit_into_the_margins(high, first):
+    with matplotlib.rc_context(ink.STYLE):
+        drawn, axes = ink.panel(3.6, 3.2)
+        axes.plot([0, high], [0, high])
+        ink.finish(axes, "mean_squared_error", "true", "predicted")
+        drawn.canvas.draw()
+    low, high = axes.get_ylim()
+    shown = [each for each in axes.get_yticklabels() if low <= each.get_position()[1] <= high]
+    assert first in [each.get_text() for each in shown]
+    # The axis's label has a line of 9 points to their left.
+    assert min(each.get_window_extent().x0 for each in shown) > 9 / 72 * drawn.dpi
+
+
 def test_a_drawing_has_colours_of_both_themes_and_unique_ids():
     figure, axes = ink.panel()
     axes.plot([0, 1], [0, 1], "o-", color=ink.mark("hinge").colour, label="<b>& $1_$ 中")

@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from lossbench.losses.choice import COMPOSITE, CUSTOM
 from lossbench.losses.pairing import LOSSES
@@ -43,6 +44,8 @@ WIDTH, HEIGHT = 5.0, 3.3
 SIZE = 9.0
 # The most pixels for a point in the page: letters of 9 points are then 14 pixels high.
 LARGEST = 1.5
+# From here on numbers at an axis are written as 400k, as six digits are wider than the margin.
+MANY_DIGITS = 1e5
 LINES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1.5, 2)))
 
 STYLE: Any = {
@@ -118,6 +121,9 @@ def finish(axes: Axes, title: str, x: str, y: str) -> None:
     axes.tick_params(length=0)
     if axes.get_xscale() == "linear":
         axes.locator_params(axis="x", nbins=6)
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "linear" and max(map(abs, axis.get_view_interval())) >= MANY_DIGITS:
+            axis.set_major_formatter(EngFormatter(sep=""))
 
 
 def to_svg(figure: Figure, name: str) -> str:
