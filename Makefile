@@ -12,10 +12,10 @@ EXPERIMENT = $(if $(filter dataset=% loss=% experiment=%,$(ARGS)),,experiment=tu
 
 .DEFAULT_GOAL := help
 .PHONY: help install sweep tune advise ui report sync list test test-all faults slurm lint types check bench mutants docs \
-	lock clean
+	completion lock clean
 
 help: ## say what there is to make
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "make %-10s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## set up .venv as requirements.lock says (the other targets do it when needed)
 
@@ -84,6 +84,9 @@ mutants: $(STAMP) ## change the code in 200 small ways, and see which of them th
 docs: $(STAMP) ## build the documentation into site/, which opens without a network
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "the documentation: site/index.html"
+
+completion: $(STAMP) ## write the table of shell completion anew, from conf/ and the types of settings
+	@$(BIN)/python -m lossbench.commands.completion.table
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \

@@ -68,6 +68,9 @@ FORBIDDEN = {
     "sweep": {*HEAVY, "optuna"},
     "interface": {*HEAVY, "hydra", "optuna"},
     "commands": {*HEAVY, "optuna"},
+    "commands.main": {*HEAVY, "optuna", "hydra", "omegaconf", "numpy", "pandas"},
+    "commands.completion": {*HEAVY, "optuna", "hydra", "omegaconf", "numpy", "pandas", "yaml"},
+    "commands.completion.table": {*HEAVY, "optuna"},
 }
 # Pure: they compute. What they return is written by others.
 PURE = ("losses", "datasets", "metrics", "comparison", "config", "findings", "paper")

@@ -118,6 +118,13 @@ def list_main() -> None:
     _command(run)
 
 
+def completion_main() -> None:
+    """Run ``lossbench-completion``, which sets up completion in shells and answers their questions."""
+    from lossbench.commands.completion.install import run
+
+    _command(run)
+
+
 def export_main() -> None:
     """Run ``lossbench-export``, which writes scripts, tuned settings and models."""
     from lossbench.commands.export import run

@@ -105,6 +105,14 @@ def settings_of(group: str, choice: str) -> list[Setting]:
     return found
 
 
+def default_choices() -> dict[str, str]:
+    """Return the choice of each group that is taken where the command line names none; '' for none."""
+    content: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
+    listed = [entry for entry in content["defaults"] if isinstance(entry, dict)]
+    chosen = {group: choice for entry in listed for group, choice in entry.items()}
+    return {group: choice or "" for group, choice in chosen.items() if " " not in group}
+
+
 def meaning_of_group(group: str) -> str:
     """Return the comment beside a group's default choice; '' if there is none."""
     return comments(conf_folder() / "config.yaml").get(f"defaults.{group}", "")
