@@ -82,7 +82,7 @@ def dataset_of(cell: Cell, x: np.ndarray, y: np.ndarray, n_train: int = N_TRAIN,
     y = np.ascontiguousarray(y, np.float32 if numbers else np.int32)
     edges = {"train": train, "test": slice(n_train, n_train + n_test), "fresh": slice(n_train + n_test, None)}
     splits = {name: Part(x[rows], y[rows]) for name, rows in edges.items()}
-    return Dataset(cell.dataset, cell.task, 0 if numbers else 2, splits, "", scaling)
+    return Dataset(cell.dataset, cell.task, 0 if numbers else int(y.max()) + 1, splits, "", scaling)
 
 
 def trained(cell: Cell, x: np.ndarray, y: np.ndarray, runs: list[RunId]) -> Iterator[tuple[bool, np.ndarray, float]]:
