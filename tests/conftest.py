@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -15,6 +16,8 @@ configure_mlflow()
 
 
 def pytest_configure():
+    # A shell that starts the tests in the background has it ignored, in the commands that they start too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # xdist's workers inherit the folder of the process that starts them.
     if "PYTEST_XDIST_WORKER" not in os.environ:
         os.environ[PROGRAMS] = tempfile.mkdtemp(prefix="lossbench-tests-")

@@ -16,6 +16,7 @@ from lossbench.console.progress import Terminal
 from lossbench.console.watcher import Watcher
 from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS, DamagedFileError, UsageError
 from lossbench.ground.files import remove_unfinished, set_aside, write_text
+from lossbench.ground.temporary import remove_left_folders
 from lossbench.jobs.cluster.job_list import ClusterJob, at_work, jobs_at_work, read_jobs, refuse_rerun
 from lossbench.jobs.download import download, missing_downloads
 from lossbench.jobs.failing_alike import MOST_CELLS, common_failure
@@ -117,6 +118,7 @@ def _prepare(
     if not busy:
         for folder in (plan.folder, plan.folder.parent / ".files", plan.folder.parent / ".programs"):
             remove_unfinished(folder)
+    remove_left_folders()
     for info in missing_downloads(plan, open_runs):
         terminal.line(f"{info.name}: not here yet; Keras downloads it once ...")
         download(info)

@@ -118,7 +118,8 @@ def check_nothing_is_left(place: Place) -> None:
     hidden = [path for path in place.work.rglob(".*") if path.name not in KEPT]
     assert hidden == []
     assert list(place.work.rglob("*.db-journal")) == list(place.work.rglob("*.db-wal")) == []
-    assert sorted(path.name for path in place.temporary.iterdir()) == []
+    left = sorted(str(path.relative_to(place.temporary)) for path in place.temporary.rglob("*"))
+    assert left == [], left
     written = [str(path.relative_to(place.home)) for path in place.home.rglob("*") if path.is_file()]
     assert [path for path in written if not path.startswith(OF_LIBRARIES)] == []
     outputs = {"multirun", "mlruns"}

@@ -132,12 +132,13 @@ def with_validation(made, *, epochs=30, n=60, noise=3.0, optimizer=None, **more)
 def test_the_weights_of_the_best_epoch_are_kept(made):
     cell = with_validation(made)
     run = both(cell)
-    curve = run.curves["validation/accuracy" if made is BCE else "validation/rmse"]
+    metric = "accuracy" if made is BCE else "rmse"
+    curve = run.curves[f"validation/{metric}"]
     best = curve.argmax() if made is BCE else curve.argmin()
     assert run.selected_epoch == run.epochs[best] < 30
     raw = predict_compiled(cell[0], run.weights, cell[1].x["validation"])
-    metric = specification.main_metric(made, raw, cell[1].target["validation"])
-    assert metric == pytest.approx(curve[best], rel=1e-5)
+    value = specification.main_metric(metric, made, raw, cell[1].target["validation"])
+    assert value == pytest.approx(curve[best], rel=1e-5)
 
 
 def test_early_stopping_really_ends_the_run_and_keeps_the_best_weights():

@@ -147,7 +147,7 @@ def test_curves_are_those_of_the_final_weights():
     trained = train_compiled(structure, data, hyperparameters, seed=0)
     raw = predict_compiled(structure, trained.weights, data.x["test"])
     assert raw.shape == (N_TEST, 1)
-    assert trained.curves["test/accuracy"][-1] == pytest.approx(main_metric(BCE, raw, data.target["test"]))
+    assert trained.curves["test/accuracy"][-1] == pytest.approx(main_metric("accuracy", BCE, raw, data.target["test"]))
 
 
 # ---- Itself, bit for bit.

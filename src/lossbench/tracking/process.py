@@ -119,7 +119,7 @@ def _write(plan: Plan, *, running: bool) -> str:
             gc.freeze()
             try:
                 # MLflow makes artifacts among the temporary files; a kill would leave them there.
-                with own_temporary_files("lossbench-mlflow-"):
+                with own_temporary_files("mlflow"):
                     return _send(plan, tracker, running=running)
             finally:
                 tracker.close()

@@ -46,7 +46,7 @@ class ClusterJob:
 def read_jobs(folder: Path) -> list[ClusterJob]:
     """Return the jobs that the last start of a sweep submitted or found at work; none if there is no list."""
     try:
-        return [ClusterJob(**job) for job in json.loads((folder / NAME).read_text())]
+        return [ClusterJob(**job) for job in json.loads((folder / NAME).read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
         return []
 

@@ -74,7 +74,7 @@ class Worker:
         self._n_read = 0
         self._connection, theirs = multiprocessing.Pipe()
         # Of its own, because it ends without tidying up, and TensorFlow writes the Python that it makes of functions.
-        self._folder = TemporaryFolder("lossbench-worker-")
+        self._folder = TemporaryFolder("worker")
         self._programs = ProgramFolder(self._folder.path / "programs")
         own = {**self._programs.environment, "TMPDIR": str(self._folder.path)}
         code = "from lossbench.jobs.worker.inside import main; main()"
