@@ -16,10 +16,11 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from lossbench.ground.errors import INTERRUPTED
-from lossbench.ground.parent import end_with
 
 log = logging.getLogger(__name__)
 
+# prctl's option "send this signal to me when my parent ends" (Linux).
+PR_SET_PDEATHSIG = 1
 # The bytes of address space that all imports take on two cores. With a little less, Python never ends in TensorFlow's.
 LEAST_MEMORY = 1.9e9
 
@@ -27,8 +28,7 @@ LEAST_MEMORY = 1.9e9
 def main() -> None:
     """Take orders until the parent ends; the arguments are the connection's descriptor and the parent's id."""
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
-    # Elsewhere the thread that takes orders ends this process when the connection closes.
-    end_with(parent)
+    _end_with(parent)
     os.set_inheritable(descriptor, False)
     # Set here: a shell that starts lossbench in the background has SIGINT ignored, in children too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -46,6 +46,20 @@ def main() -> None:
         sys.stderr.flush()
         # Without Python's usual end: TensorFlow aborts a process that ends while one of its threads compiles.
         os._exit(status)
+
+
+def _end_with(parent: int) -> None:
+    """Have the system end this process when its parent ends, even if native code holds Python's lock then.
+
+    Where the system cannot do that, the thread that takes orders ends the process when the connection closes.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _check_memory() -> None:
