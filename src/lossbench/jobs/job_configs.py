@@ -12,6 +12,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from lossbench.config.settings import GROUPS_OF_A_CELL
+from lossbench.planning.schema import GROUPS
 
 
 def composing_once(context: HydraContext) -> HydraContext:
@@ -30,22 +31,31 @@ class JobConfigs:
     def __init__(self, loader: ConfigLoaderImpl) -> None:
         self._loader = loader
         self._composed: dict[tuple[str, ...], DictConfig] = {}
+        # Neighbouring cells often differ in values alone.
+        self._last: dict[tuple[str, ...], DictConfig] = {}
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """Return the configuration of a job, as Hydra's own loader does."""
         overrides = [_parsed(text) for text in sweep_overrides]
-        common = [text for text, each in zip(sweep_overrides, overrides, strict=True) if _key(each) == "experiment"]
-        config = self._whole(master_config, *common).copy()
-        for text, override in zip(sweep_overrides, overrides, strict=True):
-            group = _key(override)
-            if group in GROUPS_OF_A_CELL:
-                chosen = self._whole(master_config, *common, text)
-                config[group] = chosen[group]
-                config.hydra.runtime.choices[group] = chosen.hydra.runtime.choices[group]
-        values = [each for each in overrides if _key(each) not in (*GROUPS_OF_A_CELL, "experiment")]
+        choices = tuple(text for text in sweep_overrides if _key(_parsed(text)) in GROUPS)
+        if choices not in self._last:
+            self._last = {choices: self._together(master_config, choices)}
+        config = self._last[choices].copy()
+        values = [each for each in overrides if _key(each) not in GROUPS]
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         _name_overrides(config, overrides)
         OmegaConf.copy_cache(from_config=master_config, to_config=config)
+        return config
+
+    def _together(self, master_config: DictConfig, choices: tuple[str, ...]) -> DictConfig:
+        """Return the configuration of these choices, with none of a job's values."""
+        common = [text for text in choices if _key(_parsed(text)) not in GROUPS_OF_A_CELL]
+        config = self._whole(master_config, *common).copy()
+        for text in choices:
+            if text not in common:
+                group, chosen = _key(_parsed(text)), self._whole(master_config, *common, text)
+                config[group] = chosen[group]
+                config.hydra.runtime.choices[group] = chosen.hydra.runtime.choices[group]
         return config
 
     def _whole(self, master_config: DictConfig, *choices: str) -> DictConfig:
