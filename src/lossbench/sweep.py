@@ -14,6 +14,7 @@ from lossbench.console.cluster_jobs import jobs_line, lost_lines
 from lossbench.console.opening import first_lines, open_lines, yardstick_lines
 from lossbench.console.progress import Terminal
 from lossbench.console.watcher import Watcher
+from lossbench.findings.tables import Table, tables
 from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS, DamagedFileError, UsageError
 from lossbench.ground.files import remove_unfinished, set_aside, write_text
 from lossbench.ground.temporary import remove_left_folders
@@ -170,6 +171,8 @@ class _Collected:
     ----------
     results : list of CellResults
         The results of every cell, in the plan's order.
+    tables : list of Table
+        The table of each data set; none if the sweep has not ended.
     table : Path
         The path of ``results.csv``.
     unreported, untracked : str
@@ -177,6 +180,7 @@ class _Collected:
     """
 
     results: list[CellResults]
+    tables: list[Table]
     table: Path
     unreported: str
     untracked: str
@@ -193,12 +197,13 @@ def _collect(plan: Plan, tracking: TrackingProcess | None, *, is_whole: bool, ha
         from lossbench.tuning.proposals import write_storage
 
         write_storage(plan)
-    unreported = _write_report(plan, results) if is_whole else ""
+    found = tables(plan, results) if is_whole else []
+    unreported = _write_report(plan, results, found) if is_whole else ""
     untracked = tracking.finish(interrupted=not is_whole) if tracking is not None else ""
-    return _Collected(results, table, unreported, untracked)
+    return _Collected(results, found, table, unreported, untracked)
 
 
-def _write_report(plan: Plan, results: list[CellResults]) -> str:
+def _write_report(plan: Plan, results: list[CellResults], found: list[Table]) -> str:
     """Write the report unless it is up to date, and return the reason if that fails.
 
     A failing report does not fail the sweep, because its results are already on disk.
@@ -211,7 +216,7 @@ def _write_report(plan: Plan, results: list[CellResults]) -> str:
     try:
         from lossbench.report.writing import write_report
 
-        write_report(plan, results)
+        write_report(plan, results, found)
     except Exception:
         # A page of earlier results would be taken for the report of these.
         (plan.folder / PAGE).unlink(missing_ok=True)
@@ -235,7 +240,7 @@ def _conclude_early(plan: Plan, collected: _Collected, terminal: Terminal, jobs:
 def _conclude(plan: Plan, collected: _Collected, terminal: Terminal) -> int:
     """Show the answer, and return the exit status."""
     results = collected.results
-    terminal.summary(results)
+    terminal.summary(results, collected.tables)
     if collected.unreported:
         terminal.line(f"\nthe report could not be written: {collected.unreported}")
     unfinished = {result.cell.folder for result in results if len(result.runs) < len(plan.runs(result.cell))}

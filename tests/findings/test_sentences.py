@@ -225,3 +225,39 @@ def test_a_loss_of_which_every_run_is_stuck_has_a_number_too():
 )
 def test_the_ends_of_an_interval_are_written_with_enough_decimals(low, high, text):
     assert ends("rmse", low, high) == text
+
+
+def many_cells(n: int) -> list[CellResults]:
+    """Return cells of hinge with swept rates, each a little better than the one before, and a baseline at one rate."""
+    swept = [{"optimizer.learning_rate": round(0.001 * (i + 1), 3)} for i in range(n)]
+    of_hinge = [
+        cell_results(cell("hinge", head="tanh", swept=own), 0.7 + 0.001 * i + NOISE) for i, own in enumerate(swept)
+    ]
+    return [cell_results(cell("binary_crossentropy", swept=swept[0]), 0.6 + NOISE), *of_hinge]
+
+
+def test_of_very_many_cells_the_best_mean_is_named_and_no_group():
+    results = many_cells(70)
+    assert said(*results) == (
+        "On circles hinge/learning_rate=0.07 has the best mean of 71 cells; which others it cannot be told from is "
+        "tested among up to 60."
+    )
+    results[1:] = [cell_results(r.cell, 0.7 + NOISE, stuck=range(30)) for r in results[1:]]
+    results[0] = cell_results(results[0].cell, 0.5 + NOISE, stuck=range(30))
+    assert said(*results) == "On circles no run works."
+
+
+def test_of_many_cells_the_best_are_shown_with_their_baseline():
+    results = many_cells(50)
+    table = main_table(sweep(*results), results)
+    shown = table.shown()
+    assert [r.cell.name for r in shown.results[:40]] == [r.cell.name for r in table.results[:40]]
+    assert [r.cell.loss for r in shown.results[40:]] == ["binary_crossentropy"]
+    assert [shown.verdict(i) for i in range(41)] == [table.verdict(i) for i in [*range(40), 50]]
+    assert table.results[table.best].cell == shown.results[shown.best].cell
+    text = "\n".join(summary_lines(sweep(*results), results))
+    assert "10 cells with worse means not shown: comparison.csv has all." in text
+    assert text.count("hinge/learning_rate=0.0") >= 40
+    few = many_cells(5)
+    own = main_table(sweep(*few), few)
+    assert own.shown() is own

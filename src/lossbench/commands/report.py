@@ -45,9 +45,10 @@ def run(argv: list[str]) -> int:
     check_files(plan)
     results = read_results(plan)
     write_results(plan, results)
-    path = write_report(plan, results)
-    for found in tables(plan, results):
-        print("\n".join(textwrap.wrap(answer(found), 80)))
+    found = tables(plan, results)
+    path = write_report(plan, results, found)
+    for table in found:
+        print("\n".join(textwrap.wrap(answer(table), 80)))
     print(f"report: {path}")
     return 0
 

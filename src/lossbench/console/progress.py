@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lossbench.console.streams import drop_output
 from lossbench.console.summary import summary_lines
 from lossbench.console.text_tables import WIDTH, mean_and_interval
+from lossbench.findings.tables import Table
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import DIVERGED, FAILED, Run
@@ -129,9 +130,9 @@ class Terminal:
             return
         self.line(self._place(cell) + "  ".join([*names[1:], n_runs, value.ljust(15), tail]))
 
-    def summary(self, results: list[CellResults]) -> None:
+    def summary(self, results: list[CellResults], found: list[Table]) -> None:
         """Print the tables at the end of a sweep."""
-        for text in summary_lines(self.plan, results):
+        for text in summary_lines(self.plan, results, found):
             self.line(text)
 
 

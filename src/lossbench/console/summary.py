@@ -6,7 +6,7 @@ import textwrap
 from lossbench.comparison import mean_interval
 from lossbench.config.settings import FOLDS, SAMPLES, SEEDS, FileSettings, StandardizeSettings, TuneSettings
 from lossbench.console.text_tables import WIDTH, interval_text, mean_and_interval, text_table
-from lossbench.findings.number_formats import joined, number
+from lossbench.findings.number_formats import counted, joined, number
 from lossbench.findings.published import published
 from lossbench.findings.recommendation import advice_lines
 from lossbench.findings.sentences import answer, name_in, outside_domain, verdict_hints, what_went_wrong
@@ -25,11 +25,18 @@ MEANING = {
 }
 
 
-def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
-    """Return the tables at the end of a sweep, each with its answer."""
+def summary_lines(plan: Plan, results: list[CellResults], found: list[Table] | None = None) -> list[str]:
+    """Return the tables at the end of a sweep, each with its answer.
+
+    Parameters
+    ----------
+    found : list of Table or None
+        The tables of the results, if they are there already.
+    """
+    found = tables(plan, results) if found is None else found
     lines: list[str] = []
-    for found in tables(plan, results):
-        lines += ["", *_data_table(found), *_further_tables(plan, found.results)]
+    for table in found:
+        lines += ["", *_data_table(table), *_further_tables(plan, table.shown().results)]
     lines += tuning_lines(plan, results)
     if lines:
         lines += ["", *textwrap.wrap(_legend(plan), WIDTH)]
@@ -37,7 +44,7 @@ def summary_lines(plan: Plan, results: list[CellResults]) -> list[str]:
         lines += ["", *textwrap.wrap(f"† outside the loss's domain: {outside}.", WIDTH)]
     if plan.published:
         lines += ["", *_published_table(plan, results)]
-    return lines + (_advice_lines(plan, results) if plan.report.recommend else [])
+    return lines + (_advice_lines(plan, found) if plan.report.recommend else [])
 
 
 def _legend(plan: Plan) -> str:
@@ -60,9 +67,9 @@ def _one_rate(plan: Plan) -> str:
     return f" All losses have one learning rate, {rates.pop():g}, which may suit one better: tune=learning_rate."
 
 
-def _advice_lines(plan: Plan, results: list[CellResults]) -> list[str]:
+def _advice_lines(plan: Plan, found: list[Table]) -> list[str]:
     lines = []
-    for data in tables(plan, results):
+    for data in found:
         for text in advice_lines(plan, data):
             # Commands are not wrapped, so that they can be copied.
             lines += [text] if text.startswith("  ") else ["", *textwrap.wrap(text, WIDTH)]
@@ -141,7 +148,8 @@ def _further_tables(plan: Plan, results: list[CellResults]) -> list[str]:
     return lines
 
 
-def _data_table(found: Table) -> list[str]:
+def _data_table(whole: Table) -> list[str]:
+    found = whole.shown()
     metric = f"test {found.metric}"
     order = "lower" if found.lower_is_better else "higher"
     name = f"test/{found.metric}"
@@ -166,9 +174,11 @@ def _data_table(found: Table) -> list[str]:
     known = "" if ceiling is None else f"; ceiling {number(ceiling)}"
     explained = f"({order} is better; naive {number(naive)}{known})"
     together = f"{heading} {explained}"
-    notes = [t for i, r in enumerate(found.results) for t in what_went_wrong(r, name_in(found, i))]
-    notes += verdict_hints(found)
-    said = answer(found)
+    n_hidden = whole.n_cells - len(found.results)
+    notes = [f"{counted(n_hidden, 'cell')} with worse means not shown: comparison.csv has all."] if n_hidden else []
+    notes += [t for i, r in enumerate(found.results) for t in what_went_wrong(r, name_in(found, i))]
+    notes += verdict_hints(whole)
+    said = answer(whole)
     lines = text_table([[found.heading, "head", metric, "n", "verdict"], *rows], left=2)
     if max(map(len, lines)) > WIDTH and len({row[1] for row in rows} - {""}) == 1:
         # The table is too wide. Drop the column of heads, which are all the same.

@@ -44,6 +44,8 @@ def advice(table: Table) -> Advice | None:
     best, baseline = table.best, table.baseline[table.best]
     if not table.beats_naive(best):
         return None
+    if not table.group and best != baseline and table.verdict(best) != BETTER:
+        return Advice(table.results[baseline], f"no other {table.noun} is surely better")
     if baseline in table.group:
         others = [name_in(table, i) for i in table.group if i != baseline]
         reason = (

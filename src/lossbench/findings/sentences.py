@@ -6,7 +6,7 @@ from lossbench.comparison import Interval, compare_pairs, share_interval
 from lossbench.comparison.power import LEAST_SEEDS, Needed
 from lossbench.comparison.verdict import EQUIVALENT, FEW_SEEDS, INCONCLUSIVE, NO_VERDICT
 from lossbench.findings.number_formats import IN_POINTS, counted, ends, joined, number, size
-from lossbench.findings.tables import Table
+from lossbench.findings.tables import MOST_IN_GROUP, Table
 from lossbench.ground.run_ids import RunId
 from lossbench.losses.choice import chosen_rows
 from lossbench.losses.definition import Loss
@@ -45,6 +45,11 @@ def answer(table: Table) -> str:
             "would do)."
             if n != 1
             else f"On {table.data} {name_in(table, table.best)} is best with the one seed; that is no verdict."
+        )
+    if not table.group:
+        return (
+            f"On {table.data} {name_in(table, table.best)} has the best mean of {table.n_cells} cells; which others it "
+            f"cannot be told from is tested among up to {MOST_IN_GROUP}."
         )
     text = f"On {table.data} {_leaders(table)}{_others(table)}."
     return text + (f" Under 10 {table.runs_are}: take it with care." if table.n_units < FEW_SEEDS else "")
@@ -125,9 +130,7 @@ def difference_to_best(table: Table, place: int) -> Interval:
 
 def name_in(table: Table, place: int) -> str:
     """Return a cell's label, followed by its head if another cell has the same label."""
-    cell = table.results[place].cell
-    same = [result for result in table.results if result.cell.label == cell.label]
-    return f"{cell.label} ({cell.head})" if len(same) > 1 else cell.label
+    return table.names[place]
 
 
 def what_went_wrong(results: CellResults, name: str = "", *, causes: bool = True) -> list[str]:
@@ -273,8 +276,9 @@ def _on_these_rows(table: Table) -> list[str]:
         here = found.on_these_rows if found else None
         if found and here and here.verdict != found.verdict:
             said.append(f"{name_in(table, i)} {here.verdict}")
-    n = counted(table.n_rows, "test row")
-    return [f"verdicts are about new rows; on these {n} alone: {', '.join(said)}."] if said else []
+    n, named = counted(table.n_rows, "test row"), said[:MOST_NAMED]
+    named += [f"{len(said) - MOST_NAMED} more another verdict"] if len(said) > MOST_NAMED else []
+    return [f"verdicts are about new rows; on these {n} alone: {', '.join(named)}."] if said else []
 
 
 def _folds_left_out(table: Table) -> list[str]:

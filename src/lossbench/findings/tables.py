@@ -4,7 +4,9 @@ The statistics are in ``lossbench.comparison``; this module chooses what is comp
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -25,6 +27,8 @@ from lossbench.results.yardsticks import YardstickResults, read_yardsticks
 
 # A table of more cells names no best group: testing all pairs would take longer than the answer is worth.
 MOST_IN_GROUP = 60
+# So many cells of a data set are shown where people read, those with the best means; all are in comparison.csv.
+MOST_SHOWN = 40
 # What a verdict may be about.
 NEW_ROWS, THESE_ROWS, FRESH_SAMPLES, ANOTHER_SAMPLE = "new rows", "these rows", "fresh samples", "another sample"
 
@@ -119,13 +123,15 @@ class Table:
         The comparison of each cell with its baseline; None for a baseline, and for all cells if ``refused``.
     best, group : int or None, list of int
         The indices of the best cell and of all cells that cannot be told from it; empty for other metrics than the
-        main one.
+        main one. Of more than ``MOST_IN_GROUP`` cells the group is not known and empty.
     refused : str
         The reason why nothing is compared; '' if cells are compared.
     missing : dict
         How many runs are missing or failed, by the label of the cell; cells without such runs are absent.
     yardsticks : list of YardstickResults
         scikit-learn's models on the same rows, the best mean first; only in the table of the main metric.
+    n_cells : int
+        How many cells the data set has, of which these may be some.
     """
 
     data: str
@@ -141,6 +147,30 @@ class Table:
     refused: str
     missing: dict[str, int]
     yardsticks: list[YardstickResults] = field(default_factory=list)
+    n_cells: int = 0
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The cells' labels, each followed by the cell's head if another cell has the same label."""
+        labels = Counter(result.cell.label for result in self.results)
+        cells = [result.cell for result in self.results]
+        return [f"{cell.label} ({cell.head})" if labels[cell.label] > 1 else cell.label for cell in cells]
+
+    def shown(self, most: int = MOST_SHOWN) -> "Table":
+        """Return the table of the cells that are shown: those with the best means, and their baselines."""
+        if len(self.results) <= most:
+            return self
+        kept = sorted({*range(most), *(self.baseline[i] for i in range(most))})
+        place = {old: new for new, old in enumerate(kept)}
+        return replace(
+            self,
+            results=[self.results[i] for i in kept],
+            samples=[self.samples[i] for i in kept],
+            baseline=[place[self.baseline[i]] for i in kept],
+            comparisons=[self.comparisons[i] for i in kept],
+            best=None if self.best is None else place.get(self.best),
+            group=[place[i] for i in self.group if i in place],
+        )
 
     @property
     def noun(self) -> str:
@@ -294,6 +324,7 @@ def metric_table(plan: Plan, results: list[CellResults], metric: str) -> Table:
     return Table(
         *(results[0].cell.data, compare, metric, runs, results, samples),
         *(baseline, comparisons, best, group, refused, missing),
+        n_cells=len(results),
     )
 
 
@@ -306,7 +337,10 @@ def _best_first(samples: list[Sample], lower_is_better: bool) -> list[int]:
 def _best(results: list[CellResults], samples: list[Sample], lower_is_better: bool) -> tuple[int | None, list[int]]:
     """Return the index of the best cell and those of its group; losses outside their domain are never among them."""
     inside = [i for i, result in enumerate(results) if not result.cell.outside_domain]
-    if not inside or len(inside) > MOST_IN_GROUP:
+    if len(inside) > MOST_IN_GROUP:
+        # The table is in the order of the means.
+        return (inside[0] if samples[inside[0]].works.any() else None), []
+    if not inside:
         return None, []
     best, group = best_group([samples[i] for i in inside], lower_is_better=lower_is_better)
     return (None if best is None else inside[best]), [inside[i] for i in group]

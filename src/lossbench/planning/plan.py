@@ -92,7 +92,7 @@ class Cell:
         slug = re.sub(r"[^A-Za-z0-9._=+,-]+", "-", self.name)
         return f"{slug[:120]}-{self.key[:8]}"
 
-    @property
+    @cached_property
     def label(self) -> str:
         """The name in tables: loss, dagger if outside its domain, and swept settings without their groups."""
         words = [
@@ -102,7 +102,7 @@ class Cell:
         ]
         return "/".join([self.loss + ("†" if self.outside_domain else ""), *words])
 
-    @property
+    @cached_property
     def data(self) -> str:
         """The data set with its swept settings and corruption; only cells with equal ``data`` are compared."""
         own = [f"{k}={swept_value(k, value)}" for k, value in self.swept.items() if k.startswith(OF_THE_DATA)]

@@ -8,7 +8,7 @@ from typing import Any
 from lossbench import __version__
 from lossbench.findings.claims import Finding, check_claims
 from lossbench.findings.published import Published, published
-from lossbench.findings.tables import tables
+from lossbench.findings.tables import Table, tables
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report.across_datasets import Ranking, overall_figures, rankings
 from lossbench.report.caveats import limits
@@ -25,10 +25,10 @@ MOST_HELD = 2000
 class Content:
     """The content of a sweep's report; each part is computed when first used."""
 
-    def __init__(self, plan: Plan, results: list[CellResults]):
+    def __init__(self, plan: Plan, results: list[CellResults], found: list[Table] | None = None):
         self.plan = plan
         self.results = results
-        self.tables = tables(plan, results)
+        self.tables = tables(plan, results) if found is None else found
         self.version = __version__
 
     @cached_property
@@ -123,7 +123,8 @@ class Content:
     @cached_property
     def wrong(self) -> list[str]:
         """A line for each cell and each kind of run that went wrong: diverged, stuck or failed."""
-        return [f"{s.table.data}: {line}" for s in self.sections for row in s.rows for line in row.wrong]
+        said = [f"{s.table.data}: {line}" for s in self.sections for row in s.rows for line in row.wrong]
+        return said + [f"{s.table.data}: {s.hidden_wrong}" for s in self.sections if s.hidden_wrong]
 
     @cached_property
     def errors(self) -> list[str]:

@@ -14,7 +14,7 @@ from lossbench.datasets.catalogue import DATASETS, n_samples
 from lossbench.findings.number_formats import counted, joined
 from lossbench.findings.recommendation import advice_lines, plain_answer
 from lossbench.findings.sentences import answer, verdict_hints, what_went_wrong
-from lossbench.findings.tables import Table
+from lossbench.findings.tables import MOST_SHOWN, Table
 from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import LOSSES
 from lossbench.planning.plan import Cell, Plan
@@ -74,7 +74,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """The content of a data set's section."""
+    """The content of a data set's section.
+
+    Attributes
+    ----------
+    table : Table
+        Of the cells that are shown.
+    hidden_wrong : str
+        How many runs of the other cells went wrong; '' if none did.
+    """
 
     table: Table
     rows: list[Row]
@@ -90,6 +98,7 @@ class Section:
     metrics: list[str]
     other: list[tuple[Row, list[str]]]
     figures: list[Figure[SvgPanel]]
+    hidden_wrong: str
 
     @property
     def slug(self) -> str:
@@ -97,13 +106,28 @@ class Section:
         return "".join(c if c.isalnum() else "-" for c in self.table.data)
 
     @property
+    def n_hidden(self) -> int:
+        """How many cells are not shown."""
+        return self.table.n_cells - len(self.table.results)
+
+    @property
+    def left_out(self) -> str:
+        """A sentence about the cells that are not shown; '' if all are."""
+        cells = f"{counted(self.n_hidden, 'cell')} of {self.table.n_cells}"
+        return f"{cells}, with worse means, are not shown: comparison.csv has all." if self.n_hidden else ""
+
+    @property
     def arrow(self) -> str:
         """Whether lower or higher values of the main metric are better, in words."""
         return "lower is better" if self.table.lower_is_better else "higher is better"
 
 
-def section(plan: Plan, table: Table) -> Section:
-    """Return the report's section of the data set that a table is of: its answer, rows, hints and figures."""
+def section(plan: Plan, whole: Table) -> Section:
+    """Return the report's section of the data set that a table is of: its answer, rows, hints and figures.
+
+    Of many cells the best are shown; the answer and the hints are about all.
+    """
+    table = whole.shown()
     name = f"test/{table.metric}"
     naive = next((r.naive.get(name, math.nan) for r in table.results if r.naive), math.nan)
     drawn = frame(plan, table)
@@ -112,12 +136,12 @@ def section(plan: Plan, table: Table) -> Section:
     return Section(
         table=table,
         rows=rows,
-        sentence=answer(table),
-        plain=plain_answer(table) if plan.report.recommend else "",
-        advice=[line.strip() for line in advice_lines(plan, table)] if plan.report.recommend else [],
+        sentence=answer(whole),
+        plain=plain_answer(whole) if plan.report.recommend else "",
+        advice=[line.strip() for line in advice_lines(plan, whole)] if plan.report.recommend else [],
         hints=[
-            *verdict_hints(table),
-            *(f"{label}: {n} runs missing or failed" for label, n in table.missing.items()),
+            *verdict_hints(whole),
+            *_missing(whole),
             *filter(None, [over_fresh_samples(plan, table)]),
         ],
         tuning=[text for result in table.results for text in _tuning_hints(plan, result)],
@@ -130,7 +154,23 @@ def section(plan: Plan, table: Table) -> Section:
         metrics=metrics,
         other=[(row, _means(result, metrics)) for row, result in zip(rows, table.results, strict=True)],
         figures=[as_svg(figure) for figure in all_figures(drawn)],
+        hidden_wrong=_hidden_wrong(whole, table),
     )
+
+
+def _hidden_wrong(whole: Table, shown: Table) -> str:
+    there = {result.cell.key for result in shown.results}
+    samples = [own for r, own in zip(whole.results, whole.samples, strict=True) if r.cell.key not in there]
+    n_failing = sum(int(own.fails.sum()) for own in samples)
+    n_runs = sum(int(own.there.sum()) for own in samples)
+    cells = f"the {counted(len(samples), 'cell')} that are not shown"
+    return f"of {cells}, {n_failing} of {n_runs} runs diverged or are stuck (results.csv)" if n_failing else ""
+
+
+def _missing(table: Table) -> list[str]:
+    lines = [f"{label}: {n} runs missing or failed" for label, n in table.missing.items()]
+    left = len(lines) - MOST_SHOWN
+    return lines if left <= 0 else [*lines[:MOST_SHOWN], f"{counted(left, 'cell')} more with runs missing or failed"]
 
 
 def frame(plan: Plan, table: Table) -> Frame:

@@ -47,7 +47,7 @@ def summary(content: Content) -> str:
             cells += [row.verdict, rate_text(row.n_not_working, row.n_runs) if row.n_not_working else "0"]
             lines.append("| " + " | ".join(map(_cell, cells)) + " |")
         lines += [f"| {_cell(name)}, no network | | {value} | {n} | | | | |" for name, value, n in section.yardsticks]
-        lines += ["", *section.hints, *section.tuning]
+        lines += ["", *filter(None, [section.left_out]), *section.hints, *section.tuning]
     if content.published:
         lines += ["", "## Published, and over our seeds", ""]
         lines += [

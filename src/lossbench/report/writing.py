@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib
 
+from lossbench.findings.tables import Table
 from lossbench.ground.files import write_text
 from lossbench.planning.plan import Plan
 from lossbench.report import drawing as ink
@@ -17,14 +18,19 @@ from lossbench.report.page import page
 from lossbench.results.cells import CellResults
 
 
-def write_report(plan: Plan, results: list[CellResults]) -> Path:
+def write_report(plan: Plan, results: list[CellResults], found: list[Table] | None = None) -> Path:
     """Write the report's page, its Markdown, its CSV files and ``figures/``, and return the page's path.
 
     Everything comes from the sweep's files: written again, all bytes are the same. The marker of freshness is written
     last, so that a report that was cut off by a kill counts as out of date.
+
+    Parameters
+    ----------
+    found : list of Table or None
+        The tables of the results, if they are there already.
     """
     with matplotlib.rc_context(ink.STYLE):
-        content = Content(plan, results)
+        content = Content(plan, results, found)
         texts = {PAGE: page(content), SUMMARY: summary(content), TABLE: comparison_csv(plan, results)}
         beside, figures = yardsticks_csv(content.tables), content.figures
     folder = plan.folder / FIGURES

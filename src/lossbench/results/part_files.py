@@ -21,6 +21,8 @@ from lossbench.ground.files import replace_file
 from lossbench.ground.run_ids import RunId, read_run_id
 from lossbench.ground.shortages import shortage
 
+# The bytes of an array that is kept when it has been read alone.
+SMALL = 16_000
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 
 
@@ -110,8 +112,18 @@ class Run:
         """Return one array without reading the others; None if the run has none of this name."""
         if "arrays" in self.__dict__:
             return self.arrays.get(name)
+        if name in self._small:
+            return self._small[name]
         with self._opened() as part:
-            return part[name] if name in part.files else None
+            found = part[name] if name in part.files else None
+        if found is None or found.nbytes <= SMALL:
+            self._small[name] = found
+        return found
+
+    @cached_property
+    def _small(self) -> dict[str, np.ndarray | None]:
+        """Small arrays that were read alone: to open the file takes longer than to read them."""
+        return {}
 
     @contextmanager
     def _opened(self) -> Iterator[np.lib.npyio.NpzFile]:

@@ -8,7 +8,7 @@ from lossbench.config.settings import FileSettings
 from lossbench.losses.heads import decide
 from lossbench.metrics.classification import confusion_matrix
 from lossbench.report import drawing as ink
-from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
+from lossbench.report.figures.frame import Figure, Frame, Panel, slug
 from lossbench.results.cells import CellResults
 
 # A matrix of more than ``MOST_CLASSES`` is not drawn; up to ``FEW_CLASSES`` there is room for a decimal.
@@ -34,7 +34,7 @@ def confusions(frame: Frame) -> Figure | None:
     )
     for result, mark, _ in frame.marks():
         shares = _shares(result, len(names))
-        if shares is None or len(figure.panels) == MOST_PANELS:
+        if shares is None or len(figure.panels) == frame.most_panels:
             continue
         figure.rows += [[result.cell.name, name, *np.round(row, 6)] for name, row in zip(names, shares, strict=True)]
         figure.panels.append(_panel(frame, figure, result, mark, names, shares))

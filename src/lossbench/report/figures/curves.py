@@ -6,7 +6,7 @@ import numpy as np
 
 from lossbench.findings.number_formats import number
 from lossbench.report import drawing as ink
-from lossbench.report.figures.frame import MOST_PANELS, Figure, Frame, Panel, slug
+from lossbench.report.figures.frame import Figure, Frame, Panel, slug
 from lossbench.results.cells import CellResults, curve_matrix
 
 # The most points of a curve that are drawn: a panel is 300 pixels wide.
@@ -16,7 +16,7 @@ MOST_POINTS = 240
 def curves(frame: Frame) -> Figure | None:
     """Draw the main metric over the epochs, with a panel for each loss and the same axes in all of them."""
     cells = [r for r in frame.table.results if any("epochs" in run.arrays for run in r.working.runs)]
-    cells = cells[:MOST_PANELS]
+    cells = cells[: frame.most_panels]
     if not cells:
         return None
     figure = Figure(
@@ -97,7 +97,7 @@ def own_losses(frame: Frame) -> Figure | None:
         ["cell", "split", "epoch", "mean", "low_5_percent", "high_95_percent"],
         folded=True,
     )
-    for result, mark in cells[:MOST_PANELS]:
+    for result, mark in cells[: frame.most_panels]:
         drawn, axes = ink.panel(3.6, 2.5)
         curves = {split: _curve(frame, result, f"{split}/loss") for split in ("train", "test")}
         for split, line in (("train", (0, (4, 2))), ("test", "-")):

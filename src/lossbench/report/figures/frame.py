@@ -26,8 +26,8 @@ YARDSTICK_LINES: dict[str, tuple[Any, str]] = {
     "linear": ((0, (4, 1.5, 1, 1.5)), "dash-dotted"),
     "boosting": ("-", "solid"),
 }
-# The most panels of a figure with a panel for each cell; more would fill pages.
-MOST_PANELS = 12
+# The most panels of a figure with a panel for each cell, and where only the best cells are shown.
+MOST_PANELS, MOST_PANELS_OF_MANY = 12, 4
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,11 @@ class Frame:
     def slug(self) -> str:
         """The data set's name as part of a file name."""
         return shortened("".join(c if c.isalnum() or c in "._=-" else "-" for c in self.table.data))
+
+    @property
+    def most_panels(self) -> int:
+        """The most panels of a figure with a panel for each cell."""
+        return MOST_PANELS if self.table.n_cells <= len(self.table.results) else MOST_PANELS_OF_MANY
 
     @cached_property
     def metric(self) -> str:

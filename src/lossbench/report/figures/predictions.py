@@ -5,7 +5,7 @@ import numpy as np
 from lossbench.findings.number_formats import number
 from lossbench.losses.heads import HEADS, NUMBER_TASKS, decide
 from lossbench.report import drawing as ink
-from lossbench.report.figures.frame import MOST_NAMED, MOST_PANELS, Figure, Frame, Panel, key_panel, slug
+from lossbench.report.figures.frame import MOST_NAMED, Figure, Frame, Panel, key_panel, slug
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import Run
 
@@ -27,7 +27,7 @@ def boundaries(frame: Frame) -> Figure | None:
         "triangles class 2.",
         ["cell", "x0", "x1", *(f"share_{k}" for k in range(frame.n_classes))],
     )
-    for result in cells[:MOST_PANELS]:
+    for result in cells[: frame.most_panels]:
         _boundary(frame, figure, result)
     return figure if figure.panels else None
 
@@ -84,7 +84,7 @@ def predicted(frame: Frame) -> Figure | None:
     for result, mark, _ in frame.marks():
         run = frame.typical(result)
         true = None if run is None else result.test_targets(run)
-        if run is not None and true is not None and "raw/test" in run.arrays and len(found) < MOST_PANELS:
+        if run is not None and true is not None and "raw/test" in run.arrays and len(found) < frame.most_panels:
             predicted = HEADS[result.cell.head].activate(run.arrays["raw/test"].astype(np.float64))
             predicted = result.in_unit(predicted[:, : true.shape[1]], run)
             found.append((result, mark, run, true[:, 0].astype(np.float64), predicted[:, 0]))
