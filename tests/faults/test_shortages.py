@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from support.commands import BIN, Done, run
 from support.disks import mounted
+from support.memory import limited_memory
 
 from lossbench.ground.shortages import problem_of_shortage, shortage
+from lossbench.results.part_files import FINISHED, read_run
 
 SMALL = "-m dataset=circles loss=bce,hinge seeds=4 epochs=3 tracking.enabled=false name=small"
 
@@ -61,6 +63,36 @@ def test_a_limit_of_the_system_is_one_line_with_a_way_out(tmp_path, limit, what)
     first, second = done.err.splitlines()
     assert first.startswith(f"error: out of {what}")
     assert second.endswith("the same command continues.")
+
+
+def in_memory(home: Path, megabytes: int, words: str) -> Done:
+    """Run a sweep with so much memory; what it takes more of is killed by the system."""
+    with limited_memory(megabytes) as group:
+        return run(home, "-c", f"echo $$ > {group} && '{BIN / 'lossbench'}' {words}", command="/bin/bash")
+
+
+@pytest.mark.slow
+def test_two_gigabytes_are_enough_for_the_tutorial(tmp_path):
+    done = in_memory(tmp_path, 2000, "experiment=tutorial")
+    assert (done.status, done.err) == (0, "")
+    assert "MLflow could not be written" not in done.out
+    assert len((tmp_path / "multirun" / "tutorial" / "results.csv").read_text(encoding="utf-8").splitlines()) == 271
+
+
+def test_a_worker_that_is_killed_for_want_of_memory_loses_nothing(tmp_path):
+    done = in_memory(tmp_path, 400, SMALL)
+    assert done.status in (1, 3)
+    assert "Traceback" not in done.out + done.err
+    before = {path: path.read_bytes() for path in finished_parts(tmp_path)}
+    again = run(tmp_path, *SMALL.split(), "rerun=failed")
+    assert (again.status, again.err) == (0, "")
+    assert {path: path.read_bytes() for path in before} == before
+    assert len(finished_parts(tmp_path)) == 8
+
+
+def finished_parts(home: Path) -> list[Path]:
+    found = home.glob("multirun/small/*/parts/seed=*.npz")
+    return [path for path in found if (run := read_run(path)) is not None and run.info.status == FINISHED]
 
 
 @pytest.mark.slow

@@ -176,7 +176,7 @@ def test_flags_may_stand_anywhere():
         (["-m", "epochs=interval(1,5)"], ["interval"]),
         (["hydra/sweeper=optuna"], ["no other sweeper"]),
         (["hydra.sweep.dir=x"], ["LOSSBENCH_HOME"]),
-        (["name=../x"], ["name must be letters"]),
+        (["name=../x"], ["name must begin with a letter or a digit"]),
         (["~loss"], ["cannot be taken away"]),
         (["foo"], ["not of the form key=value"]),
         (["dataset.split.train=900"], ["takes 1400 samples", "has 1000"]),
