@@ -83,6 +83,10 @@ def test_a_worker_that_is_killed_for_want_of_memory_loses_nothing(tmp_path):
     done = in_memory(tmp_path, 400, SMALL)
     assert done.status in (1, 3)
     assert "Traceback" not in done.out + done.err
+    if done.status == 3:
+        first, second = done.err.splitlines()
+        assert first.startswith("error: out of memory (the process that trains ended at its start with signal 9: ")
+        assert second.endswith("the same command continues.")
     before = {path: path.read_bytes() for path in finished_parts(tmp_path)}
     again = run(tmp_path, *SMALL.split(), "rerun=failed")
     assert (again.status, again.err) == (0, "")

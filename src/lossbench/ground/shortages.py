@@ -2,10 +2,15 @@
 
 from lossbench.ground.errors import Problem
 
+# What is said of a process that was killed from outside at each of its starts.
+KILLED_FOR_MEMORY = "the system kills for want of memory"
 # What Python, TensorFlow, SQLite and the dynamic linker say, by what is short.
 SAYINGS = {
     "disk": ("No space left on device", "Disk quota exceeded", "database or disk is full"),
-    "memory": ("MemoryError", "Cannot allocate memory", "ResourceExhausted", "failed to map segment", "bad_alloc"),
+    "memory": (
+        *("MemoryError", "Cannot allocate memory", "ResourceExhausted", "failed to map segment", "bad_alloc"),
+        KILLED_FOR_MEMORY,
+    ),
     "file handles": ("Too many open files",),
 }
 WAYS_OUT = {

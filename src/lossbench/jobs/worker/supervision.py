@@ -2,7 +2,7 @@
 
 import logging
 
-from lossbench.ground.shortages import shortage
+from lossbench.ground.shortages import KILLED_FOR_MEMORY, shortage
 from lossbench.jobs.worker.attempts import Attempts
 from lossbench.jobs.worker.process import CompileAhead, DiedError, Train, Worker
 from lossbench.jobs.worker.tasks import AHEAD, CellTask, Task
@@ -105,6 +105,8 @@ class Supervisor:
         if self._n_unready == MOST_STARTS or not error.is_signal:
             lines = worker.said().splitlines() or ["it said nothing"]
             said = next((line for line in reversed(lines) if shortage(line)), lines[-1])
+            if error.is_signal and not shortage(said):
+                said = f"{KILLED_FOR_MEMORY}; {said}"
             self.problem = NoWorkerError(f"the process that trains ended at its start with {error}: {said.strip()}")
 
     def _lose(self, worker: Worker) -> None:
