@@ -67,6 +67,8 @@ FORBIDDEN = {
     "tracking.saved_views": {*HEAVY, "hydra", "optuna"},
     "sweep": {*HEAVY, "optuna"},
     "interface": {*HEAVY, "hydra", "optuna"},
+    "interface.estimators": {"tensorflow", "keras", "mlflow", "hydra", "optuna"},
+    "interface.network": {"mlflow", "hydra", "optuna"},
     "commands": {*HEAVY, "optuna"},
     "commands.main": {*HEAVY, "optuna", "hydra", "omegaconf", "numpy", "pandas"},
     "commands.completion": {*HEAVY, "optuna", "hydra", "omegaconf", "numpy", "pandas", "yaml"},

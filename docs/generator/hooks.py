@@ -1,7 +1,8 @@
 """Makes the pages that no file in ``docs/`` holds, and fits links to where pages lie; mkdocs calls it while building.
 
 Pages of the repository's other folders (README, CONTRIBUTING, ...) are taken as they are. The cards of losses and the
-configuration's reference are generated from the catalogues, the types of settings and ``conf/``.
+configuration's reference are generated from the catalogues, the types of settings and ``conf/``; the notebook has a
+page with its texts and code.
 """
 
 import os.path
@@ -16,6 +17,7 @@ from mkdocs.structure.pages import Page
 sys.path.insert(0, str(Path(__file__).parent))
 import configuration_page
 import loss_pages
+import notebook_page
 
 ROOT = Path(__file__).parents[2]
 # Pages that lie elsewhere in the repository, by their place in the built documentation.
@@ -46,6 +48,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are not files of ``docs/``."""
     pages = {place: (ROOT / path).read_text(encoding="utf-8") for place, path in ELSEWHERE.items()}
     pages |= {"configuration.md": configuration_page.text()} | loss_pages.texts()
+    pages["how-to/notebook.md"] = notebook_page.text(ROOT / "docs" / "how-to" / "notebook.ipynb")
     pages["assets/drawings.css"] = loss_pages.colours()
     for place, text in pages.items():
         files.append(File.generated(config, place, content=text))

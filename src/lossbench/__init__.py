@@ -1,7 +1,8 @@
 """Which loss function should this network be trained with? See README.md.
 
-In Python, ``lossbench.load`` reads the results of a sweep, and ``lossbench.compare`` runs one on arrays. What this
-module offers is imported when it is first used: ``import lossbench`` itself loads nothing.
+In Python, ``lossbench.load`` reads the results of a sweep, ``lossbench.compare`` runs one on arrays, and
+``NetworkRegressor`` and ``NetworkClassifier`` are estimators of scikit-learn's. What this module offers is imported
+when it is first used: ``import lossbench`` itself loads nothing.
 """
 
 import importlib
@@ -9,6 +10,8 @@ import importlib
 __version__ = "0.1.0"
 # Where each name lies that users of Python need.
 _NAMES = {
+    "NetworkClassifier": "lossbench.interface.estimators",
+    "NetworkRegressor": "lossbench.interface.estimators",
     "Sweep": "lossbench.interface.sweep_results",
     "UsageError": "lossbench.ground.errors",
     "compare": "lossbench.interface.comparing",

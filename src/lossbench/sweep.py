@@ -5,6 +5,7 @@ is written and the answer is printed. Out: the exit status. Everything shown at 
 so an interrupted sweep loses nothing but the runs that were in training.
 """
 
+import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +178,8 @@ class _Collected:
         The path of ``results.csv``.
     unreported, untracked : str
         Why the report or MLflow could not be written; '' if both were.
+    began, report_seconds, tracking_seconds : float
+        When this began, by the monotonic clock; how long the report took, and MLflow.
     """
 
     results: list[CellResults]
@@ -184,6 +187,9 @@ class _Collected:
     table: Path
     unreported: str
     untracked: str
+    began: float
+    report_seconds: float
+    tracking_seconds: float
 
 
 def _collect(plan: Plan, tracking: TrackingProcess | None, *, is_whole: bool, has_studies: bool) -> _Collected:
@@ -191,6 +197,7 @@ def _collect(plan: Plan, tracking: TrackingProcess | None, *, is_whole: bool, ha
 
     The tracking process comes last: it attaches the table and the report to the sweep's MLflow run, so they must exist.
     """
+    began = time.monotonic()
     results = read_results(plan)
     table = write_results(plan, results)
     if has_studies:
@@ -199,8 +206,10 @@ def _collect(plan: Plan, tracking: TrackingProcess | None, *, is_whole: bool, ha
         write_storage(plan)
     found = tables(plan, results) if is_whole else []
     unreported = _write_report(plan, results, found) if is_whole else ""
+    reported = time.monotonic()
     untracked = tracking.finish(interrupted=not is_whole) if tracking is not None else ""
-    return _Collected(results, found, table, unreported, untracked)
+    seconds = (began, reported - began, time.monotonic() - reported)
+    return _Collected(results, found, table, unreported, untracked, *seconds)
 
 
 def _write_report(plan: Plan, results: list[CellResults], found: list[Table]) -> str:
@@ -246,6 +255,8 @@ def _conclude(plan: Plan, collected: _Collected, terminal: Terminal) -> int:
     unfinished = {result.cell.folder for result in results if len(result.runs) < len(plan.runs(result.cell))}
     for line in lost_lines(read_jobs(plan.folder), unfinished):
         terminal.line(line)
-    for line in last_lines(plan, results, collected.table, collected.untracked):
+    terminal.durations.note_collected(collected.began, collected.report_seconds, collected.tracking_seconds)
+    took = terminal.durations.lines()
+    for line in last_lines(plan, results, collected.table, collected.untracked, took):
         terminal.line(line)
     return SOME_FAILED if n_missing(plan, results) or n_failed(results) else SUCCESS

@@ -87,3 +87,18 @@ def test_losses_are_compared_on_arrays_by_following_the_how_to(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "3 cells, 90 runs, 0 finished" in done.stdout
     assert done.stdout.splitlines()[-1] == "Every run"
+
+
+@pytest.mark.slow
+def test_networks_are_trained_as_estimators_by_following_the_how_to(tmp_path):
+    code, other = blocks(section("python", "Train a network as an estimator of scikit-learn"))
+    text = Path("docs/how-to/python.md").read_text()
+    (chosen,) = re.findall(r"`settings=({[^`]*patience[^`]*})`", text)
+    more = f"model = {other.strip()}.fit(X, y > 140)\nmodel.set_params(settings={chosen}).fit(X, y > 140)\n"
+    command = [sys.executable, "-c", code + more + "print(list(model.curves_))"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    score, best, curves = done.stdout.splitlines()
+    assert 0.3 < float(score) < 0.6
+    assert "'learning_rate': 0.001, 'loss': 'mse'" in best
+    assert "validation/accuracy" in curves

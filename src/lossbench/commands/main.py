@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from lossbench import __version__
 from lossbench.config.mlflow_environment import kept_address
 from lossbench.console.streams import drop_output, flush, prepare_streams
+from lossbench.ground import process_start  # noqa: F401
 from lossbench.ground.errors import INTERRUPTED, NOT_THERE, SUCCESS, USAGE, Problem, UsageError
 from lossbench.ground.secrets import without_secrets
 from lossbench.ground.shortages import problem_of_shortage

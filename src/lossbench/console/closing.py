@@ -1,5 +1,6 @@
 """The last lines of a sweep: the missing and failed runs, and the paths of table and report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lossbench.config.paths import shown
@@ -18,7 +19,9 @@ def n_failed(results: list[CellResults]) -> int:
     return sum(result.count(FAILED) for result in results)
 
 
-def last_lines(plan: Plan, results: list[CellResults], path: Path, untracked: str) -> list[str]:
+def last_lines(
+    plan: Plan, results: list[CellResults], path: Path, untracked: str, took: Sequence[str] = ()
+) -> list[str]:
     """Return the last lines of a sweep.
 
     Parameters
@@ -28,6 +31,8 @@ def last_lines(plan: Plan, results: list[CellResults], path: Path, untracked: st
     untracked : str
         Why MLflow could not be written, with a hint below it if there is another way out than to send it later; '' if
         it was.
+    took : sequence of str
+        What is said of how long the parts of the sweep took.
     """
     lines = [""]
     missing, failed = n_missing(plan, results), n_failed(results)
@@ -42,7 +47,7 @@ def last_lines(plan: Plan, results: list[CellResults], path: Path, untracked: st
         said, _, hint = untracked.partition("\n  hint: ")
         lines.append(f"MLflow could not be written: {said}")
         lines.append(f"  hint: nothing is lost; {hint or 'lossbench-sync sends it.'}")
-    lines.append(f"results: {shown(path)}")
+    lines += [*took, f"results: {shown(path)}"]
     if (plan.folder / "report.html").exists():
         lines.append(f"report: {shown(plan.folder / 'report.html')}")
     if plan.tracking.enabled and not untracked:

@@ -4,8 +4,9 @@ import sys
 from contextlib import suppress
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
+from lossbench.console.durations import Durations
 from lossbench.console.streams import drop_output
 from lossbench.console.summary import summary_lines
 from lossbench.console.text_tables import WIDTH, mean_and_interval
@@ -30,6 +31,7 @@ class Terminal:
 
     def __init__(self, plan: Plan, console: Console | None = None):
         self.plan = plan
+        self.durations = Durations()
         self.console = console or QuietConsole(highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._bar: Progress | None = None
         self._heading = ""
@@ -49,26 +51,24 @@ class Terminal:
             drop_output()
             print(f"warning: the output cannot be written: {error.strerror}; the sweep goes on.", file=sys.stderr)
 
-    def start_progress(self, n_finished: int, n_runs: int, what: str = "runs") -> None:
-        """Show a progress bar with the time left; nothing if the output is not a terminal."""
+    @property
+    def shows_progress(self) -> bool:
+        """Whether there is a progress bar."""
+        return self._bar is not None
+
+    def start_progress(self) -> None:
+        """Show a progress bar; nothing if the output is not a terminal."""
         if not self.console.is_terminal:
             return
-        self._bar = Progress(
-            TextColumn("training"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn(f"{what}, time left"),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-        )
-        self._bar.add_task("runs", completed=n_finished, total=n_runs)
+        self._bar = Progress(BarColumn(bar_width=20), TextColumn("{task.description}"), console=self.console)
+        self._bar.live.transient = True
+        self._bar.add_task("", total=None)
         self._bar.start()
 
-    def advance(self, n_finished: int) -> None:
-        """Set the progress bar to a number of finished runs or trainings."""
+    def show_progress(self, share: float, text: str) -> None:
+        """Set the progress bar to a share of the trainings, and the text beside it."""
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=n_finished)
+            self._bar.update(self._bar.task_ids[0], completed=share, total=1.0, description=text)
 
     def stop_progress(self) -> None:
         """Remove the progress bar."""

@@ -7,18 +7,23 @@ import os
 import threading
 import time
 
+from lossbench.console.counts import progress_text
+from lossbench.console.measured import Measured
 from lossbench.console.progress import Terminal
 from lossbench.ground.run_ids import RunId
 from lossbench.jobs.cluster.job_list import read_jobs
+from lossbench.jobs.worker.supervision import supervisor
 from lossbench.planning.plan import Cell, Plan
 from lossbench.planning.yardsticks import Yardsticks, yardsticks
 from lossbench.results.cells import CellResults
 from lossbench.results.part_files import FAILED, part_path, read_run, read_runs
 from lossbench.results.yardsticks import read_yardsticks, yardstick_path
-from lossbench.tuning.study_files import n_trainings, open_studies, read_outcome, trainings_of_a_trial
+from lossbench.tuning.study_files import open_studies, read_outcome
 
 # How often the folder is searched for new part files.
 POLL_SECONDS = 0.1
+# How often the progress is shown anew.
+SHOW_SECONDS = 0.4
 # After so many seconds in which no training has ended a line says so.
 STILL_SECONDS = 60
 
@@ -32,16 +37,21 @@ class Watcher:
         self._waiting = {folder: set(runs) for folder, runs in open_runs.items()}
         self._studies = open_studies(plan, open_runs)
         self._yardsticks = [each for each in yardsticks(plan) if each.folder in open_yardsticks]
-        self._n_trainings = plan.n_runs + sum(map(n_trainings, self._studies))
+        terminal.durations.note_planned()
+        n_yardsticks = {folder: len(parts) for folder, parts in open_yardsticks.items()}
+        self._measured = Measured(plan, open_runs, self._studies, self._yardsticks, n_yardsticks)
+        # The open yardsticks that have not ended.
+        self._open_yardsticks = {folder: set(parts) for folder, parts in open_yardsticks.items()}
         # The seconds of a cell count only runs of this start, not those that were finished before.
         self._started = time.time()
         # What is left since a training last ended, when that was, and whether it was said that none has since.
         self._left, self._since, self._is_said = self._n_left(), time.monotonic(), False
+        self._shown = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def __enter__(self) -> "Watcher":
-        self.terminal.start_progress(self._n_done(), self._n_trainings, "trainings" if self._studies else "runs")
+        self.terminal.start_progress()
         self._thread.start()
         return self
 
@@ -50,21 +60,14 @@ class Watcher:
         self._stopped.set()
         self._thread.join()
         self.terminal.stop_progress()
-
-    def _n_done(self) -> int:
-        waiting = sum(map(len, self._waiting.values()))
-        return self._n_trainings - waiting - sum(n_trainings(cell) - self._n_trained(cell) for cell in self._studies)
-
-    def _n_trained(self, cell: Cell) -> int:
-        folder = self.plan.folder / cell.folder / "study"
-        # A study may have more trials than it was told: the configured rate, and rates beyond an end of the range.
-        n_trained = len(list(folder.glob("trial=*.json"))) * trainings_of_a_trial(cell)
-        return min(n_trained, n_trainings(cell))
+        self.terminal.durations.note_trained(self._measured.seconds())
 
     def _watch(self) -> None:
         last = False
         while not last:
             last = self._stopped.wait(POLL_SECONDS)
+            if supervisor.is_ready:
+                self._measured.note_ready()
             for cell in list(self._studies):
                 self._look_at_study(cell)
             for cell in self.plan.cells:
@@ -72,7 +75,17 @@ class Watcher:
                     self._look(cell)
             for each in list(self._yardsticks):
                 self._look_at_yardsticks(each)
+            self._show_progress()
             self._say_if_still()
+
+    def _show_progress(self) -> None:
+        now = time.monotonic()
+        # Seldom, and only for a terminal: a sweep may have thousands of cells.
+        if self.terminal.shows_progress and now - self._shown > SHOW_SECONDS:
+            left = self._measured.left()
+            text = progress_text(self._measured.counts(self._waiting), left)
+            self.terminal.show_progress(self._measured.share_done(left), text)
+            self._shown = now
 
     def _say_if_still(self) -> None:
         """Say once that nothing goes on, and which setting gives up what does not end."""
@@ -97,6 +110,12 @@ class Watcher:
 
     def _look_at_yardsticks(self, wanted: Yardsticks) -> None:
         """Print the line of a data set's yardsticks once all are there: what they are, and the seconds they took."""
+        opened = self._open_yardsticks[wanted.folder]
+        for part in [part for part in opened if self._is_there(wanted, part)]:
+            run = read_run(yardstick_path(self.plan.folder / wanted.folder, *part))
+            if run is not None:
+                opened.discard(part)
+                self._measured.note_yardstick(wanted, run.info)
         if not all(self._is_there(wanted, part) for part in wanted.parts):
             return
         self._yardsticks.remove(wanted)
@@ -109,10 +128,10 @@ class Watcher:
 
     def _look_at_study(self, cell: Cell) -> None:
         outcome = read_outcome(self.plan.folder / cell.folder)
+        self._measured.note_trials(cell, is_last=outcome is not None)
         if outcome is not None:
             self._studies.remove(cell)
             self.terminal.study_finished(cell, outcome, outcome.ended - max(outcome.started, self._started))
-        self.terminal.advance(self._n_done())
 
     def _look(self, cell: Cell) -> None:
         folder, waiting = self.plan.folder / cell.folder, self._waiting[cell.folder]
@@ -124,9 +143,9 @@ class Watcher:
             if run is None:
                 continue
             waiting.discard(each)
+            self._measured.note_run(cell, run.info)
             if run.info.status == FAILED:
                 self.terminal.run_failed(cell, run)
-        self.terminal.advance(self._n_done())
         if not waiting:
             results = CellResults(cell, list(read_runs(folder, self.plan.runs(cell)).values()))
             self.terminal.cell_finished(results, results.seconds(since=self._started))

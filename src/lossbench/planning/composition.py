@@ -4,7 +4,8 @@ import copy
 import functools
 import operator
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -37,11 +38,19 @@ LAUNCHERS = {
 }
 
 
-def hydra_started() -> AbstractContextManager:
-    """Return the context in which ``compose`` works."""
-    # Hydra's state is global, and a second initialisation in one process is an error.
-    GlobalHydra.instance().clear()
-    return initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="lossbench")
+@contextmanager
+def hydra_started() -> Iterator[None]:
+    """Give the context in which ``compose`` works."""
+    # Hydra's state is global, and a second initialisation in one process is an error. A user of Python may be within an
+    # application of Hydra's, and gets its state back.
+    state = GlobalHydra.instance()
+    before = state.hydra
+    state.clear()
+    try:
+        with initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="lossbench"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = before
 
 
 @cache

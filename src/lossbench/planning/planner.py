@@ -132,7 +132,7 @@ def _resolve(
     skipped: list[tuple[str, str]] = []
     problems = list(problems)
     for draft in drafts:
-        reason = _resolve_draft(draft, problems)
+        reason = resolve_draft(draft, problems)
         if reason:
             skipped.append((draft.name, reason))
         elif reason is not None:
@@ -156,7 +156,7 @@ def _resolve(
     return list(cells.values()), skipped, possible[0][0].sweep, seeds
 
 
-def _resolve_draft(draft: Draft, problems: list[Problem]) -> str | None:
+def resolve_draft(draft: Draft, problems: list[Problem]) -> str | None:
     """Normalise and validate a draft and resolve its head; add its problems to the list.
 
     Returns

@@ -32,6 +32,11 @@ class Supervisor:
         self._ahead: list[CellTask] = []
         self._n_unready = 0
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the worker has loaded all that it needs."""
+        return self._worker is not None and self._worker.is_ready
+
     def start(self) -> Worker:
         """Return the worker, which is started if there is none."""
         self._worker = self._worker or Worker()
