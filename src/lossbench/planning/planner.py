@@ -306,8 +306,8 @@ def _check_sweep_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,99}", name):
         raise UsageError(
             Problem(
-                "name must begin with a letter or a digit and have letters, digits and . _ = + - only, at most 100; got "
-                f"{name!r}.",
+                "name must begin with a letter or a digit and have letters, digits and . _ = + - only, at most 100; "
+                f"got {name!r}.",
                 "it names the folder multirun/<name>/ and the experiment in MLflow.",
             )
         )
