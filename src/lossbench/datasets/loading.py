@@ -9,9 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from lossbench.config.settings import DatasetSettings, FileSettings, FoldsSettings, group_settings, plain
+from lossbench.config.settings import (
+    DatasetSettings,
+    FileSettings,
+    FoldsSettings,
+    OwnArraysSettings,
+    group_settings,
+    plain,
+)
 from lossbench.datasets.catalogue import DatasetInfo, described, n_outputs, validation_share
 from lossbench.datasets.folds import Rows, all_rows, fold_rows
+from lossbench.datasets.own_arrays.description import read_arrays
 from lossbench.datasets.scaling import TargetScaling, fit_targets, prepare_numbers, prepare_texts
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.user_file.columns import Columns
@@ -97,7 +105,10 @@ def fresh_sample(settings: DatasetSettings, seed: int) -> DatasetSettings:
     """
     state = settings.parameters["random_state"]
     drawn = int(np.random.SeedSequence(state, spawn_key=(seed,)).generate_state(1)[0])
-    return replace(settings, parameters={**settings.parameters, "random_state": drawn})
+    drawn_anew = replace(settings, parameters={**settings.parameters, "random_state": drawn})
+    if isinstance(drawn_anew, OwnArraysSettings):
+        return replace(drawn_anew, data=replace(drawn_anew.facts, digest=""))
+    return drawn_anew
 
 
 def load(settings: DatasetSettings) -> Dataset:
@@ -182,6 +193,9 @@ def _made_for_folds(settings_json: str) -> "_Made":
 
 
 def _make(settings: DatasetSettings) -> "_Made":
+    if isinstance(settings, OwnArraysSettings):
+        arrays = read_arrays(settings)
+        return _Made(arrays.x, arrays.y, np.empty((len(arrays.x), 0), np.int32), [], {})
     return _read(settings) if isinstance(settings, FileSettings) else _generate(described(settings), settings)
 
 
@@ -212,7 +226,7 @@ def _prepared(
     optimum = {name: values[order] for name, values in made.optimum.items()}
     standardize = settings.standardize
     fit_rows = slice(None) if standardize.fitted_on == "all_rows" else rows["train"]
-    imputes = isinstance(settings, FileSettings) and settings.missing == "impute"
+    imputes = _imputes(settings)
     preprocessing: dict[str, Any] = {"numbers": None, "texts": None, "targets": None}
     if x.shape[1]:
         how = standardize.x
@@ -244,6 +258,13 @@ def _prepared(
         ordered=info.ordered,
         preprocessing=preprocessing,
     )
+
+
+def _imputes(settings: DatasetSettings) -> bool:
+    """Return whether missing features are filled in."""
+    if isinstance(settings, FileSettings):
+        return settings.missing == "impute"
+    return isinstance(settings, OwnArraysSettings) and settings.on_missing == "impute"
 
 
 def tuning_rows(dataset: Dataset, *, apart: bool) -> Part:

@@ -11,8 +11,11 @@ import numpy as np
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 
-# For each of ``catalogue.SCALINGS`` but none: scikit-learn's scaler, and a function that returns its center and scale
-# once fitted, so that scaled = (value - center) / scale. MinMaxScaler's own scale_ is a factor, not a divisor.
+# The largest value of a pixel.
+BRIGHTEST = 255.0
+# For each of ``catalogue.SCALINGS`` but none and pixels: scikit-learn's scaler, and a function that returns its
+# center and scale once fitted, so that scaled = (value - center) / scale. MinMaxScaler's own scale_ is a factor, not a
+# divisor.
 SCALERS: dict[str, tuple[type, Any]] = {
     "standard": (StandardScaler, lambda fitted: (fitted.mean_, fitted.scale_)),
     "minmax": (MinMaxScaler, lambda fitted: (fitted.data_min_, 1.0 / fitted.scale_)),
@@ -84,6 +87,10 @@ def prepare_numbers(
         ``fill`` replaces missing values; a scaled feature is (feature - ``center``) / ``scale``.
     """
     fitted: dict[str, Any] = {"fill": None, "center": None, "scale": None}
+    if how == "pixels":
+        # Nothing is fitted: the range of a pixel is known.
+        n_features = x.shape[1]
+        return x / np.float32(BRIGHTEST), fitted | {"center": [0.0] * n_features, "scale": [BRIGHTEST] * n_features}
     if imputes:
         imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(x[train])
         x = imputer.transform(x)

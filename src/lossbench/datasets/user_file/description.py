@@ -1,14 +1,17 @@
-"""Describes a user's file for planning: its task, its facts, and the notes that the user is shown."""
+"""Describes a user's file for planning: its task, its facts, and the notes that the user is shown.
+
+Arrays of the user's own are described in the same form (``own_arrays``).
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lossbench.config.settings import FileFacts, FileSettings, group_settings
+from lossbench.config.settings import FileFacts, FileSettings, OwnFacts, group_settings
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.user_file.account import ColumnAccount, account_of
 from lossbench.datasets.user_file.cells import TEXT
@@ -27,30 +30,36 @@ WARNINGS_SHOWN = 4
 
 @dataclass(frozen=True)
 class FileDescription:
-    """The result of reading a file during planning.
+    """The result of reading a file, or arrays, during planning.
 
     Attributes
     ----------
     task : str
         One of ``heads.TASKS``, inferred or as the user set it.
-    facts : FileFacts
+    facts : OwnFacts
         The part that becomes settings of the cell.
     notes : list of str
         Lines for the user about how the file was understood.
     warnings : list of str
         What the user should look at, most important first.
     columns : list of ColumnAccount
-        Every column, in the order of the file.
+        Every column, in the order of the file; none of arrays.
     rarest : (str, int) or None
         The class with the fewest of the rows used, and how many it has; None if the target is no class.
+    parts : list of list of str
+        Of arrays: rows of a table about them, the first of which is its head.
+    scaling : str
+        The scaling of features that ``dataset.standardize.x=auto`` means.
     """
 
     task: str
-    facts: FileFacts
+    facts: OwnFacts
     notes: list[str]
     warnings: list[str]
     columns: list[ColumnAccount]
     rarest: tuple[str, int] | None = None
+    parts: list[list[str]] = field(default_factory=list)
+    scaling: str = "standard"
 
     @property
     def in_short(self) -> list[str]:
@@ -149,11 +158,12 @@ def described_file(settings: FileSettings) -> FileDescription:
         _notes(table, settings, facts, target, kept),
         [f"{table.reading.name}: warning: {text}" for text in warnings],
         account_of(table, settings, facts, suspicions),
-        _rarest(target, used) if classes else None,
+        rarest_class(target, used) if classes else None,
     )
 
 
-def _rarest(target: Target, used: np.ndarray) -> tuple[str, int]:
+def rarest_class(target: Target, used: np.ndarray) -> tuple[str, int]:
+    """Return the class with the fewest of the rows used, and how many it has."""
     counts = np.bincount(used, minlength=len(target.labels))
     return target.labels[int(counts.argmin())], int(counts.min())
 

@@ -58,7 +58,7 @@ class Model(mlflow.pyfunc.PythonModel):
         ----------
         model_input : DataFrame
             A table with the columns that the network was trained on, in any order; further columns are ignored. A
-            network that was trained on an array takes an array of shape (n_rows, n_features) instead.
+            network that was trained on an array takes an array of shape (n_rows, n_features) instead, or of pictures.
 
         Returns
         -------
@@ -97,13 +97,7 @@ class Model(mlflow.pyfunc.PythonModel):
 def features(inputs: dict[str, Any], rows: Any) -> np.ndarray:
     """Return the network's input for new rows: float32, shape (n_rows, n_features)."""
     if inputs["names"] is None:
-        values = np.asarray(rows, np.float64)
-        if values.ndim != 2 or values.shape[1] != inputs["n_features"]:
-            raise RowsError(f"this model takes rows of {inputs['n_features']} numbers; got shape {values.shape}")
-        bad = ~np.isfinite(values).all(axis=1)
-        if bad.any():
-            raise RowsError(f"this model takes finite numbers; row {bad.argmax()} has others")
-        return scaled(values, inputs["fitted"]["numbers"]).astype(np.float32)
+        return _of_array(inputs, np.asarray(rows, np.float64))
     columns = [*inputs["names"], *inputs["texts"]]
     if not isinstance(rows, pd.DataFrame):
         raise RowsError(f"this model takes a table (a DataFrame) with the columns {', '.join(columns)}")
@@ -117,6 +111,23 @@ def features(inputs: dict[str, Any], rows: Any) -> np.ndarray:
         raise RowsError("; ".join(problems))
     parts = [scaled(numbers, inputs["fitted"]["numbers"])] if inputs["names"] else []
     return np.hstack([np.asarray(part, np.float32) for part in (*parts, *texts)])
+
+
+def _of_array(inputs: dict[str, Any], given: np.ndarray) -> np.ndarray:
+    """Return the network's input for an array: rows of features, or pictures, with or without their channel."""
+    shape = tuple(inputs.get("shape", []))
+    is_pictures = bool(shape) and given.ndim > 2 and (*given.shape[1:], 1)[:3] == shape
+    values = given.reshape(len(given), -1) if is_pictures else given
+    if values.ndim != 2 or values.shape[1] != inputs["n_features"]:
+        pictures = f", or pictures of shape {shape}" if shape else ""
+        raise RowsError(f"this model takes rows of {inputs['n_features']} numbers{pictures}; got shape {given.shape}")
+    fitted = inputs["fitted"]["numbers"]
+    if fitted["fill"] is not None:
+        values = np.where(np.isnan(values), fitted["fill"], values)
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise RowsError(f"this model takes finite numbers; row {bad.argmax()} has others")
+    return scaled(values, fitted).astype(np.float32)
 
 
 def _read_as(how: dict[str, Any], column: pd.Series) -> pd.Series:
