@@ -128,6 +128,8 @@ class FileFacts(OwnFacts):
         The separator that the first line of the file names; '' without such a line.
     n_above : int
         The number of lines above the header that are passed over.
+    prose : dict
+        The feature columns of running text, each with the number of words that are made features.
     """
 
     numbers: list[str]
@@ -139,6 +141,7 @@ class FileFacts(OwnFacts):
     readings: Mapping[str, str] = field(default_factory=dict, metadata=FOUND)
     sep: str = field(default="", metadata=FOUND)
     n_above: int = field(default=0, metadata=FOUND)
+    prose: Mapping[str, int] = field(default_factory=dict, metadata=FOUND)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +185,8 @@ class FileSettings(OwnSettings):
     sep: str
     decimal: str
     encoding: str
+    # A default, because plans written before this setting existed do not contain it.
+    max_words: int = 0
     groups: str | None = field(default=None, metadata=OPTIONAL)
     time: str | None = field(default=None, metadata=OPTIONAL)
     file: FileFacts | None = field(default=None, metadata=FOUND)

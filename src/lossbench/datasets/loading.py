@@ -20,10 +20,11 @@ from lossbench.config.settings import (
 from lossbench.datasets.catalogue import DatasetInfo, described, n_outputs, validation_share
 from lossbench.datasets.folds import Rows, all_rows, fold_rows
 from lossbench.datasets.own_arrays.description import read_arrays
-from lossbench.datasets.scaling import TargetScaling, fit_targets, prepare_numbers, prepare_texts
+from lossbench.datasets.scaling import TargetScaling, fit_targets, prepare_numbers, prepare_prose, prepare_texts
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.user_file.columns import Columns
 from lossbench.datasets.user_file.groups_and_times import groups_of, times_of
+from lossbench.datasets.user_file.prose import prose_array
 from lossbench.datasets.user_file.reading import read_table, reading_of
 from lossbench.datasets.user_file.rows import feature_arrays, used_rows
 from lossbench.datasets.user_file.targets import find_target
@@ -67,8 +68,8 @@ class Dataset:
     ordered : bool
         Whether the classes have an order.
     preprocessing : dict
-        The fitted preprocessing as plain data: ``numbers``, ``texts`` and ``targets``, each None if unused; see
-        ``scaling``. A saved model applies it to new rows.
+        The fitted preprocessing as plain data: ``numbers``, ``texts``, ``prose`` and ``targets``, each None if unused;
+        see ``scaling``. A saved model applies it to new rows.
     test_rows : int array or None
         Of a fold: which rows of the data its test split has.
     """
@@ -227,7 +228,7 @@ def _prepared(
     standardize = settings.standardize
     fit_rows = slice(None) if standardize.fitted_on == "all_rows" else rows["train"]
     imputes = _imputes(settings)
-    preprocessing: dict[str, Any] = {"numbers": None, "texts": None, "targets": None}
+    preprocessing: dict[str, Any] = {"numbers": None, "texts": None, "prose": None, "targets": None}
     if x.shape[1]:
         how = standardize.x
         x, preprocessing["numbers"] = prepare_numbers(x, rows["train"], fit_rows, how, imputes=imputes)
@@ -235,6 +236,10 @@ def _prepared(
         how_texts = {"imputes": imputes, "all_levels": all_levels}
         encoded, preprocessing["texts"] = prepare_texts(codes, made.levels, rows["train"], **how_texts)
         x = np.hstack([np.asarray(x, np.float32), encoded])
+    if made.prose is not None and isinstance(settings, FileSettings):
+        widths = list(settings.facts.prose.values())
+        words, preprocessing["prose"] = prepare_prose(made.prose[order], widths, rows["train"])
+        x = np.hstack([np.asarray(x, np.float32), words])
     numbers = info.task in NUMBER_TASKS
     scaling = None
     if numbers:
@@ -299,6 +304,8 @@ class _Made:
         As in ``Part``.
     groups, times : int array, shape (n_samples,), or None
         As in ``folds.Rows``.
+    prose : object array, shape (n_samples, n_columns), or None
+        Columns of running text.
     """
 
     x: np.ndarray
@@ -308,11 +315,13 @@ class _Made:
     optimum: dict[str, np.ndarray]
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
+    prose: np.ndarray | None = None
 
     @functools.cached_property
     def digest(self) -> str:
         """Hash of all features and targets, before scaling."""
-        arrays = (self.x, self.y, self.codes)
+        prose = () if self.prose is None else (self.prose.astype(str),)
+        arrays = (self.x, self.y, self.codes, *prose)
         return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()[:16]
 
 
@@ -339,7 +348,8 @@ def _read(settings: FileSettings) -> _Made:
     x, codes, levels = feature_arrays(table.frame, facts.numbers, facts.categories)
     groups = groups_of(table, settings)[kept] if settings.groups else None
     times = times_of(table, settings)[kept] if settings.time else None
-    return _Made(x[kept], target.values[kept], codes[kept], levels, {}, groups, times)
+    prose = prose_array(table.frame, list(facts.prose))[kept] if facts.prose else None
+    return _Made(x[kept], target.values[kept], codes[kept], levels, {}, groups, times, prose)
 
 
 def _call(maker: str, parameters: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -24,6 +24,7 @@ from lossbench.config.settings import (
 from lossbench.datasets.catalogue import DATASETS, n_samples, split_counts, validation_share
 from lossbench.datasets.user_file.cells import BLANKS, MISSING_TEXTS, NUMBER
 from lossbench.datasets.user_file.opening import PARQUET_SUFFIXES
+from lossbench.datasets.user_file.prose import ROWS_PER_WORD
 from lossbench.datasets.user_file.reading import reading_of
 from lossbench.export.function_source import Source
 from lossbench.ground.errors import Problem, UsageError
@@ -147,6 +148,7 @@ def _data(cell: Cell, source: Source, judged: str) -> str:
         lines.append(f"order = ordered_rows(y, {seed}, by_class={by_class})")
         lines.append("x, y = x[order], y[order]")
         lines += ["texts = texts.iloc[order]"] if file and file.facts.categories else []
+        lines += ["prose = prose.iloc[order]"] if file and file.facts.prose else []
     if folds is None:
         counts = split_counts(settings.split, n_samples(settings))
         lines.append(f"train, {judged} = slice(0, {counts[0]}), slice({counts[0] + counts[1]}, {sum(counts)})")
@@ -163,6 +165,8 @@ def _data(cell: Cell, source: Source, judged: str) -> str:
     lines += _scaling_lines(settings, source)
     if file and file.facts.categories:
         lines += _one_hot_lines(file, source)
+    if file and file.facts.prose:
+        lines += _prose_lines(file, source)
     lines.append(f"x, y = x.astype(np.float32), y.astype(np.{'float32' if numbers else 'int32'})")
     return "\n".join(lines)
 
@@ -249,6 +253,8 @@ def _table_lines(settings: FileSettings, task: str, source: Source) -> list[str]
     lines.append(f"x = table[{facts.numbers!r}].to_numpy(float)")
     if facts.categories:
         lines.append(f"texts = table[{facts.categories!r}]")
+    if facts.prose:
+        lines.append(f'prose = table[{list(facts.prose)!r}].fillna("").astype(str)')
     if task in ("binary", "multiclass"):
         lines += [
             f"labels = {facts.labels!r}",
@@ -284,6 +290,15 @@ def _one_hot_lines(settings: FileSettings, source: Source) -> list[str]:
         *lines,
         'encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(texts[train].to_numpy())',
         "x = np.hstack([x, encoder.transform(texts.to_numpy())])",
+    ]
+
+
+def _prose_lines(settings: FileSettings, source: Source) -> list[str]:
+    source.imports.append("from sklearn.feature_extraction.text import TfidfVectorizer")
+    return [
+        f"for name, width in {dict(settings.facts.prose)!r}.items():",
+        f"    vectorizer = TfidfVectorizer(min_df={ROWS_PER_WORD}, max_features=width).fit(prose[name].iloc[train])",
+        "    x = np.hstack([x, vectorizer.transform(prose[name]).toarray()])",
     ]
 
 

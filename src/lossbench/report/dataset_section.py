@@ -218,7 +218,7 @@ def about_data(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
 
 def _about_file(settings: FileSettings) -> str:
     facts = settings.facts
-    kinds = ((facts.numbers, "number"), (facts.categories, "text"))
+    kinds = ((facts.numbers, "number"), (facts.categories, "text"), (list(facts.prose), "running text"))
     features = joined([counted(len(names), noun) for names, noun in kinds if names])
     parts = [f"{settings.path}: {', '.join(settings.target)} ({TASKS[settings.task]}) from {features} a row"]
     parts += [f"missing values: {settings.missing}"] if settings.missing != "error" else []

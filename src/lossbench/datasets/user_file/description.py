@@ -96,6 +96,8 @@ def normalised(content: Mapping[str, Any]) -> FileSettings:
         problems.append(
             Problem(f"dataset.decimal must be one character that is not dataset.sep; got {reading.decimal!r}.")
         )
+    if settings.max_words < 0:
+        problems.append(Problem(f"dataset.max_words must be at least 0; got {settings.max_words}."))
     if settings.max_levels < 2:
         problems.append(Problem(f"dataset.max_levels must be at least 2; got {settings.max_levels}."))
     if problems:
@@ -145,6 +147,7 @@ def described_file(settings: FileSettings) -> FileDescription:
         readings={name: how for name, how in table.readings.items() if name in used_columns},
         sep=table.reading.sep if table.reading.sep != reading_of(settings).sep else "",
         n_above=len(table.reading.above),
+        prose=found.prose,
     )
     suspicions = find_suspicions(table, settings, found, target, kept)
     warnings = [
@@ -170,11 +173,14 @@ def rarest_class(target: Target, used: np.ndarray) -> tuple[str, int]:
 
 def _notes(table: Table, settings: FileSettings, facts: FileFacts, target: Target, kept: np.ndarray) -> list[str]:
     """Return the lines for the user about how the file was understood, and the warning of columns that are left out."""
-    name, n_features = table.reading.name, len(facts.numbers) + len(facts.categories)
+    name, n_features = table.reading.name, len(facts.numbers) + len(facts.categories) + len(facts.prose)
     encoded = f" ({len(facts.categories)} encoded from text)" if facts.categories else ""
     word = "column" if n_features == 1 else "columns"
     lines = [f"{name}: {len(kept)} rows, {n_features} {word}{encoded}; {_target_words(table, settings, target)}"]
     lines += [f"{name}: {text}" for text in _read_otherwise(table, facts)]
+    if facts.prose:
+        words = _listed([f"{column} ({n} of its words)" for column, n in facts.prose.items()])
+        lines.append(f"{name}: running text as features: {words}; dataset.max_words=0 leaves it out")
     n_dropped = len(kept) - int(kept.sum())
     if n_dropped:
         why = "miss a value" if settings.missing == "drop" else "miss the target"
@@ -238,7 +244,7 @@ def _classes_without_training(settings: FileSettings, target: Target, kept: np.n
 
 def _repeated_rows(table: Table, settings: FileSettings, found: Columns, kept: np.ndarray) -> list[str]:
     """Return a warning if rows repeat others: where one is trained on and the other judged, that row is not new."""
-    used = table.frame.loc[kept, [*found.numbers, *found.categories, *settings.target]]
+    used = table.frame.loc[kept, [*found.numbers, *found.categories, *found.prose, *settings.target]]
     n_repeated = int(pd.util.hash_pandas_object(used, index=False).duplicated().sum())
     if not n_repeated:
         return []
