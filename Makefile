@@ -41,9 +41,9 @@ ui: $(STAMP) ## browse the results in MLflow's UI, on this machine only
 	@$(BIN)/lossbench-ui $(ARGS)
 
 advise: $(STAMP) ## which loss for my data: make advise DATA=house.csv TARGET=price
-	@test -n "$(DATA)" -a -n "$(TARGET)" || { echo "error: make advise needs a file and a target."; \
-		echo "  hint: make advise DATA=house.csv TARGET=price"; exit 1; }
-	@$(BIN)/lossbench -m experiment=advise 'dataset.path=$(DATA)' 'dataset.target=$(TARGET)' $(ARGS)
+	@test -n "$(DATA)" -a -n "$(TARGET)$(filter %.npz %/,$(DATA))" || { \
+		echo "error: make advise needs a file and a target."; echo "  hint: make advise DATA=house.csv TARGET=price"; exit 1; }
+	@$(BIN)/lossbench -m experiment=advise 'dataset.path=$(DATA)' $(if $(TARGET),'dataset.target=$(TARGET)') $(ARGS)
 
 report: $(STAMP) ## write the newest sweep's report again; make report ARGS="a b" compares two sweeps
 	@$(BIN)/lossbench-report $(ARGS)

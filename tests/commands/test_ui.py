@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
+from support.browser import Browser
 from support.commands import BIN, environment, run
 from support.mlflow_store import mlflow_runs
 
@@ -178,6 +179,42 @@ def test_every_link_leads_to_the_newest_sweep(interface, smoke):
     assert all(f"/#/experiments/{experiment}/runs" in page for page in pages)
     sweep = next(run["id"] for run in mlflow_runs(smoke.home) if run["kind"] == "sweep")
     assert f"/runs/{sweep}?" in interface.links["tables and figures"]
+
+
+def test_the_bare_address_is_the_newest_sweep_and_a_fresh_browser_is_set_to_trained_models(interface):
+    _, body = ask(interface.address, "/")
+    page = body.decode()
+    first = next(iter(interface.links.values())).removeprefix(interface.address)
+    assert f'location.replace("{first}")' in page
+    assert page.index("localStorage") < page.index("static-files/static/js/main")
+    assert '"mlflow.workflowType_v1": "machine_learning"' in page
+    assert '"mlflow.settings.telemetry.enabled_v1": false' in page
+
+
+@pytest.mark.slow
+def test_a_fresh_browser_shows_the_answer_and_keeps_what_is_chosen(interface):
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+
+    def shown(browser: Browser, address: str, wanted: str) -> str:
+        browser.ask("Page.navigate", url=address)
+        deadline = time.monotonic() + STARTS_IN
+        while wanted not in (text := browser.run("document.body ? document.body.innerText : ''")):
+            assert time.monotonic() < deadline, text
+            time.sleep(0.2)
+        return text
+
+    with Browser() as browser:
+        text = shown(browser, interface.address, "losses on all data sets")
+        assert "On circles" in text
+        assert "Welcome" not in text
+        assert "Ask questions" not in text
+        assert "viewStateShareKey=cells" in browser.run("location.href")
+        # Another page is opened as it is asked for, and a choice of the user's stays.
+        browser.run("localStorage.setItem('mlflow.workflowType_v1', JSON.stringify('genai'))")
+        shown(browser, f"{interface.address}/?again#/experiments", "Experiments")
+        assert browser.run("localStorage.getItem('mlflow.workflowType_v1')") == '"genai"'
+        assert browser.run("location.hash").startswith("#/experiments")
 
 
 def test_a_data_sets_view_lists_its_cells_with_the_best_first(interface, smoke):

@@ -14,7 +14,7 @@ from lossbench.losses.heads import NUMBER_TASKS
 from lossbench.metrics.catalogue import lower_is_better
 from lossbench.metrics.reference_predictors import ceiling_scores
 
-HERE = [name for name, info in DATASETS.items() if not info.download and not info.is_file]
+HERE = [name for name, info in DATASETS.items() if not info.download and not info.is_own]
 
 
 @pytest.mark.parametrize("name", HERE)

@@ -110,6 +110,43 @@ def test_the_script_reads_a_file_as_the_sweep_does(name, content, tmp_path):
         np.testing.assert_allclose(made["y"][made[split]], data.splits[split].y, atol=1e-6)
 
 
+PLACE = np.arange(60)
+ARRAYS = {
+    "numbers": {"x": PLACE[:, None] * [37, 53] % 101 / 8, "y": PLACE * 41 % 97 / 4},
+    "classes": {"x": PLACE[:, None] * [37, 53] % 101 / 8, "y": np.array(["red", "green", "blue"])[PLACE % 3]},
+    "one-hot": {"x": PLACE[:, None] * [37, 53] % 101, "y": np.eye(3)[PLACE % 3]},
+    "pictures": {"x": (PLACE[:, None, None] * np.arange(16).reshape(4, 4) % 256).astype(np.uint8), "y": PLACE % 2},
+    "gaps": {"x": np.where(PLACE[:, None] % 9 == [4, 10], np.nan, PLACE[:, None] * [37, 53] % 101), "y": PLACE / 7},
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_the_script_reads_arrays_as_the_sweep_does(name, tmp_path):
+    np.savez(tmp_path / "data.npz", **ARRAYS[name])
+    for missing in ("impute", "drop"):
+        argv = ["repeat=seeds", "model=mlp", f"dataset.missing={missing}"]
+        cell = cell_of(f"dataset.path={tmp_path / 'data.npz'}", *argv)
+        text = keras_script(cell, {}, 3, 0.5).partition("# Targets as the loss takes them.")[0]
+        made: dict = {}
+        exec(compile(text, "script", "exec"), made)
+        data = load(cell.settings.dataset)
+        for split in ("train", "test"):
+            np.testing.assert_allclose(made["x"][made[split]], data.splits[split].x, atol=1e-6)
+            np.testing.assert_allclose(made["y"][made[split]], data.splits[split].y, atol=1e-6)
+
+
+def test_the_script_of_a_function_calls_it(tmp_path, monkeypatch):
+    (tmp_path / "own_maker.py").write_text(
+        "def make(n):\n    return [[i, i % 7] for i in range(n)], [i / 7 for i in range(n)]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    argv = ["dataset.function=own_maker:make", "dataset.parameters={n: 60}", "repeat=seeds"]
+    text = keras_script(cell_of("dataset=custom", *argv), {}, 3, 0.5)
+    assert "from own_maker import make" in text
+    assert "x, y = map(np.asarray, make(n=60))" in text
+
+
 def test_the_script_uses_the_values_that_a_study_chose():
     text = keras_script(cell_of("dataset=circles"), {"optimizer.learning_rate": 0.0625}, 0, 0.5)
     assert "SGD(learning_rate=0.0625, momentum=0.9" in text

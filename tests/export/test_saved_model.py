@@ -16,10 +16,12 @@ import pandas as pd
 import pytest
 from support.commands import Done, environment, run
 from support.exports import cell_of, house, plain_python
+from support.pictures import bars
 from support.settings import shipped
 from support.sweeps import Sweep
 
 from lossbench.config.settings import group_settings
+from lossbench.datasets.loading import load
 from lossbench.datasets.user_file.columns import as_text
 from lossbench.export.saved_model import serving
 from lossbench.export.saved_model.contents import model_contents
@@ -147,6 +149,25 @@ def test_a_model_of_an_array_predicts_in_the_targets_own_unit(tmp_path):
         serving.features(inputs, x[:, :3])
     with pytest.raises(ValueError, match="takes finite numbers; row 1 has others"):
         serving.features(inputs, np.where(np.arange(len(x))[:, None] == 1, np.nan, x))
+
+
+def test_a_model_of_pictures_takes_them_as_they_are_read(tmp_path):
+    pictures = np.stack([bars(i, upright=bool(i % 2))[..., 0] for i in range(40)])
+    path = tmp_path / "data.npz"
+    np.savez(path, x=pictures, y=np.array(["lying", "upright"])[np.arange(40) % 2])
+    one = ["repeat=seeds", "epochs=2", "tune=none", "loss=bce", "model.filters=[2]", "model.hidden_units=[]"]
+    cell = cell_of(f"dataset.path={path}", *one)
+    found = trained(cell, tmp_path / "cell")
+    model = model_of(found, tmp_path / "cell")
+    answer = model.predict(pictures)
+    assert set(answer["y"]) <= {"lying", "upright"}
+    flat = model.predict(pictures.reshape(40, -1))
+    np.testing.assert_array_equal(answer["probability of upright"], flat["probability of upright"])
+    test = load(cell.settings.dataset).splits["test"].x
+    again = model.predict(test * 255)["probability of upright"]
+    np.testing.assert_allclose(again, 1 / (1 + np.exp(-found.arrays["raw/test"][:, 0].astype(float))), atol=1e-5)
+    with pytest.raises(ValueError, match=r"or pictures of shape \(12, 12, 1\); got shape \(40, 6, 24\)"):
+        model.predict(pictures.reshape(40, 6, 24))
 
 
 def test_all_problems_of_rows_are_reported_together(table, tmp_path):

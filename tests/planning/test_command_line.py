@@ -4,10 +4,12 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import OmegaConf
 from support.commands import environment, run
+from support.pictures import write_pictures
 from support.plans import message, plan
 
 from lossbench.config.settings import plain
@@ -370,6 +372,14 @@ def test_every_choice_of_every_group_composes(group, tmp_path):
         if name == "csv":
             (tmp_path / "small.csv").write_text("a,b\n" + "".join(f"{i},{i / 8}\n" for i in range(9)))
             argv += [f"dataset.path={tmp_path}/small.csv", "dataset.target=b"]
+        if name == "npz":
+            np.savez(tmp_path / "small.npz", x=np.eye(9), y=np.arange(9) / 8)
+            argv += [f"dataset.path={tmp_path}/small.npz"]
+        if name == "pictures":
+            argv += [f"dataset.path={write_pictures(tmp_path / 'pictures')}"]
+        if group == "dataset" and name == "custom":
+            argv += ["dataset.function=lossbench.datasets.generators:make_two_modes"]
+            argv += ["dataset.parameters={n_samples: 40, share: 0.5, noise: 0.1}"]
         if group == "head":
             task = "binary" if name == "auto" else next(iter(HEADS[name].encodings))
             loss = "gaussian_nll" if name == "gaussian" else "mse"

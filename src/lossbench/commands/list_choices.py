@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from lossbench.config.paths import conf_folder
-from lossbench.config.settings import group_settings
+from lossbench.config.settings import CUSTOM, FILE, group_settings
 from lossbench.console.text_tables import WIDTH, text_table
 from lossbench.datasets.catalogue import DATASETS, DatasetInfo
 from lossbench.ground.errors import Problem, UsageError, unknown
@@ -106,7 +106,7 @@ def _group(group: str) -> list[str]:
 
 
 def _targets(info: DatasetInfo) -> str:
-    return TASKS.get(info.task, "what the file says")
+    return TASKS.get(info.task, "what the data say" if info.is_own else info.task)
 
 
 def _wrapped_table(rows: list[list[str]]) -> list[str]:
@@ -157,15 +157,19 @@ def _card(group: str, name: str) -> list[str]:
 
 
 def _columns_of_file(group: str, overrides: list[str]) -> list[str]:
-    """Return how a user's file is understood, its columns as a table, and all warnings."""
+    """Return how a user's data are understood, their columns or arrays as a table, and all warnings."""
     example = "lossbench-list dataset dataset.path=house.csv dataset.target=price"
     if group != "dataset":
         raise UsageError(Problem(f"lossbench-list {group} takes a name; got {' '.join(overrides)}.", example))
-    # Imported only for files: pandas takes 0.4 s.
+    # Imported only for users' data: pandas takes 0.4 s.
     from lossbench.planning.file_descriptions import description_of_file
 
     settings = [text if "=" in text else f"dataset={text}" for text in overrides]
     described = description_of_file(read_overrides(settings, multirun=False))
+    if described.parts:
+        table = text_table(described.parts, left=len(described.parts[0]))
+        warned = ["", *_wrapped(described.warnings)] if described.warnings else []
+        return [*_wrapped(described.notes), "", *table, *warned]
     rows = [
         [_shortened(each.name), each.cells, each.use, str(each.n_missing), str(each.n_levels)]
         for each in described.columns
@@ -208,11 +212,9 @@ def _settings(group: str, name: str) -> str:
 def _what_goes_with(dataset: str) -> list[str]:
     """Return lines with the losses and heads that go with a data set, and the reasons why other losses do not."""
     info = DATASETS[dataset]
-    if info.is_file:
-        return [
-            "",
-            f"  what goes with it: lossbench dataset={dataset} dataset.path=… dataset.target=… loss=all plan=true",
-        ]
+    if info.is_own:
+        needs = {FILE: "dataset.path=… dataset.target=…", CUSTOM: "dataset.function=…"}.get(dataset, "dataset.path=…")
+        return ["", f"  what goes with it: lossbench dataset={dataset} {needs} loss=all plan=true"]
     content: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "dataset" / f"{dataset}.yaml"))
     reasons = why_left_out(info, group_settings("dataset", content), "auto")
     taken = [name for name, reason in reasons.items() if not reason]

@@ -22,11 +22,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lossbench.config.paths import default_store, home
-from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
+from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.secrets import without_secrets
-from lossbench.planning.plan import Plan, read_plan
+from lossbench.planning.plan import Plan
 from lossbench.tracking.local_store import store_problem
-from lossbench.tracking.saved_views import TRAINING, views
+from lossbench.tracking.newest_sweep import address_of, newest_sweep
+from lossbench.tracking.saved_views import CHARTS, TRAINING, views
 
 HOST = "127.0.0.1"
 # Not MLflow's port 5000, which macOS uses itself. Always the same one if it is free, because the browser keeps the
@@ -59,7 +60,6 @@ def run(argv: list[str]) -> int:
         client = _Client(f"http://{HOST}:{port}", local=True)
         print(f"MLflow UI on {unquote(without_secrets(uri).removeprefix('sqlite:///'))}: {client.address}")
         _show(client, open_browser=arguments.open)
-        print('Where it shows pages for GenAI, click "Model training" at the top left: it keeps that.')
         print("Ctrl-C ends it.", flush=True)
         server.wait()
         raise _ended(server)
@@ -122,7 +122,8 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen]:
     folder.mkdir(parents=True, exist_ok=True)
     # MLflow's default list of allowed hosts is not safe: its patterns for private addresses match 10.evil.com.
     hosts = f"{HOST}:{port},localhost:{port}"
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    # The app is ``tracking.ui_server``.
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--app-name", "lossbench"]
     command += ["--default-artifact-root", (folder / "artifacts").as_uri(), "--no-serve-artifacts"]
     command += ["--host", HOST, "--port", str(port), "--allowed-hosts", hosts, "--uvicorn-opts", "--log-level warning"]
     process = None
@@ -169,7 +170,9 @@ def _environment(uri: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "_MLFLOW_"))}
     # MLflow's jobs for language models would start ten more processes.
     own = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return kept | own | {"MLFLOW_BACKEND_STORE_URI": uri, "PYTHONWARNINGS": "ignore", "PYTHONUTF8": "1"}
+    # The server runs in another folder, and finds the newest sweep itself.
+    own |= {"MLFLOW_BACKEND_STORE_URI": uri, "LOSSBENCH_HOME": str(home().absolute())}
+    return kept | own | {"PYTHONWARNINGS": "ignore", "PYTHONUTF8": "1"}
 
 
 def _wait_for_answer(process: subprocess.Popen, port: int) -> None:
@@ -250,10 +253,11 @@ def _show(client: _Client, *, open_browser: bool) -> None:
     links = []
     try:
         experiments = client.ask("experiments/search", max_results=1000).get("experiments", [])
-        newest = _newest_sweep({experiment["name"]: experiment for experiment in experiments})
+        by_name = {experiment["name"]: experiment for experiment in experiments}
+        newest = newest_sweep(by_name)
         if newest is not None:
-            print(f"{newest[0].name}:")
-            links = _links(client, *newest)
+            print(f"{newest.name}:")
+            links = _links(client, newest, by_name[newest.name])
     except (OSError, ValueError, KeyError) as error:
         print(f"there are no links to the newest sweep: {error}")
     links.append(("all sweeps", f"{client.address}/#/experiments"))
@@ -264,26 +268,17 @@ def _show(client: _Client, *, open_browser: bool) -> None:
         webbrowser.open(links[0][1])
 
 
-def _newest_sweep(experiments: dict[str, dict[str, Any]]) -> tuple[Plan, dict[str, Any]] | None:
-    """Return the newest plan that has an experiment in the store, with that experiment; None if there is none."""
-    plans = [path for path in (home() / "multirun").glob("*/plan.json") if path.parent.name in experiments]
-    for path in sorted(plans, key=lambda path: path.stat().st_mtime, reverse=True):
-        # The plan of another version of lossbench may not be readable.
-        with suppress(OSError, UsageError):
-            return read_plan(path.parent), experiments[path.parent.name]
-    return None
-
-
 def _links(client: _Client, plan: Plan, experiment: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the names and addresses of links to a sweep's views; views of runs are omitted if they would be empty."""
     experiment_id = experiment["experiment_id"]
-    page = f"{client.address}/#/experiments/{experiment_id}/runs"
     links = []
     for view in views(plan):
         if view.kind == "cell" or client.runs(experiment_id, view.search):
-            links.append((view.name, f"{page}?{TRAINING}&viewStateShareKey={view.key}"))
-    curves = links[0][0].replace("losses", "curves")
-    links.insert(1, (curves, f"{links[0][1]}&compareRunsMode=CHART"))
+            link = f"{client.address}{address_of(view, experiment_id)}"
+            links.append((view.name, link))
+            if view.charts:
+                links.append((view.name.replace("losses", "curves", 1), f"{link}&{CHARTS}"))
     for run in client.runs(experiment_id, "tags.kind = 'sweep'"):
-        links.append(("tables and figures", f"{page}/{run['info']['run_id']}?{TRAINING}"))
+        page = f"{client.address}/#/experiments/{experiment_id}/runs/{run['info']['run_id']}?{TRAINING}"
+        links.append(("tables and figures", page))
     return links

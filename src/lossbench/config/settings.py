@@ -10,12 +10,14 @@ validates settings, and every step returns new ones, because they are frozen. ``
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from lossbench.ground.run_ids import RunId
 
 # Choices whose settings have a type of their own in groups that otherwise share one type.
 FILE, COMPOSITE, CUSTOM = "csv", "composite", "custom"
+NPZ, PICTURES = "npz", "pictures"
 # What a cell's runs repeat; ``auto`` is one of the others, which planning chooses.
 AUTO, SEEDS, FOLDS, SAMPLES = "auto", "seeds", "folds", "samples"
 
@@ -67,13 +69,13 @@ class DatasetSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileFacts:
-    """The facts about a user's file that planning finds, so that jobs need not infer them again.
+class OwnFacts:
+    """The facts about a user's own data that planning finds, so that jobs need not infer them again.
 
     Attributes
     ----------
     digest : str
-        Hash of the file's bytes. A job fails if the file has another one by then.
+        Hash of the data. A job fails if they have another one by then.
     n_samples : int
         The number of rows used.
     n_outputs : int
@@ -83,6 +85,37 @@ class FileFacts:
     labels : list of str
         Class names, ordered by class number; names of the target columns for several labels or shares; empty for
         numbers.
+    """
+
+    digest: str
+    n_samples: int
+    n_outputs: int
+    target_range: list[float]
+    labels: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayFacts(OwnFacts):
+    """The facts about arrays of the user's own.
+
+    Attributes
+    ----------
+    n_features : int
+        The number of features of a sample; of a picture that of its pixels, times its channels.
+    shape : list of int
+        Height, width and channels of pictures; empty for rows of features.
+    """
+
+    n_features: int
+    shape: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFacts(OwnFacts):
+    """The facts about a user's table.
+
+    Attributes
+    ----------
     numbers, categories : list of str
         The feature columns: numeric ones, and one-hot encoded ones.
     left_out : dict
@@ -95,13 +128,10 @@ class FileFacts:
         The separator that the first line of the file names; '' without such a line.
     n_above : int
         The number of lines above the header that are passed over.
+    prose : dict
+        The feature columns of running text, each with the number of words that are made features.
     """
 
-    digest: str
-    n_samples: int
-    n_outputs: int
-    target_range: list[float]
-    labels: list[str]
     numbers: list[str]
     categories: list[str]
     left_out: Mapping[str, str]
@@ -111,10 +141,32 @@ class FileFacts:
     readings: Mapping[str, str] = field(default_factory=dict, metadata=FOUND)
     sep: str = field(default="", metadata=FOUND)
     n_above: int = field(default=0, metadata=FOUND)
+    prose: Mapping[str, int] = field(default_factory=dict, metadata=FOUND)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileSettings(DatasetSettings):
+class OwnSettings(DatasetSettings):
+    """Data of the user's own, which planning reads: only they tell their task.
+
+    Where ``task`` or ``ordered`` can be set, a kind of data declares them again.
+    """
+
+    task: str = field(default="", metadata=FOUND)
+    ordered: bool = field(default=False, metadata=FOUND)
+
+    @property
+    def label(self) -> str:
+        """What the data set is called in names of cells and in tables."""
+        raise NotImplementedError
+
+    @property
+    def facts(self) -> OwnFacts:
+        """The facts about the data, which planning must have found before."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSettings(OwnSettings):
     """A user's CSV or Parquet file: its path, target and columns, and how to read its text.
 
     Rows of one group (``groups`` names the column) are never in the training and the test rows of a fold both; with a
@@ -133,9 +185,16 @@ class FileSettings(DatasetSettings):
     sep: str
     decimal: str
     encoding: str
+    # A default, because plans written before this setting existed do not contain it.
+    max_words: int = 0
     groups: str | None = field(default=None, metadata=OPTIONAL)
     time: str | None = field(default=None, metadata=OPTIONAL)
     file: FileFacts | None = field(default=None, metadata=FOUND)
+
+    @property
+    def label(self) -> str:
+        """The name of the file."""
+        return Path(self.path).name
 
     @property
     def not_features(self) -> list[str]:
@@ -147,6 +206,82 @@ class FileSettings(DatasetSettings):
         """The facts about the file, which planning must have found before."""
         assert self.file is not None, "planning describes a file before anything else reads its settings"
         return self.file
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnArraysSettings(OwnSettings):
+    """Arrays of the user's own: samples and their targets, without names of columns."""
+
+    data: ArrayFacts | None = field(default=None, metadata=FOUND)
+
+    @property
+    def facts(self) -> ArrayFacts:
+        """The facts about the arrays, which planning must have found before."""
+        assert self.data is not None, "planning describes arrays before anything else reads their settings"
+        return self.data
+
+    @property
+    def on_missing(self) -> str:
+        """What is done about features without a value, as ``missing`` of a file."""
+        return "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NpzSettings(OwnArraysSettings):
+    """A user's .npz file of NumPy's: the names of its arrays of samples and of targets."""
+
+    path: str = field(metadata=OPEN)
+    x: str
+    y: str
+    task: str
+    ordered: bool
+    missing: str
+
+    @property
+    def label(self) -> str:
+        """The name of the file."""
+        return Path(self.path).name
+
+    @property
+    def on_missing(self) -> str:
+        """What is done about features without a value."""
+        return self.missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturesSettings(OwnArraysSettings):
+    """A user's folder of pictures: each of its folders holds those of a class."""
+
+    path: str = field(metadata=OPEN)
+    size: int | list[int] | None
+    colour: str
+
+    @property
+    def label(self) -> str:
+        """The name of the folder."""
+        return Path(self.path).name
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomDatasetSettings(OwnArraysSettings):
+    """The user's own function, which returns samples and targets."""
+
+    function: str = field(metadata=OPEN)
+    parameters: Mapping[str, Any]
+    task: str
+    ordered: bool
+    missing: str
+    digest: str = field(default="", metadata=FOUND)
+
+    @property
+    def label(self) -> str:
+        """The name of the function, with its module."""
+        return self.function.replace(":", ".")
+
+    @property
+    def on_missing(self) -> str:
+        """What is done about features without a value."""
+        return self.missing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -583,7 +718,10 @@ REPEATS: dict[str, type] = {AUTO: AutoSettings, SEEDS: SeedsSettings, FOLDS: Fol
 TUNES: dict[str, type] = {AUTO: AutoTuneSettings, "none": NoTuneSettings, "learning_rate": TuneSettings}
 # The groups whose choices share one type, with the exceptions that have another type.
 _OTHERS: dict[str, tuple[dict[str, type], type]] = {
-    "dataset": ({FILE: FileSettings}, DatasetSettings),
+    "dataset": (
+        {FILE: FileSettings, NPZ: NpzSettings, PICTURES: PicturesSettings, CUSTOM: CustomDatasetSettings},
+        DatasetSettings,
+    ),
     "head": ({}, HeadSettings),
     "loss": ({COMPOSITE: CompositeLossSettings, CUSTOM: CustomLossSettings}, LossSettings),
     "optimizer": ({}, OptimizerSettings),
@@ -594,6 +732,7 @@ _NESTED = {
     "split": SplitSettings,
     "standardize": StandardizeSettings,
     "file": FileFacts,
+    "data": ArrayFacts,
     "early_stopping": EarlyStoppingSettings,
     "tracking": TrackingSettings,
     "report": ReportSettings,

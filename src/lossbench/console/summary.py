@@ -4,7 +4,7 @@ import math
 import textwrap
 
 from lossbench.comparison import mean_interval
-from lossbench.config.settings import FOLDS, SAMPLES, SEEDS, FileSettings, StandardizeSettings, TuneSettings
+from lossbench.config.settings import FOLDS, SAMPLES, SEEDS, OwnSettings, StandardizeSettings, TuneSettings
 from lossbench.console.text_tables import WIDTH, interval_text, mean_and_interval, text_table
 from lossbench.findings.number_formats import counted, joined, number
 from lossbench.findings.published import published
@@ -60,7 +60,7 @@ def _legend(plan: Plan) -> str:
 
 def _one_rate(plan: Plan) -> str:
     """Return a sentence about losses of a user's file that are compared at one learning rate; '' for all others."""
-    of_files = [cell for cell in plan.cells if isinstance(cell.settings.dataset, FileSettings)]
+    of_files = [cell for cell in plan.cells if isinstance(cell.settings.dataset, OwnSettings)]
     rates = {cell.settings.optimizer.learning_rate for cell in of_files}
     if len({cell.loss for cell in of_files}) < 2 or any(cell.is_tuned for cell in of_files) or len(rates) != 1:
         return ""

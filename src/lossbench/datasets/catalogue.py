@@ -1,12 +1,21 @@
 """The table of data sets, as plain data: everything that planning must know without making the data.
 
-``described`` adds the facts that planning found in a user's file.
+``described`` adds the facts that planning found in data of the user's own.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lossbench.config.settings import FILE, DatasetSettings, FileSettings, SplitSettings
+from lossbench.config.settings import (
+    CUSTOM,
+    FILE,
+    NPZ,
+    PICTURES,
+    DatasetSettings,
+    OwnArraysSettings,
+    OwnSettings,
+    SplitSettings,
+)
 from lossbench.losses.heads import INFINITY
 
 
@@ -40,8 +49,8 @@ class DatasetInfo:
     download : str
         The file, relative to Keras's folder, that exists once Keras has downloaded the data; empty if the data needs no
         download.
-    is_file : bool
-        Whether this is the user's own file; then only the file tells its task, outputs, samples and target range.
+    is_own : bool
+        Whether these are data of the user's own; only they tell their task, outputs, samples and target range.
     """
 
     name: str
@@ -58,7 +67,7 @@ class DatasetInfo:
     shape: tuple[int, ...] = ()
     optimum: str = ""
     download: str = ""
-    is_file: bool = False
+    is_own: bool = False
 
 
 _SEED_RANGE = (0, 2**32 - 1)
@@ -83,6 +92,11 @@ def _images(
         name, "multiclass", description, (0.0, INFINITY), maker, source, {}, n_samples=n_samples, n_outputs=10,
         shape=shape, download=download,
     )  # fmt: skip
+
+
+def _own(name: str, description: str, source: str) -> DatasetInfo:
+    """Return the row of a kind of data of the user's own."""
+    return DatasetInfo(name, "", description, (-INFINITY, INFINITY), "", source, {}, is_own=True)
 
 
 DATASETS = {
@@ -321,28 +335,23 @@ DATASETS = {
             "colour images of 32 x 32 pixels",
             "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto",
         ),
-        DatasetInfo(
-            name=FILE,
-            task="",
-            description="a file of your own: dataset.path=house.csv dataset.target=price",
-            target_range=(-INFINITY, INFINITY),
-            maker="",
-            source="the user's file",
-            ranges={},
-            is_file=True,
-        ),
+        _own(FILE, "a file of your own: dataset.path=house.csv dataset.target=price", "the user's file"),
+        _own(NPZ, "arrays of your own in a file of NumPy's: dataset.path=data.npz", "the user's file"),
+        _own(PICTURES, "pictures, a folder for each class: dataset.path=pictures/", "the user's files"),
+        _own(CUSTOM, "what your function returns: dataset=custom dataset.function=mine:make", "the user's function"),
     )
 }
 
 
 SPLITS = ("train", "validation", "test")
-SCALINGS = ("none", "standard", "minmax", "robust")
+# Of features; targets have all but pixels.
+SCALINGS = ("none", "standard", "minmax", "robust", "pixels")
 
 
 def described(settings: DatasetSettings) -> DatasetInfo:
-    """Return the row of the chosen data set; for a user's file, completed with the facts that planning found."""
+    """Return the row of the chosen data set; for the user's own data, completed with the facts that planning found."""
     info = DATASETS[settings.name]
-    if not isinstance(settings, FileSettings):
+    if not isinstance(settings, OwnSettings):
         return info
     low, high = settings.facts.target_range
     return replace(
@@ -352,6 +361,7 @@ def described(settings: DatasetSettings) -> DatasetInfo:
         n_outputs=settings.facts.n_outputs,
         target_range=(low, high),
         ordered=settings.ordered,
+        shape=tuple(settings.facts.shape) if isinstance(settings, OwnArraysSettings) else (),
     )
 
 
@@ -367,6 +377,8 @@ def n_outputs(info: DatasetInfo, settings: DatasetSettings) -> int:
 
 def n_samples(settings: DatasetSettings) -> int:
     """Return the number of samples of a data set, over all splits."""
+    if isinstance(settings, OwnSettings):
+        return settings.facts.n_samples
     return settings.parameters.get("n_samples", described(settings).n_samples)
 
 

@@ -9,13 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from lossbench.config.settings import DatasetSettings, FileSettings, FoldsSettings, group_settings, plain
+from lossbench.config.settings import (
+    DatasetSettings,
+    FileSettings,
+    FoldsSettings,
+    OwnArraysSettings,
+    group_settings,
+    plain,
+)
 from lossbench.datasets.catalogue import DatasetInfo, described, n_outputs, validation_share
 from lossbench.datasets.folds import Rows, all_rows, fold_rows
-from lossbench.datasets.scaling import TargetScaling, fit_targets, prepare_numbers, prepare_texts
+from lossbench.datasets.own_arrays.description import read_arrays
+from lossbench.datasets.scaling import TargetScaling, fit_targets, prepare_numbers, prepare_prose, prepare_texts
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.user_file.columns import Columns
 from lossbench.datasets.user_file.groups_and_times import groups_of, times_of
+from lossbench.datasets.user_file.prose import prose_array
 from lossbench.datasets.user_file.reading import read_table, reading_of
 from lossbench.datasets.user_file.rows import feature_arrays, used_rows
 from lossbench.datasets.user_file.targets import find_target
@@ -59,8 +68,8 @@ class Dataset:
     ordered : bool
         Whether the classes have an order.
     preprocessing : dict
-        The fitted preprocessing as plain data: ``numbers``, ``texts`` and ``targets``, each None if unused; see
-        ``scaling``. A saved model applies it to new rows.
+        The fitted preprocessing as plain data: ``numbers``, ``texts``, ``prose`` and ``targets``, each None if unused;
+        see ``scaling``. A saved model applies it to new rows.
     test_rows : int array or None
         Of a fold: which rows of the data its test split has.
     """
@@ -97,7 +106,10 @@ def fresh_sample(settings: DatasetSettings, seed: int) -> DatasetSettings:
     """
     state = settings.parameters["random_state"]
     drawn = int(np.random.SeedSequence(state, spawn_key=(seed,)).generate_state(1)[0])
-    return replace(settings, parameters={**settings.parameters, "random_state": drawn})
+    drawn_anew = replace(settings, parameters={**settings.parameters, "random_state": drawn})
+    if isinstance(drawn_anew, OwnArraysSettings):
+        return replace(drawn_anew, data=replace(drawn_anew.facts, digest=""))
+    return drawn_anew
 
 
 def load(settings: DatasetSettings) -> Dataset:
@@ -182,6 +194,9 @@ def _made_for_folds(settings_json: str) -> "_Made":
 
 
 def _make(settings: DatasetSettings) -> "_Made":
+    if isinstance(settings, OwnArraysSettings):
+        arrays = read_arrays(settings)
+        return _Made(arrays.x, arrays.y, np.empty((len(arrays.x), 0), np.int32), [], {})
     return _read(settings) if isinstance(settings, FileSettings) else _generate(described(settings), settings)
 
 
@@ -212,8 +227,8 @@ def _prepared(
     optimum = {name: values[order] for name, values in made.optimum.items()}
     standardize = settings.standardize
     fit_rows = slice(None) if standardize.fitted_on == "all_rows" else rows["train"]
-    imputes = isinstance(settings, FileSettings) and settings.missing == "impute"
-    preprocessing: dict[str, Any] = {"numbers": None, "texts": None, "targets": None}
+    imputes = _imputes(settings)
+    preprocessing: dict[str, Any] = {"numbers": None, "texts": None, "prose": None, "targets": None}
     if x.shape[1]:
         how = standardize.x
         x, preprocessing["numbers"] = prepare_numbers(x, rows["train"], fit_rows, how, imputes=imputes)
@@ -221,6 +236,10 @@ def _prepared(
         how_texts = {"imputes": imputes, "all_levels": all_levels}
         encoded, preprocessing["texts"] = prepare_texts(codes, made.levels, rows["train"], **how_texts)
         x = np.hstack([np.asarray(x, np.float32), encoded])
+    if made.prose is not None and isinstance(settings, FileSettings):
+        widths = list(settings.facts.prose.values())
+        words, preprocessing["prose"] = prepare_prose(made.prose[order], widths, rows["train"])
+        x = np.hstack([np.asarray(x, np.float32), words])
     numbers = info.task in NUMBER_TASKS
     scaling = None
     if numbers:
@@ -244,6 +263,13 @@ def _prepared(
         ordered=info.ordered,
         preprocessing=preprocessing,
     )
+
+
+def _imputes(settings: DatasetSettings) -> bool:
+    """Return whether missing features are filled in."""
+    if isinstance(settings, FileSettings):
+        return settings.missing == "impute"
+    return isinstance(settings, OwnArraysSettings) and settings.on_missing == "impute"
 
 
 def tuning_rows(dataset: Dataset, *, apart: bool) -> Part:
@@ -278,6 +304,8 @@ class _Made:
         As in ``Part``.
     groups, times : int array, shape (n_samples,), or None
         As in ``folds.Rows``.
+    prose : object array, shape (n_samples, n_columns), or None
+        Columns of running text.
     """
 
     x: np.ndarray
@@ -287,11 +315,13 @@ class _Made:
     optimum: dict[str, np.ndarray]
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
+    prose: np.ndarray | None = None
 
     @functools.cached_property
     def digest(self) -> str:
         """Hash of all features and targets, before scaling."""
-        arrays = (self.x, self.y, self.codes)
+        prose = () if self.prose is None else (self.prose.astype(str),)
+        arrays = (self.x, self.y, self.codes, *prose)
         return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()[:16]
 
 
@@ -318,7 +348,8 @@ def _read(settings: FileSettings) -> _Made:
     x, codes, levels = feature_arrays(table.frame, facts.numbers, facts.categories)
     groups = groups_of(table, settings)[kept] if settings.groups else None
     times = times_of(table, settings)[kept] if settings.time else None
-    return _Made(x[kept], target.values[kept], codes[kept], levels, {}, groups, times)
+    prose = prose_array(table.frame, list(facts.prose))[kept] if facts.prose else None
+    return _Made(x[kept], target.values[kept], codes[kept], levels, {}, groups, times, prose)
 
 
 def _call(maker: str, parameters: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

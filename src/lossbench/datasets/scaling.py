@@ -1,18 +1,25 @@
-"""Preprocessing: imputation, scaling and one-hot encoding of features, scaling of targets and its inverse.
+"""Preprocessing: imputation, scaling, one-hot encoding, words as features, scaling of targets and its inverse.
 
 Each step is fitted on given rows. The fitted values are also returned as plain data, with which
 ``export.saved_model.serving`` treats new rows in the same way.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 
-# For each of ``catalogue.SCALINGS`` but none: scikit-learn's scaler, and a function that returns its center and scale
-# once fitted, so that scaled = (value - center) / scale. MinMaxScaler's own scale_ is a factor, not a divisor.
+from lossbench.datasets.user_file.prose import ROWS_PER_WORD, WORD, words_of
+
+# The largest value of a pixel.
+BRIGHTEST = 255.0
+# For each of ``catalogue.SCALINGS`` but none and pixels: scikit-learn's scaler, and a function that returns its
+# center and scale once fitted, so that scaled = (value - center) / scale. MinMaxScaler's own scale_ is a factor, not a
+# divisor.
 SCALERS: dict[str, tuple[type, Any]] = {
     "standard": (StandardScaler, lambda fitted: (fitted.mean_, fitted.scale_)),
     "minmax": (MinMaxScaler, lambda fitted: (fitted.data_min_, 1.0 / fitted.scale_)),
@@ -84,6 +91,10 @@ def prepare_numbers(
         ``fill`` replaces missing values; a scaled feature is (feature - ``center``) / ``scale``.
     """
     fitted: dict[str, Any] = {"fill": None, "center": None, "scale": None}
+    if how == "pixels":
+        # Nothing is fitted: the range of a pixel is known.
+        n_features = x.shape[1]
+        return x / np.float32(BRIGHTEST), fitted | {"center": [0.0] * n_features, "scale": [BRIGHTEST] * n_features}
     if imputes:
         imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(x[train])
         x = imputer.transform(x)
@@ -95,6 +106,43 @@ def prepare_numbers(
         x = found.transform(x)
         fitted["center"], fitted["scale"] = (np.asarray(values, np.float64).tolist() for values in parts(found))
     return x, fitted
+
+
+def prepare_prose(texts: np.ndarray, widths: list[int], train: slice) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return features of running text: the tf-idf weights of words, fitted on the training rows; and the fitted values.
+
+    Parameters
+    ----------
+    texts : object array, shape (n_samples, n_columns)
+    widths : list of int
+        The number of features of each column; if the training rows have fewer words that are in several of them, the
+        last ones are 0, so that the number of features does not depend on ``train``.
+
+    Returns
+    -------
+    float32 array, shape (n_samples, sum of ``widths``)
+    dict
+        ``words`` and ``idf``: for each column its words in the order of the features, and their weights.
+        ``widths`` as given.
+    """
+    features, words, weights = [np.empty((len(texts), 0), np.float32)], [], []
+    for column, width in zip(texts.T, widths, strict=True):
+        vectorizer = TfidfVectorizer(token_pattern=WORD.pattern, min_df=ROWS_PER_WORD, max_features=width)
+        found, known, weight = np.zeros((len(texts), width), np.float32), [], []
+        if _has_words(column[train]):
+            vectorizer.fit(column[train])
+            known, weight = vectorizer.get_feature_names_out().tolist(), vectorizer.idf_.tolist()
+            found[:, : len(known)] = vectorizer.transform(column).toarray()
+        features.append(found)
+        words.append(known)
+        weights.append(weight)
+    return np.hstack(features), {"words": words, "idf": weights, "widths": widths}
+
+
+def _has_words(texts: np.ndarray) -> bool:
+    """Return whether a word is in several texts; scikit-learn raises where none is."""
+    rows = Counter(word for text in texts for word in set(words_of(text)))
+    return any(n >= ROWS_PER_WORD for n in rows.values())
 
 
 def prepare_texts(

@@ -8,18 +8,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lossbench.config.optimizers import OPTIMIZERS
 from lossbench.config.settings import (
     CellSettings,
+    CustomDatasetSettings,
     DatasetSettings,
     FileSettings,
     LossSettings,
     MlpSettings,
     ModelSettings,
+    NpzSettings,
     OptimizerSettings,
+    OwnArraysSettings,
+    PicturesSettings,
     plain,
     with_values,
 )
 from lossbench.datasets.catalogue import DATASETS, n_samples, split_counts, validation_share
 from lossbench.datasets.user_file.cells import BLANKS, MISSING_TEXTS, NUMBER
 from lossbench.datasets.user_file.opening import PARQUET_SUFFIXES
+from lossbench.datasets.user_file.prose import ROWS_PER_WORD
 from lossbench.datasets.user_file.reading import reading_of
 from lossbench.export.function_source import Source
 from lossbench.ground.errors import Problem, UsageError
@@ -112,6 +117,7 @@ def _check(name: str, settings: CellSettings) -> None:
     content, model = plain(settings), settings.model
     mlp = model if isinstance(model, MlpSettings) else None
     not_written = {
+        "dataset=pictures": isinstance(settings.dataset, PicturesSettings),
         f"model={model.name}": model.name not in ("mlp", "linear"),
         "model.initializer_scale": mlp is not None and mlp.initializer_scale != 1.0,
         "model.output_scale": mlp is not None and mlp.output_scale != 1.0,
@@ -130,7 +136,10 @@ def _data(cell: Cell, source: Source, judged: str) -> str:
     """Return the lines that make x and y, define the splits as slices, and scale."""
     settings = cell.settings.dataset
     file = settings if isinstance(settings, FileSettings) else None
-    lines = _made_lines(settings, source) if file is None else _table_lines(file, cell.task, source)
+    if isinstance(settings, OwnArraysSettings):
+        lines = _array_lines(settings, cell.task, source)
+    else:
+        lines = _made_lines(settings, source) if file is None else _table_lines(file, cell.task, source)
     folds = cell.settings.folds
     seed = settings.split.seed if folds is None else [folds.seed, 0]
     if seed is not None:
@@ -139,6 +148,7 @@ def _data(cell: Cell, source: Source, judged: str) -> str:
         lines.append(f"order = ordered_rows(y, {seed}, by_class={by_class})")
         lines.append("x, y = x[order], y[order]")
         lines += ["texts = texts.iloc[order]"] if file and file.facts.categories else []
+        lines += ["prose = prose.iloc[order]"] if file and file.facts.prose else []
     if folds is None:
         counts = split_counts(settings.split, n_samples(settings))
         lines.append(f"train, {judged} = slice(0, {counts[0]}), slice({counts[0] + counts[1]}, {sum(counts)})")
@@ -148,12 +158,15 @@ def _data(cell: Cell, source: Source, judged: str) -> str:
     numbers = cell.task in NUMBER_TASKS
     if numbers:
         lines.append("y = y.reshape(len(y), -1)")
-    if file and file.missing == "impute":
+    arrays = settings if isinstance(settings, OwnArraysSettings) else None
+    if (file and file.missing == "impute") or (arrays and arrays.on_missing == "impute"):
         source.imports.append("from sklearn.impute import SimpleImputer")
         lines.append('x = SimpleImputer(strategy="median", keep_empty_features=True).fit(x[train]).transform(x)')
     lines += _scaling_lines(settings, source)
     if file and file.facts.categories:
         lines += _one_hot_lines(file, source)
+    if file and file.facts.prose:
+        lines += _prose_lines(file, source)
     lines.append(f"x, y = x.astype(np.float32), y.astype(np.{'float32' if numbers else 'int32'})")
     return "\n".join(lines)
 
@@ -166,6 +179,8 @@ def _scaling_lines(settings: DatasetSettings, source: Source) -> list[str]:
     rows = "" if settings.standardize.fitted_on == "all_rows" else "[train]"
     lines = []
     for name, scaling in how.items():
+        if scaling == "pixels":
+            lines.append("x = x / 255")
         if scaling in SCALERS:
             scaler = SCALERS[scaling]
             source.imports.append(f"from sklearn.preprocessing import {scaler}")
@@ -183,6 +198,30 @@ def _made_lines(settings: DatasetSettings, source: Source) -> list[str]:
     is_shipped = info.maker.startswith("sklearn.datasets:load_")
     given = "return_X_y=True" if is_shipped else _arguments(dict(settings.parameters), lists=True)
     return [f"x, y = {function}({given})"]
+
+
+def _array_lines(settings: OwnArraysSettings, task: str, source: Source) -> list[str]:
+    """Return the lines that read an .npz file, or call the user's function, for x in rows and y as it is trained on."""
+    if isinstance(settings, NpzSettings):
+        x, y = f"arrays[{settings.x!r}]", f"arrays[{settings.y!r}]"
+        lines = [f"with np.load({settings.path!r}, allow_pickle=False) as arrays:", f"    x, y = {x}, {y}"]
+    else:
+        assert isinstance(settings, CustomDatasetSettings), "pictures have no script"
+        module, _, function = settings.function.partition(":")
+        source.imports.append(f"from {module} import {function}")
+        lines = [f"x, y = map(np.asarray, {function}({_arguments(dict(settings.parameters), lists=True)}))"]
+    lines.append("x = x.reshape(len(x), -1).astype(float)")
+    if settings.on_missing == "drop":
+        lines += ["there = ~np.isnan(x).any(axis=1)", "x, y = x[there], y[there]"]
+    if task in ("binary", "multiclass"):
+        lines += [
+            "# Columns of 0 with a single 1 are classes too.",
+            "y = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else np.unique(y, return_inverse=True)[1].ravel()",
+        ]
+    else:
+        lines.append("y = y.reshape(len(y), -1).astype(float)")
+        lines += ["y = y / y.sum(axis=1, keepdims=True)"] if task == "shares" else []
+    return lines
 
 
 def _table_lines(settings: FileSettings, task: str, source: Source) -> list[str]:
@@ -214,6 +253,8 @@ def _table_lines(settings: FileSettings, task: str, source: Source) -> list[str]
     lines.append(f"x = table[{facts.numbers!r}].to_numpy(float)")
     if facts.categories:
         lines.append(f"texts = table[{facts.categories!r}]")
+    if facts.prose:
+        lines.append(f'prose = table[{list(facts.prose)!r}].fillna("").astype(str)')
     if task in ("binary", "multiclass"):
         lines += [
             f"labels = {facts.labels!r}",
@@ -249,6 +290,15 @@ def _one_hot_lines(settings: FileSettings, source: Source) -> list[str]:
         *lines,
         'encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(texts[train].to_numpy())',
         "x = np.hstack([x, encoder.transform(texts.to_numpy())])",
+    ]
+
+
+def _prose_lines(settings: FileSettings, source: Source) -> list[str]:
+    source.imports.append("from sklearn.feature_extraction.text import TfidfVectorizer")
+    return [
+        f"for name, width in {dict(settings.facts.prose)!r}.items():",
+        f"    vectorizer = TfidfVectorizer(min_df={ROWS_PER_WORD}, max_features=width).fit(prose[name].iloc[train])",
+        "    x = np.hstack([x, vectorizer.transform(prose[name]).toarray()])",
     ]
 
 

@@ -3,17 +3,17 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossbench.config.settings import (
     AUTO,
-    FILE,
     FOLDS,
     SEEDS,
     CellSettings,
     DatasetSettings,
     FileSettings,
+    OwnArraysSettings,
+    OwnSettings,
     SweepSettings,
     cell_settings,
     group_settings,
@@ -110,8 +110,8 @@ class Draft:
 
 
 def dataset_name(choice: str, settings: DatasetSettings) -> str:
-    """Return the name of a data set: its choice, or for ``dataset=csv`` the name of the file."""
-    return Path(settings.path).name if choice == FILE and isinstance(settings, FileSettings) else choice
+    """Return the name of a data set: its choice, or for ``dataset=csv`` and its like that of the user's data."""
+    return settings.label if choice == settings.name and isinstance(settings, OwnSettings) else choice
 
 
 def axis_values(key: str, value: Any) -> list[Any]:
@@ -166,8 +166,10 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
                 content, wrong = typed(draft_choices, values, experiment)
                 dataset, description = _with_facts(content["dataset"])
                 notes = description.in_short if description else []
+                draft_choices, note = _with_model(draft_choices, dataset, experiment)
+                notes = [*notes, *note]
                 automatic = [group for group in ("repeat", "tune") if content[group]["name"] == AUTO]
-                if automatic:
+                if automatic or note:
                     given = dict(draft_choices)
                     if "repeat" in automatic:
                         draft_choices, note = with_repeat(draft_choices, values, dataset)
@@ -199,7 +201,7 @@ def with_repeat(
     for that split. With very many rows one split says as much, and twice five folds take ten times as long.
     """
     one_split = [key for key in values if key.startswith(ONE_SPLIT)]
-    generated = "random_state" in dataset.parameters
+    generated = "random_state" in dataset.parameters and not isinstance(dataset, OwnSettings)
     n_rows = n_samples(dataset)
     if generated or one_split:
         return {**choices, "repeat": SEEDS}, []
@@ -217,9 +219,24 @@ def automatic_tune(choices: dict[str, str], values: dict[str, Any], dataset: Dat
     """
     asks_for_one = "optimizer.learning_rate" in values or "tuned" in choices
     n_rows = n_samples(dataset)
-    if not isinstance(dataset, FileSettings) or asks_for_one or dataset.time or not FEW_ROWS <= n_rows < MANY_ROWS:
+    in_order = isinstance(dataset, FileSettings) and dataset.time
+    if not isinstance(dataset, OwnSettings) or asks_for_one or in_order or not FEW_ROWS <= n_rows < MANY_ROWS:
         return "none"
     return "learning_rate"
+
+
+def _with_model(
+    choices: dict[str, str], dataset: DatasetSettings, experiment: str | None
+) -> tuple[dict[str, str], list[str]]:
+    """Return the choices with a network of convolutions for pictures of the user's own, and a note that says so.
+
+    Only where nobody has chosen a network: pictures are read as well by others, as pixels or as rows of pixels.
+    """
+    pictures = isinstance(dataset, OwnArraysSettings) and bool(dataset.facts.shape)
+    default = composed({}).model.name
+    if not pictures or "model" in choices or composed({}, experiment).model.name != default:
+        return choices, []
+    return {**choices, "model": "cnn"}, [f"pictures: model=cnn (model={default} takes their pixels as features)"]
 
 
 def _automatic_metric(
@@ -250,10 +267,10 @@ def _fewer_than_folds(settings: CellSettings, description: "FileDescription | No
 
 
 def _with_facts(content: dict[str, Any]) -> tuple[DatasetSettings, "FileDescription | None"]:
-    """Return the settings of a data set, with the facts about a user's file and its description; None for others."""
-    if not DATASETS[content["name"]].is_file:
+    """Return the settings of a data set, with the facts about a user's data and their description; None for others."""
+    if not DATASETS[content["name"]].is_own:
         return group_settings("dataset", content), None
-    # Imported only for files: pandas takes 0.4 s.
+    # Imported only for users' data: pandas takes 0.4 s.
     from lossbench.planning.file_descriptions import with_facts
 
     return with_facts(content)
@@ -289,11 +306,11 @@ def _dataset_of(choices: dict[str, str], values: dict[str, Any], experiment: str
     Raises
     ------
     UsageError
-        If it is a file with a problem.
+        If these are the user's own data, with a problem.
     """
     dataset = to_container(composed({**choices, "loss": "auto"}, experiment).dataset)
     info = DATASETS[dataset["name"]]
-    if info.is_file:
+    if info.is_own:
         own = {key: value for key, value in values.items() if key.startswith("dataset.")}
         content, problems = typed({**choices, "loss": "auto"}, own, experiment)
         if problems:

@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import Override, OverrideType, Quote, Quot
 from hydra.errors import HydraException
 
 from lossbench.config.paths import conf_folder
+from lossbench.config.settings import FILE, NPZ, PICTURES
 from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.losses.pairing import ALIASES
 from lossbench.planning.schema import GROUPS
@@ -136,10 +137,38 @@ def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:
             problems.append(problem)
     if problems:
         raise UsageError(*problems)
-    if "dataset.path" in arguments.values and not {"dataset", "experiment"} & set(arguments.choices):
-        arguments.choices["dataset"] = ["csv"]
-        arguments.notes.append("dataset.path names a file: dataset=csv")
+    if "dataset.path" in arguments.values and "dataset" not in arguments.choices:
+        _choose_by_path(arguments)
     return arguments
+
+
+def _choose_by_path(arguments: Arguments) -> None:
+    """Choose the data set that reads what ``dataset.path`` names.
+
+    Raises
+    ------
+    UsageError
+        If there are several paths, and they need different ones.
+    """
+    paths = list(map(str, arguments.values["dataset.path"]))
+    kinds = [kind_of_path(path) for path in paths]
+    if len(set(kinds)) > 1:
+        others = ", ".join(f"{path} ({kind})" for path, kind in zip(paths, kinds, strict=True))
+        message = f"dataset.path names data of several kinds: {others}."
+        raise UsageError(Problem(message, "sweep over those of one kind at a time."))
+    if kinds[0] == FILE and "experiment" in arguments.choices:
+        # An experiment for files names their kind itself.
+        return
+    arguments.choices["dataset"] = kinds[:1]
+    named = {FILE: "a file", NPZ: "arrays", PICTURES: "a folder of pictures"}[kinds[0]]
+    arguments.notes.append(f"dataset.path names {named}: dataset={kinds[0]}")
+
+
+def kind_of_path(path: str) -> str:
+    """Return the choice of ``dataset`` that reads what a path names, by its ending, or if it is a folder."""
+    if path.lower().endswith(".npz"):
+        return NPZ
+    return PICTURES if path.endswith("/") or Path(path).expanduser().is_dir() else FILE
 
 
 def _parsed(text: str) -> Override:

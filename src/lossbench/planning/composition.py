@@ -27,7 +27,7 @@ from lossbench.planning.schema import GROUPS, OF_EXPERIMENTS, schema, whole_sche
 from lossbench.planning.suggestions import hint_of_key
 
 # Mappings whose keys are chosen by the user, so the schema cannot list them.
-OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters", "tune.space")
+OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters", "dataset.parameters", "tune.space")
 
 # What to install for Hydra's launchers, each with the names of its launchers.
 LAUNCHERS = {

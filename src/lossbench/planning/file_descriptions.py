@@ -1,4 +1,4 @@
-"""Cache of file descriptions, in memory and on disk: an unchanged file is not read again by the next command."""
+"""Cache of descriptions of users' data, in memory and on disk: the next command reads no unchanged file again."""
 
 import hashlib
 import json
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from lossbench.config.paths import home
-from lossbench.config.settings import FILE, FileFacts, FileSettings, plain
+from lossbench.config.settings import FILE, ArrayFacts, FileFacts, FileSettings, OwnArraysSettings, OwnSettings, plain
 from lossbench.datasets.catalogue import DATASETS
+from lossbench.datasets.own_arrays import description as own_arrays
 from lossbench.datasets.user_file.account import ColumnAccount
 from lossbench.datasets.user_file.description import FileDescription, described_file, normalised
 from lossbench.datasets.user_file.reading import file_state
@@ -18,14 +19,14 @@ from lossbench.planning.command_line import Arguments
 from lossbench.planning.composition import hydra_started, typed
 
 # Part of a cached description's name. Increase it when the code describes the same file differently than before.
-RULES_VERSION = 5
+RULES_VERSION = 6
 _kept: dict[str, FileDescription] = {}
 
 
-def with_facts(content: dict[str, Any]) -> tuple[FileSettings, FileDescription]:
-    """Return the settings of a user's file completed with its facts, and the description that these are from.
+def with_facts(content: dict[str, Any]) -> tuple[OwnSettings, FileDescription]:
+    """Return the settings of a user's data completed with their facts, and the description that these are from.
 
-    ``auto`` values are resolved; the field ``file`` holds the facts that plan, key and jobs need.
+    ``auto`` values are resolved; the field ``file``, or ``data``, holds the facts that plan, key and jobs need.
 
     Parameters
     ----------
@@ -35,59 +36,89 @@ def with_facts(content: dict[str, Any]) -> tuple[FileSettings, FileDescription]:
     Raises
     ------
     UsageError
-        If the file is broken, or does not fit the settings.
+        If the data are broken, or do not fit the settings.
     """
-    settings = normalised(content)
+    settings = _normalised(content)
     description = description_of(settings)
     standardize = settings.standardize
     if standardize.y == "auto":
         standardize = replace(standardize, y="standard" if description.task == "regression" else "none")
-    facts = replace(settings, task=description.task, standardize=standardize, file=description.facts)
-    return facts, description
+    if standardize.x == "auto":
+        standardize = replace(standardize, x=description.scaling)
+    where = "file" if isinstance(settings, FileSettings) else "data"
+    found: dict[str, Any] = {"task": description.task, "standardize": standardize, where: description.facts}
+    return replace(settings, **found), description
+
+
+def _normalised(content: dict[str, Any]) -> OwnSettings:
+    return normalised(content) if content["name"] == FILE else own_arrays.normalised(content)
 
 
 def description_of_file(arguments: Arguments) -> FileDescription:
-    """Return the description of the file that arguments name, without a plan.
+    """Return the description of the data that arguments name, without a plan.
 
     Raises
     ------
     UsageError
-        If they name no file or set what is wrong, if the file is broken, or if it does not fit the settings.
+        If they name no data or set what is wrong, if the data are broken, or if they do not fit the settings.
     """
     choices = {"dataset": arguments.choices.get("dataset", [FILE])[0], "loss": "auto"}
     with hydra_started():
         content, problems = typed(choices, {key: values[0] for key, values in arguments.values.items()}, None)
     if problems:
         raise UsageError(*problems)
-    if not DATASETS[content["dataset"]["name"]].is_file:
+    if not DATASETS[content["dataset"]["name"]].is_own:
         name = content["dataset"]["name"]
         raise UsageError(Problem(f"dataset={name} is no file.", f"lossbench-list dataset {name}"))
-    return description_of(normalised(content["dataset"]))
+    return description_of(_normalised(content["dataset"]))
 
 
-def description_of(settings: FileSettings) -> FileDescription:
-    """Return the description of a file: from memory, from disk, or by reading the file."""
+def description_of(settings: OwnSettings) -> FileDescription:
+    """Return the description of a user's data: from memory, from disk, or by reading them."""
     # Scaling affects no description.
     asked = {key: value for key, value in plain(settings).items() if key != "standardize"}
-    state = [RULES_VERSION, str(Path(settings.path).absolute()), *file_state(settings.path), asked]
-    name = hashlib.sha256(json.dumps(state, sort_keys=True, default=str).encode()).hexdigest()[:32]
-    if name not in _kept:
-        path = home() / "multirun" / ".files" / f"{name}.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            _kept[name] = _read(content)
-        except (OSError, ValueError, KeyError, TypeError):
-            _kept[name] = described_file(settings)
-            _keep(path, _kept[name])
-    return _kept[name]
+    state = _state(settings)
+    name = hashlib.sha256(json.dumps([RULES_VERSION, *(state or []), asked], sort_keys=True, default=str).encode())
+    digits = name.hexdigest()[:32]
+    if digits not in _kept:
+        _kept[digits] = _described(settings) if state is None else _described_once(settings, digits)
+    return _kept[digits]
 
 
-def _read(content: dict[str, Any]) -> FileDescription:
+def _described_once(settings: OwnSettings, digits: str) -> FileDescription:
+    """Return the description of data from disk; if it is not there, of the data themselves, and keep it."""
+    path = home() / "multirun" / ".files" / f"{digits}.json"
+    try:
+        return _read(json.loads(path.read_text(encoding="utf-8")), settings)
+    except (OSError, ValueError, KeyError, TypeError):
+        described = _described(settings)
+        _keep(path, described)
+        return described
+
+
+def _described(settings: OwnSettings) -> FileDescription:
+    if isinstance(settings, FileSettings):
+        return described_file(settings)
+    assert isinstance(settings, OwnArraysSettings), "data of one's own are a table or arrays"
+    return own_arrays.described_arrays(settings)
+
+
+def _state(settings: OwnSettings) -> list[Any] | None:
+    """Return what tells data from others, and from what they were before; None if only reading them does."""
+    if isinstance(settings, FileSettings):
+        return [str(Path(settings.path).absolute()), *file_state(settings.path)]
+    assert isinstance(settings, OwnArraysSettings), "data of one's own are a table or arrays"
+    found = own_arrays.state_of(settings)
+    return None if found is None else [str(Path(plain(settings)["path"]).absolute()), *found]
+
+
+def _read(content: dict[str, Any], settings: OwnSettings) -> FileDescription:
     """Return a description that ``_keep`` has written."""
     columns = [ColumnAccount(**column) for column in content["columns"]]
-    facts = FileFacts(**content["file"])
+    facts = (FileFacts if isinstance(settings, FileSettings) else ArrayFacts)(**content["file"])
     rarest = tuple(content["rarest"]) if content["rarest"] else None
-    return FileDescription(content["task"], facts, content["notes"], content["warnings"], columns, rarest)
+    told = content["task"], facts, content["notes"], content["warnings"], columns, rarest
+    return FileDescription(*told, content["parts"], content["scaling"])
 
 
 def _keep(path: Path, description: FileDescription) -> None:
@@ -99,6 +130,8 @@ def _keep(path: Path, description: FileDescription) -> None:
         "warnings": description.warnings,
         "columns": plain(description.columns),
         "rarest": description.rarest,
+        "parts": description.parts,
+        "scaling": description.scaling,
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

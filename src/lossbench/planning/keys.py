@@ -60,10 +60,12 @@ def _dataset_content(dataset: Mapping[str, Any], *, in_folds: bool) -> dict[str,
 
     A file's path is omitted: its digest, in ``file``, identifies it. ``standardize.metrics`` is omitted if targets
     are not scaled, because it has no effect then, and if it is ``scaled``, the only unit before the setting existed.
-    Of the split, only the share of validation rows has an effect in a cross-validation.
+    Of the split, only the share of validation rows has an effect in a cross-validation. How many words are made of
+    running text stands in ``file``.
     """
     standardize = dict(dataset["standardize"])
     if standardize["y"] == "none" or standardize["metrics"] == "scaled":
         del standardize["metrics"]
-    found = {name: value for name, value in dataset.items() if name != "path"} | {"standardize": standardize}
+    found = {name: value for name, value in dataset.items() if name not in ("path", "max_words")}
+    found["standardize"] = standardize
     return found | ({"split": {"validation": validation_share(SplitSettings(**dataset["split"]))}} if in_folds else {})

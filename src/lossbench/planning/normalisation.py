@@ -26,7 +26,7 @@ from lossbench.config.settings import (
     SweepSettings,
     TuneSettings,
 )
-from lossbench.datasets.catalogue import DATASETS, described, n_outputs
+from lossbench.datasets.catalogue import described, n_outputs
 from lossbench.ground.errors import Problem
 from lossbench.ground.seeds import parse_seeds
 from lossbench.ground.user_functions import find_function
@@ -164,7 +164,7 @@ def _shape(settings: CellSettings) -> _Read:
     model = settings.model
     if not isinstance(model, CnnSettings | RnnSettings | CustomModelSettings):
         return _Read(None)
-    own, shape = DATASETS[settings.dataset.name].shape, model.shape
+    own, shape = described(settings.dataset).shape, model.shape
     if shape is None and own and isinstance(model, CnnSettings):
         shape = list(own)
     elif shape is None and own and isinstance(model, RnnSettings):

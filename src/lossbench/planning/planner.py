@@ -11,7 +11,17 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from lossbench.config.settings import FILE, CellSettings, SweepSettings, keys_of, plain, with_values
+from lossbench.config.settings import (
+    CUSTOM,
+    FILE,
+    NPZ,
+    PICTURES,
+    CellSettings,
+    SweepSettings,
+    keys_of,
+    plain,
+    with_values,
+)
 from lossbench.datasets.catalogue import described, n_outputs, scaled_target_range
 from lossbench.ground.errors import Problem, UsageError
 from lossbench.losses.choice import chosen_head, chosen_outside_domain, chosen_pair
@@ -29,7 +39,7 @@ from lossbench.planning.schema import GROUPS
 from lossbench.planning.validation import report_problems, validate, validate_loss
 
 # What a file's name ends in, besides what it is called.
-ENDINGS = re.compile(r"(\.(csv|tsv|txt|parquet|pq|jsonl|ndjson|gz|bz2|xz|zip))+$", re.IGNORECASE)
+ENDINGS = re.compile(r"(\.(csv|tsv|txt|npz|parquet|pq|jsonl|ndjson|gz|bz2|xz|zip))+$", re.IGNORECASE)
 # Settings of the whole sweep. They create no cells and do not change the sweep's name.
 SWEEP_SETTINGS = keys_of(SweepSettings)
 
@@ -289,11 +299,15 @@ def _sweep_name(arguments: Arguments, experiment: str | None) -> tuple[str, list
 
 
 def _words(choices: dict[str, list[str]], values: dict[str, list]) -> list[str]:
-    """Return the words of a sweep's name: choices, then values; a file stands in place of ``csv`` and of its path."""
+    """Return the words of a sweep's name: choices, then values; the user's own data stand in place of their kind."""
     files = [_safe(ENDINGS.sub("", Path(str(path)).name)) or FILE for path in values.get("dataset.path", [])]
-    chosen = {group: names for group, names in choices.items() if not (files and (group, names) == ("dataset", [FILE]))}
+    files += [_safe(str(function).replace(":", ".")) for function in values.get("dataset.function", [])]
+    by_path = [[kind] for kind in (FILE, NPZ, PICTURES, CUSTOM)]
+    chosen = {
+        group: names for group, names in choices.items() if not (files and group == "dataset" and names in by_path)
+    }
     words = [*files, *("-".join(chosen[group]) for group in GROUPS if group in chosen)]
-    others = sorted((key, items) for key, items in values.items() if key != "dataset.path")
+    others = sorted((key, items) for key, items in values.items() if key not in ("dataset.path", "dataset.function"))
     return words + [f"{key.split('.')[-1]}={'-'.join(map(str, items))}" for key, items in others]
 
 

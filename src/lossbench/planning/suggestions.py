@@ -57,6 +57,8 @@ def hint_of_key(key: str, known: Iterable[str]) -> str:
         return sets if "model.hidden_units" in there else f"model=mlp {sets}"
     if SYNONYMS.get(last) in there:
         return _did_you_mean(SYNONYMS[last])
+    if key == "dataset.target" and "dataset.y" in there:
+        return _did_you_mean("dataset.y")
     if key.startswith("dataset.") and last in OF_FILES | {"file"} and "dataset.path" not in there:
         return "that is a setting of a file, which needs its path: dataset.path=house.csv dataset.target=price"
     if SYNONYMS.get(last) in ("dataset.path", "dataset.target"):

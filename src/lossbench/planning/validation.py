@@ -11,6 +11,7 @@ from lossbench.config.optimizers import OPTIMIZERS
 from lossbench.config.settings import (
     CellSettings,
     CompositeLossSettings,
+    CustomDatasetSettings,
     CustomLossSettings,
     CustomModelSettings,
     DatasetSettings,
@@ -21,6 +22,7 @@ from lossbench.config.settings import (
     LossSettings,
     MlpSettings,
     OutliersSettings,
+    OwnSettings,
     ReportSettings,
     RnnSettings,
     SplitSettings,
@@ -161,7 +163,7 @@ def _check_dataset(check: _Checker, dataset: DatasetSettings, *, in_folds: bool)
     if len(weights) != 2 or not all(0.0 < weight < 1.0 for weight in weights) or abs(sum(weights) - 1.0) > 1e-9:
         check.add(f"dataset.weights must be the shares of two classes, above 0 and 1 in sum; got {weights}.")
     check.one_of("dataset.standardize.x", SCALINGS)
-    check.one_of("dataset.standardize.y", SCALINGS)
+    check.one_of("dataset.standardize.y", tuple(name for name in SCALINGS if name != "pixels"))
     check.one_of("dataset.standardize.fitted_on", ("train", "all_rows"))
     check.one_of("dataset.standardize.metrics", ("original", "scaled"))
     if info.task != "regression" and dataset.standardize.y != "none":
@@ -170,7 +172,7 @@ def _check_dataset(check: _Checker, dataset: DatasetSettings, *, in_folds: bool)
 
 def _check_split(check: _Checker, dataset: DatasetSettings, *, in_folds: bool) -> None:
     split, n_all = dataset.split, n_samples(dataset)
-    path = dataset.path if isinstance(dataset, FileSettings) else ""
+    path = dataset.label if isinstance(dataset, OwnSettings) else ""
     given = {"train": split.train, "validation": split.validation, "test": split.test}
     n_problems = len(check.problems)
     for name, value in given.items():
@@ -369,10 +371,10 @@ def _check_repeat(check: _Checker, settings: CellSettings) -> None:
             )
     if settings.draws_samples and "random_state" not in dataset.parameters:
         generated = [name for name, info in DATASETS.items() if "random_state" in info.ranges]
-        check.add(
-            f"repeat=samples needs a data set that is generated; dataset={dataset.name} is not.",
-            f"repeat=seeds, or one of {', '.join(generated)}.",
-        )
+        hint = f"repeat=seeds, or one of {', '.join(generated)}."
+        if isinstance(dataset, CustomDatasetSettings):
+            hint = "repeat=folds, or a function that takes a random_state and draws its data by it."
+        check.add(f"repeat=samples needs a data set that is generated; dataset={dataset.name} is not.", hint)
 
 
 def _units(dataset: DatasetSettings) -> dict[str, int]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lossbench.comparison import Comparison, mean_interval
 from lossbench.comparison.diagnosis import Diagnosis
-from lossbench.config.settings import FileSettings
+from lossbench.config.settings import FileSettings, OwnArraysSettings
 from lossbench.console.text_tables import interval_text, mean_and_interval, value_text
 from lossbench.datasets.catalogue import DATASETS, n_samples
 from lossbench.findings.number_formats import counted, joined
@@ -250,17 +250,30 @@ def about_data(cell: Cell, arrays: dict[str, np.ndarray]) -> str:
         counts = [f"{n_samples(settings)} rows in {folds.repetitions} x {folds.folds} folds"]
     if isinstance(settings, FileSettings):
         return "; ".join(filter(None, [_about_file(settings), ", ".join(counts)]))
+    if isinstance(settings, OwnArraysSettings):
+        return "; ".join(filter(None, [_about_arrays(settings), ", ".join(counts)]))
     own = [f"{key} {value}" for key, value in settings.parameters.items()]
     return "; ".join(filter(None, [DATASETS[settings.name].description, ", ".join(own), ", ".join(counts)]))
 
 
 def _about_file(settings: FileSettings) -> str:
     facts = settings.facts
-    kinds = ((facts.numbers, "number"), (facts.categories, "text"))
+    kinds = ((facts.numbers, "number"), (facts.categories, "text"), (list(facts.prose), "running text"))
     features = joined([counted(len(names), noun) for names, noun in kinds if names])
     parts = [f"{settings.path}: {', '.join(settings.target)} ({TASKS[settings.task]}) from {features} a row"]
     parts += [f"missing values: {settings.missing}"] if settings.missing != "error" else []
     parts += [f"left out: {', '.join(facts.left_out)}"] if facts.left_out else []
+    return "; ".join(parts)
+
+
+def _about_arrays(settings: OwnArraysSettings) -> str:
+    facts = settings.facts
+    picture = " x ".join(map(str, facts.shape))
+    what = f"a picture of {picture}" if picture else counted(facts.n_features, "feature")
+    parts = [f"{settings.label}: {TASKS[settings.task]} from {what}"]
+    given = ", ".join(f"{key}={value}" for key, value in settings.parameters.items())
+    parts += [f"called with {given}"] if given else []
+    parts += [f"missing values: {settings.on_missing}"] if settings.on_missing != "error" else []
     return "; ".join(parts)
 
 

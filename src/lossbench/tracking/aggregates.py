@@ -9,7 +9,7 @@ from lossbench.tracking.finished_run import milliseconds
 
 
 def aggregates(results: CellResults) -> dict[str, float]:
-    """Return a cell's numbers of runs by status, and the mean, standard deviation and interval of each final metric."""
+    """Return a cell's numbers of runs by status, and each final metric's mean, median, deviation and interval."""
     values: dict[str, float] = {
         "runs": len(results.runs),
         "diverged": results.count(DIVERGED),
@@ -22,6 +22,7 @@ def aggregates(results: CellResults) -> dict[str, float]:
         finite = scores[np.isfinite(scores)]
         values[f"final/{name}"] = interval.mean
         if interval.n > 1:
+            values[f"final/{name}_median"] = float(np.median(finite))
             values[f"final/{name}_std"] = float(finite.std(ddof=1))
             values[f"final/{name}_low"], values[f"final/{name}_high"] = interval.low, interval.high
     # The UI shows every digit of a metric; six are more than the seeds determine.

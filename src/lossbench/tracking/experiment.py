@@ -257,8 +257,8 @@ def params(cell: Cell, tuned: dict[str, Any] | None = None) -> dict[str, str]:
     found = {"dataset": cell.dataset, "loss": cell.loss, "head": cell.head}
 
     def walk(value: Any, key: str) -> None:
-        if key == "dataset.file":
-            # MLflow rejects some characters in the names of a user's columns; cell.json has the whole description.
+        if key in ("dataset.file", "dataset.data"):
+            # MLflow rejects some characters in the names of users' columns and classes; cell.json has them all.
             found["dataset.digest"] = value["digest"]
         elif isinstance(value, dict):
             for name, child in value.items():

@@ -3,17 +3,18 @@
 from mlflow.entities import Experiment as Recorded
 
 from lossbench.planning.plan import Plan
-from lossbench.tracking.saved_views import TRAINING, views
+from lossbench.tracking.newest_sweep import address_of
+from lossbench.tracking.saved_views import CHARTS, views
 
 EXPERIMENT_NOTE = """\
-{n_cells} cells, {n_runs} runs: {links}
+{answers}{n_cells} cells, {n_runs} runs: {links}
 
 `{command}`
 
 What is here (tag `kind`):
 
 - `kind=cell`, one run for each combination of data set, loss and head. `final/test/…` is the mean over seeds, with \
-`_std`, and `_low` and `_high` of the 95 % t interval; its curves are the mean, low and high over seeds. \
+`_median`, `_std`, and `_low` and `_high` of the 95 % t interval; its curves are the mean, low and high over seeds. \
 `runs`, `diverged`, `stuck` count its runs.
 - `kind=run`, nested in its cell: one training, one seed, its curves.
 - `kind=sweep`: the whole sweep. Its description has the tables; its artifacts have `results.csv` and a figure for \
@@ -40,15 +41,20 @@ MODELS_NOTE = {
 }
 
 
-def description(plan: Plan, experiment: Recorded) -> dict[str, str]:
-    """Return an experiment's tags: its description, and its saved views.
+def description(plan: Plan, experiment: Recorded, answers: str = "") -> dict[str, str]:
+    """Return an experiment's tags: its description, beginning with the answers if there are any, and its saved views.
 
     The UI lists the newest view first, so each view is dated a little before the one that stands above it.
     """
     links = _links(plan, experiment.experiment_id)
     models = MODELS_NOTE[plan.tracking.models]
     note = EXPERIMENT_NOTE.format(
-        n_cells=len(plan.cells), n_runs=plan.n_runs, command=plan.command, links=links, models=models
+        answers=f"{answers}\n\n" if answers else "",
+        n_cells=len(plan.cells),
+        n_runs=plan.n_runs,
+        command=plan.command,
+        links=links,
+        models=models,
     )
     shown = {view.tag: view.content(experiment.creation_time - i) for i, view in enumerate(views(plan))}
     return {"mlflow.note.content": note} | shown
@@ -56,8 +62,8 @@ def description(plan: Plan, experiment: Recorded) -> dict[str, str]:
 
 def _links(plan: Plan, experiment_id: str) -> str:
     """Return links to the views of a sweep in Markdown; without a host, so that they work on any server."""
-    page = f"#/experiments/{experiment_id}/runs?{TRAINING}&viewStateShareKey="
-    found = views(plan)
-    names = [f"[{view.name}]({page}{view.key})" for view in found]
-    curves = f"[{found[0].name.replace('losses', 'curves')}]({page}{found[0].key}&compareRunsMode=CHART)"
-    return " · ".join([names[0], curves, *names[1:]])
+    parts = []
+    for view in views(plan):
+        link = address_of(view, experiment_id).removeprefix("/")
+        parts.append(f"[{view.name}]({link})" + (f" ([curves]({link}&{CHARTS}))" if view.charts else ""))
+    return " · ".join(parts)

@@ -21,6 +21,8 @@ from lossbench.config.mlflow_environment import configure_mlflow, said_by_mlflow
 from lossbench.config.paths import default_store
 from lossbench.console.summary import summary_lines
 from lossbench.findings.recommendation import saved_runs
+from lossbench.findings.sentences import answer
+from lossbench.findings.tables import tables
 from lossbench.ground.errors import Problem
 from lossbench.ground.files import write_text
 from lossbench.ground.run_ids import RunId
@@ -161,7 +163,8 @@ def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
     if message != "finish":
         return ""
     results = read_results(plan)
-    tracker.finish(results, _note(plan, results))
+    answers = " ".join(filter(None, map(answer, tables(plan, results))))
+    tracker.finish(results, _note(plan, results), answers)
     try:
         chosen = saved_runs(plan, results)
         if chosen:

@@ -16,6 +16,8 @@ from lossbench.planning.plan import Plan
 
 # Without this part of a link the UI opens its pages for language models, until the user clicks "Model training".
 TRAINING = "workflowType=machine_learning"
+# The part of a link that opens a view's charts instead of its table.
+CHARTS = "compareRunsMode=CHART"
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class View:
     columns : list of str
         The columns of the table, in this order.
     metrics : list of str
-        The metrics that are drawn as curves, intervals and final values.
+        The metrics that are drawn as curves, intervals and final values; none where one chart would mix data sets.
     longest_name : int
         The number of characters of the longest run name, for the column's width.
     groups : bool
@@ -50,6 +52,11 @@ class View:
     metrics: list[str]
     longest_name: int
     groups: bool = False
+
+    @property
+    def charts(self) -> bool:
+        """Whether the view draws cells; of single runs there are too many to tell them apart."""
+        return self.kind == "cell" and bool(self.metrics)
 
     @property
     def tag(self) -> str:
@@ -88,14 +95,15 @@ def views(plan: Plan) -> list[View]:
     found = [_cells_view(plan, datasets)]
     if len(datasets) > 1:
         found += [_cells_view(plan, [dataset]) for dataset in datasets]
-    metrics = found[0].metrics
+    metrics = list(dict.fromkeys(cell.metric for cell in plan.cells))
     columns = ["tags.`status`", "metrics.`diverged_epoch`", *(f"metrics.`final/test/{m}`" for m in metrics)]
     columns.append("tags.`error`")
     for name, condition in (("diverged or failed", "tags.status != 'finished'"), ("stuck", "tags.stuck = 'true'")):
         search = f"tags.kind = 'run' and {condition}"
         key = f"seeds-{name.split()[0]}"
         longest = found[0].longest_name + len("/seed=1000")
-        found.append(View(key, f"seeds: {name}", "run", search, "tags.`cell`", True, columns, metrics, longest))
+        drawn = found[0].metrics
+        found.append(View(key, f"seeds: {name}", "run", search, "tags.`cell`", True, columns, drawn, longest))
     return found
 
 
@@ -108,9 +116,11 @@ def _cells_view(plan: Plan, datasets: list[str]) -> View:
     if len(datasets) > 1:
         columns = [f"metrics.`{name}`" for name in (*finals, "stuck", "diverged", "failed", "runs")] + swept
         search, order = "tags.kind = 'cell'", "attributes.start_time"
-        return View("cells", "losses on all data sets", "cell", search, order, True, columns, metrics, longest, True)
+        # The data sets have values of their own, which one chart would put on one axis.
+        return View("cells", "losses on all data sets", "cell", search, order, True, columns, [], longest, True)
     final, dataset = finals[0], datasets[0]
-    names = (final, f"{final}_std", "stuck", "diverged", "failed", f"{final}_low", f"{final}_high", "runs")
+    spread = (f"{final}_low", f"{final}_high", f"{final}_median", f"{final}_std")
+    names = (final, *spread, "stuck", "diverged", "failed", "runs")
     search = f"tags.kind = 'cell' and params.dataset = {quoted(dataset)}"
     ascending = lower_is_better(metrics[0])
     columns = [f"metrics.`{name}`" for name in names] + swept
@@ -125,17 +135,19 @@ def quoted(text: str) -> str:
 
 def _charts(metrics: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the charts and their sections; the sections that the UI adds for all other metrics stay folded."""
-    charts = [_line("curves", f"{split}/{name}") for name in (*metrics, "loss") for split in ("test", "train")]
-    charts += [_line("intervals", f"test/{name}_low", f"test/{name}_high") for name in metrics]
+    charts = [_line("intervals", f"test/{name}", f"test/{name}_low", f"test/{name}_high") for name in metrics]
+    charts += [_line("curves", f"{split}/{name}") for name in (*metrics, "loss") for split in ("test", "train")]
     charts += [_chart("BAR", "final", f"final/test/{name}") for name in metrics]
     titles = {
-        "curves": "Curves: mean over seeds",
-        "intervals": "Low and high of the mean's 95 % interval",
-        "final": "After training: mean over seeds",
+        "intervals": "Mean with 95 % interval",
+        "curves": "Mean curves",
+        "final": "Means after training",
     }
     others = ("test", "train", "final/test", "final/train", "naive/test", "naive/train", "")
-    sections = [_section(key, title, display=True) for key, title in titles.items()]
-    return charts, sections + [_section(f"all {name}", name, display=False) for name in others]
+    folded = [_section(f"all {name}", name, display=False) for name in others]
+    if not metrics:
+        return [], folded
+    return charts, [_section(key, title, display=True) for key, title in titles.items()] + folded
 
 
 def _line(section: str, *metrics: str) -> dict[str, Any]:
@@ -149,5 +161,6 @@ def _chart(kind: str, section: str, metric: str) -> dict[str, Any]:
 
 
 def _section(key: str, name: str, *, display: bool) -> dict[str, Any]:
-    named = {"uuid": key, "name": name, "display": display, "columns": 2, "cardHeight": 360}
+    # In one column, for legends with whole names.
+    named = {"uuid": key, "name": name, "display": display, "columns": 1, "cardHeight": 440}
     return named | {"deleted": False, "isGenerated": not display, "isReordered": False}

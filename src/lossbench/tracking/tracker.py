@@ -166,8 +166,8 @@ class Tracker(Experiment):
         metric = Metric("runs_finished", n_finished, milliseconds(time.time()), n_finished)
         self.log(self.sweep_run_id, [metric], {})
 
-    def finish(self, results: list[CellResults], note: str) -> None:
-        """Write the answer, report and figures of a finished sweep to its MLflow run."""
+    def finish(self, results: list[CellResults], note: str, answers: str) -> None:
+        """Write the answer, report and figures of a finished sweep to its MLflow run, and the answer above its runs."""
         for data in dict.fromkeys(result.cell.data for result in results):
             chosen = [r for r in results if r.cell.data == data and any("epochs" in x.arrays for x in r.runs)]
             if chosen:
@@ -179,6 +179,8 @@ class Tracker(Experiment):
         if (self.plan.folder / FIGURES).is_dir():
             self.client.log_artifacts(self.sweep_run_id, str(self.plan.folder / FIGURES), FIGURES)
         self.client.set_tag(self.sweep_run_id, "mlflow.note.content", note)
+        shown = description(self.plan, self.experiment, answers)["mlflow.note.content"]
+        self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", shown)
         self.log(self.sweep_run_id, counts(results), {})
         self.terminate(self.sweep_run_id, "FINISHED", time.time())
         self.delete_unanswered()

@@ -9,6 +9,7 @@ import gzip
 import json
 import re
 import shlex
+import zipfile
 from collections.abc import Iterable
 from functools import cache
 from itertools import chain
@@ -118,8 +119,15 @@ def _last_value(value: str) -> tuple[str, str]:
 def _chosen(given: Iterable[str]) -> dict[str, list[str]]:
     """Return the choices of each group as far as they are typed, and the default ones."""
     typed = {key: value.split(",") for key, _, value in (word.partition("=") for word in given)}
-    path = {"dataset": ["csv"]} if "dataset.path" in typed else {}
+    path = {"dataset": [_kind_of_path(typed["dataset.path"][0])]} if "dataset.path" in typed else {}
     return {group: typed.get(group) or path.get(group) or [name] for group, name in table()["defaults"].items()}
+
+
+def _kind_of_path(path: str) -> str:
+    """Return the choice that reads what a path names, as ``planning.command_line`` does."""
+    if path.lower().endswith(".npz"):
+        return "npz"
+    return "pictures" if path.endswith("/") or Path(path).expanduser().is_dir() else "csv"
 
 
 def _keys(given: list[str]) -> Words:
@@ -139,6 +147,8 @@ def _values(given: list[str], key: str, one: str) -> Words:
         return table()["choices"].get(key, {}) | _own_choices(key)
     if key == "dataset.path":
         return _files(one)
+    if key in ("dataset.x", "dataset.y"):
+        return dict.fromkeys(_arrays(given), "")
     if key.startswith("dataset.") and key.removeprefix("dataset.") in OF_COLUMNS:
         return dict.fromkeys(columns(given), "")
     return dict.fromkeys(table()["keys"].get(key, {}).get("values", ()), "")
@@ -180,6 +190,16 @@ def columns(given: list[str]) -> list[str]:
     sep = {"tab": "\t"}.get(typed.get("dataset.sep", ""), typed.get("dataset.sep", ""))
     sep = sep or max(SEPARATORS, key=line.count)
     return [name.strip() for name in next(csv.reader([line], delimiter=sep), [])]
+
+
+def _arrays(given: list[str]) -> list[str]:
+    """Return the names of the arrays in the .npz file whose path is given."""
+    typed = dict(word.split("=", 1) for word in given if "=" in word)
+    try:
+        with zipfile.ZipFile(Path(typed.get("dataset.path", "")).expanduser()) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except (OSError, zipfile.BadZipFile):
+        return []
 
 
 def _listed(given: list[str]) -> Words:

@@ -83,6 +83,8 @@ def _use(name: str, settings: FileSettings, facts: FileFacts) -> str:
         return f"left out: {facts.left_out[name]}"
     if name in facts.numbers:
         return "feature"
+    if name in facts.prose:
+        return f"feature, {facts.prose[name]} words"
     return "feature, one-hot" if name in facts.categories else "left out by you"
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from lossbench.config.settings import FileSettings
 from lossbench.datasets.user_file.cells import BLANKS, CURRENCIES, LOOSE_NUMBER
 from lossbench.datasets.user_file.opening import Reading
+from lossbench.datasets.user_file.prose import n_words
 from lossbench.datasets.user_file.reading import NAMES_SHOWN, Table
 from lossbench.datasets.user_file.text import open_quote
 from lossbench.ground.errors import Problem, UsageError, unknown
@@ -31,15 +32,21 @@ IDENTIFIER = re.compile(r"(?i:(^|[^a-z])(id|index|idx|row|nr|no)\.?$)|[a-z](Id|I
 NUMBERS = ("integer", "floating", "decimal", "mixed-integer-float", "boolean")
 DATES = ("date", "datetime", "datetime64", "timedelta", "timedelta64", "time", "period")
 TEXTS = ("string", "categorical")
+# Reasons to leave out a column, or the words with which they begin.
+IDENTIFIERS, MORE_THAN = "identifiers", "more than"
 
 
 @dataclass
 class Columns:
-    """The feature columns of a table, numeric and text, and the columns left out, each with the reason."""
+    """The feature columns of a table: numeric ones, text ones, running text; and those left out, with the reason.
+
+    Each column of running text has the number of words that are made features.
+    """
 
     numbers: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    prose: dict[str, int] = field(default_factory=dict)
 
 
 def check_names(table: Table, settings: FileSettings) -> None:
@@ -88,17 +95,27 @@ def find_columns(table: Table, settings: FileSettings) -> Columns:
         if problem:
             problems.append(problem)
         elif reason := _says_nothing(name, column, settings):
-            found.left_out[name] = reason
+            if n := _words(name, column, settings, reason):
+                found.prose[name] = n
+            else:
+                found.left_out[name] = reason
         else:
             kinds = found.categories if _is_text(column) or name in settings.categorical else found.numbers
             kinds.append(name)
     if problems:
         raise UsageError(*problems)
-    if not found.numbers and not found.categories:
+    if not found.numbers and not found.categories and not found.prose:
         why = ", ".join(f"{name} ({reason})" for name, reason in found.left_out.items())
         hint = f"left out: {why}" if why else "the file has no column beside the target."
         raise table.reading.error("there is no column to predict from.", hint)
     return found
+
+
+def _words(name: str, column: pd.Series, settings: FileSettings, reason: str) -> int:
+    """Return how many words of a column are made features, which else is left out for its many different texts."""
+    is_text = _is_text(column) and name not in settings.categorical
+    many = reason == IDENTIFIERS or reason.startswith(MORE_THAN)
+    return n_words(column.dropna(), settings.max_words) if is_text and many else 0
 
 
 def kind_of(column: pd.Series) -> str:
@@ -126,13 +143,13 @@ def _says_nothing(name: str, column: pd.Series, settings: FileSettings) -> str:
     if not as_text:
         # A column of different whole numbers may be a measurement: only its name shows that it numbers the rows.
         numbered = kind == "integer" and IDENTIFIER.search(name) and present.nunique() == len(column)
-        return "identifiers" if numbered else ""
+        return IDENTIFIERS if numbered else ""
     n_levels = present.nunique()
     if n_levels == 1:
         return "constant"
     if n_levels == len(present):
-        return "identifiers"
-    return f"more than {settings.max_levels} levels" if n_levels > settings.max_levels else ""
+        return IDENTIFIERS
+    return f"{MORE_THAN} {settings.max_levels} levels" if n_levels > settings.max_levels else ""
 
 
 def are_dates(present: pd.Series) -> bool:

@@ -1,14 +1,17 @@
-"""Describes a user's file for planning: its task, its facts, and the notes that the user is shown."""
+"""Describes a user's file for planning: its task, its facts, and the notes that the user is shown.
+
+Arrays of the user's own are described in the same form (``own_arrays``).
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lossbench.config.settings import FileFacts, FileSettings, group_settings
+from lossbench.config.settings import FileFacts, FileSettings, OwnFacts, group_settings
 from lossbench.datasets.splits import ordered_rows, split_slices
 from lossbench.datasets.user_file.account import ColumnAccount, account_of
 from lossbench.datasets.user_file.cells import TEXT
@@ -27,30 +30,36 @@ WARNINGS_SHOWN = 4
 
 @dataclass(frozen=True)
 class FileDescription:
-    """The result of reading a file during planning.
+    """The result of reading a file, or arrays, during planning.
 
     Attributes
     ----------
     task : str
         One of ``heads.TASKS``, inferred or as the user set it.
-    facts : FileFacts
+    facts : OwnFacts
         The part that becomes settings of the cell.
     notes : list of str
         Lines for the user about how the file was understood.
     warnings : list of str
         What the user should look at, most important first.
     columns : list of ColumnAccount
-        Every column, in the order of the file.
+        Every column, in the order of the file; none of arrays.
     rarest : (str, int) or None
         The class with the fewest of the rows used, and how many it has; None if the target is no class.
+    parts : list of list of str
+        Of arrays: rows of a table about them, the first of which is its head.
+    scaling : str
+        The scaling of features that ``dataset.standardize.x=auto`` means.
     """
 
     task: str
-    facts: FileFacts
+    facts: OwnFacts
     notes: list[str]
     warnings: list[str]
     columns: list[ColumnAccount]
     rarest: tuple[str, int] | None = None
+    parts: list[list[str]] = field(default_factory=list)
+    scaling: str = "standard"
 
     @property
     def in_short(self) -> list[str]:
@@ -87,6 +96,8 @@ def normalised(content: Mapping[str, Any]) -> FileSettings:
         problems.append(
             Problem(f"dataset.decimal must be one character that is not dataset.sep; got {reading.decimal!r}.")
         )
+    if settings.max_words < 0:
+        problems.append(Problem(f"dataset.max_words must be at least 0; got {settings.max_words}."))
     if settings.max_levels < 2:
         problems.append(Problem(f"dataset.max_levels must be at least 2; got {settings.max_levels}."))
     if problems:
@@ -136,6 +147,7 @@ def described_file(settings: FileSettings) -> FileDescription:
         readings={name: how for name, how in table.readings.items() if name in used_columns},
         sep=table.reading.sep if table.reading.sep != reading_of(settings).sep else "",
         n_above=len(table.reading.above),
+        prose=found.prose,
     )
     suspicions = find_suspicions(table, settings, found, target, kept)
     warnings = [
@@ -149,22 +161,26 @@ def described_file(settings: FileSettings) -> FileDescription:
         _notes(table, settings, facts, target, kept),
         [f"{table.reading.name}: warning: {text}" for text in warnings],
         account_of(table, settings, facts, suspicions),
-        _rarest(target, used) if classes else None,
+        rarest_class(target, used) if classes else None,
     )
 
 
-def _rarest(target: Target, used: np.ndarray) -> tuple[str, int]:
+def rarest_class(target: Target, used: np.ndarray) -> tuple[str, int]:
+    """Return the class with the fewest of the rows used, and how many it has."""
     counts = np.bincount(used, minlength=len(target.labels))
     return target.labels[int(counts.argmin())], int(counts.min())
 
 
 def _notes(table: Table, settings: FileSettings, facts: FileFacts, target: Target, kept: np.ndarray) -> list[str]:
     """Return the lines for the user about how the file was understood, and the warning of columns that are left out."""
-    name, n_features = table.reading.name, len(facts.numbers) + len(facts.categories)
+    name, n_features = table.reading.name, len(facts.numbers) + len(facts.categories) + len(facts.prose)
     encoded = f" ({len(facts.categories)} encoded from text)" if facts.categories else ""
     word = "column" if n_features == 1 else "columns"
     lines = [f"{name}: {len(kept)} rows, {n_features} {word}{encoded}; {_target_words(table, settings, target)}"]
     lines += [f"{name}: {text}" for text in _read_otherwise(table, facts)]
+    if facts.prose:
+        words = _listed([f"{column} ({n} of its words)" for column, n in facts.prose.items()])
+        lines.append(f"{name}: running text as features: {words}; dataset.max_words=0 leaves it out")
     n_dropped = len(kept) - int(kept.sum())
     if n_dropped:
         why = "miss a value" if settings.missing == "drop" else "miss the target"
@@ -228,7 +244,7 @@ def _classes_without_training(settings: FileSettings, target: Target, kept: np.n
 
 def _repeated_rows(table: Table, settings: FileSettings, found: Columns, kept: np.ndarray) -> list[str]:
     """Return a warning if rows repeat others: where one is trained on and the other judged, that row is not new."""
-    used = table.frame.loc[kept, [*found.numbers, *found.categories, *settings.target]]
+    used = table.frame.loc[kept, [*found.numbers, *found.categories, *found.prose, *settings.target]]
     n_repeated = int(pd.util.hash_pandas_object(used, index=False).duplicated().sum())
     if not n_repeated:
         return []

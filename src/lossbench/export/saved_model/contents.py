@@ -8,7 +8,7 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from lossbench.config.settings import FileSettings
+from lossbench.config.settings import FileSettings, OwnArraysSettings, OwnSettings
 from lossbench.datasets.loading import Dataset
 from lossbench.datasets.user_file.cells import MISSING_TEXTS, NUMBER, form_of
 from lossbench.export.saved_model.reading import FORMAT
@@ -40,9 +40,11 @@ def model_contents(cell: Cell, dataset: Dataset, network: str) -> dict[str, Any]
             "names": file.facts.numbers if file else None,
             "n_features": dataset.n_features,
             "texts": file.facts.categories if file else [],
+            "prose": list(file.facts.prose) if file else [],
             "missing_values": file.missing_values if file else [],
             "readings": _readings(file) if file else {},
-            "fitted": {name: dataset.preprocessing[name] for name in ("numbers", "texts")},
+            "shape": list(settings.facts.shape) if isinstance(settings, OwnArraysSettings) else [],
+            "fitted": {name: dataset.preprocessing[name] for name in ("numbers", "texts", "prose")},
         },
         "network": written,
         "head": _head(cell),
@@ -79,8 +81,9 @@ def _outputs(cell: Cell, file: FileSettings | None, dataset: Dataset) -> dict[st
     """Return the names of the predicted columns and classes, and the scaling that numbers are brought back with."""
     n = cell.n_outputs
     columns = n if cell.task in (*NUMBER_TASKS, "multilabel") else 1
+    own = cell.settings.dataset
     names = file.target if file else ["y"] if columns == 1 else [f"y{i}" for i in range(columns)]
-    labels = file.facts.labels if file else [str(i) for i in range(n)]
+    labels = own.facts.labels if isinstance(own, OwnSettings) else [str(i) for i in range(n)]
     return {
         "task": cell.task,
         "names": names,

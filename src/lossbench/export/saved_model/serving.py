@@ -58,7 +58,7 @@ class Model(mlflow.pyfunc.PythonModel):
         ----------
         model_input : DataFrame
             A table with the columns that the network was trained on, in any order; further columns are ignored. A
-            network that was trained on an array takes an array of shape (n_rows, n_features) instead.
+            network that was trained on an array takes an array of shape (n_rows, n_features) instead, or of pictures.
 
         Returns
         -------
@@ -97,14 +97,9 @@ class Model(mlflow.pyfunc.PythonModel):
 def features(inputs: dict[str, Any], rows: Any) -> np.ndarray:
     """Return the network's input for new rows: float32, shape (n_rows, n_features)."""
     if inputs["names"] is None:
-        values = np.asarray(rows, np.float64)
-        if values.ndim != 2 or values.shape[1] != inputs["n_features"]:
-            raise RowsError(f"this model takes rows of {inputs['n_features']} numbers; got shape {values.shape}")
-        bad = ~np.isfinite(values).all(axis=1)
-        if bad.any():
-            raise RowsError(f"this model takes finite numbers; row {bad.argmax()} has others")
-        return scaled(values, inputs["fitted"]["numbers"]).astype(np.float32)
-    columns = [*inputs["names"], *inputs["texts"]]
+        return _of_array(inputs, np.asarray(rows, np.float64))
+    prose = inputs.get("prose", [])
+    columns = [*inputs["names"], *inputs["texts"], *prose]
     if not isinstance(rows, pd.DataFrame):
         raise RowsError(f"this model takes a table (a DataFrame) with the columns {', '.join(columns)}")
     problems = [_not_there(name, rows) for name in columns if list(rows.columns).count(name) != 1]
@@ -116,7 +111,25 @@ def features(inputs: dict[str, Any], rows: Any) -> np.ndarray:
     if problems:
         raise RowsError("; ".join(problems))
     parts = [scaled(numbers, inputs["fitted"]["numbers"])] if inputs["names"] else []
-    return np.hstack([np.asarray(part, np.float32) for part in (*parts, *texts)])
+    words = [_words(inputs["fitted"]["prose"], i, rows[name]) for i, name in enumerate(prose)]
+    return np.hstack([np.asarray(part, np.float32) for part in (*parts, *texts, *words)])
+
+
+def _of_array(inputs: dict[str, Any], given: np.ndarray) -> np.ndarray:
+    """Return the network's input for an array: rows of features, or pictures, with or without their channel."""
+    shape = tuple(inputs.get("shape", []))
+    is_pictures = bool(shape) and given.ndim > 2 and (*given.shape[1:], 1)[:3] == shape
+    values = given.reshape(len(given), -1) if is_pictures else given
+    if values.ndim != 2 or values.shape[1] != inputs["n_features"]:
+        pictures = f", or pictures of shape {shape}" if shape else ""
+        raise RowsError(f"this model takes rows of {inputs['n_features']} numbers{pictures}; got shape {given.shape}")
+    fitted = inputs["fitted"]["numbers"]
+    if fitted["fill"] is not None:
+        values = np.where(np.isnan(values), fitted["fill"], values)
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise RowsError(f"this model takes finite numbers; row {bad.argmax()} has others")
+    return scaled(values, fitted).astype(np.float32)
 
 
 def _read_as(how: dict[str, Any], column: pd.Series) -> pd.Series:
@@ -203,6 +216,18 @@ def _texts(inputs: dict[str, Any], rows: pd.DataFrame, problems: list[str]) -> l
             warnings.warn(f"{told}; it counts as none of those", UserWarning, stacklevel=2)
         encoded.append((codes[:, None] == np.arange(len(fitted["levels"][i]))).astype(np.float32))
     return encoded
+
+
+def _words(fitted: dict[str, Any], i: int, column: pd.Series) -> np.ndarray:
+    """Return the tf-idf weights of the words of running text, each row of length 1; a missing text has no words."""
+    places = {word: place for place, word in enumerate(fitted["words"][i])}
+    found = np.zeros((len(column), fitted["widths"][i]))
+    for row, (text, gone) in enumerate(zip(column, column.isna(), strict=True)):
+        for word in [] if gone else re.findall(r"\b\w\w+\b", str(text).lower()):
+            if word in places:
+                found[row, places[word]] += fitted["idf"][i][places[word]]
+    length = np.sqrt((found**2).sum(axis=1, keepdims=True))
+    return found / np.where(length == 0.0, 1.0, length)
 
 
 def _codes(levels: list[str], texts: list[str]) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from lossbench.config.settings import FileSettings
+from lossbench.config.settings import OwnSettings
 from lossbench.losses.heads import decide
 from lossbench.metrics.classification import confusion_matrix
 from lossbench.report import drawing as ink
@@ -43,7 +43,7 @@ def confusions(frame: Frame) -> Figure | None:
 
 def _class_names(frame: Frame) -> list[str]:
     settings = frame.table.results[0].cell.settings.dataset
-    return settings.facts.labels if isinstance(settings, FileSettings) else [str(k) for k in range(frame.n_classes)]
+    return settings.facts.labels if isinstance(settings, OwnSettings) else [str(k) for k in range(frame.n_classes)]
 
 
 def _shares(result: CellResults, n_classes: int) -> np.ndarray | None:
