@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lossbench.config.settings import FileSettings
+from lossbench.config.settings import FileSettings, OwnSettings
 from lossbench.losses.heads import HEADS, NUMBER_TASKS, decide
 from lossbench.planning.plan import Cell
 from lossbench.results.cells import CellResults
@@ -98,5 +98,5 @@ def _columns(cell: Cell, true: np.ndarray, predicted: np.ndarray) -> dict[str, A
 def _class_names(cell: Cell) -> np.ndarray:
     """Return the name of each class: that of the file, else its number."""
     settings = cell.settings.dataset
-    labels = settings.facts.labels if isinstance(settings, FileSettings) else []
+    labels = settings.facts.labels if isinstance(settings, OwnSettings) else []
     return np.array(labels, object) if labels else np.arange(max(2, cell.n_outputs))
