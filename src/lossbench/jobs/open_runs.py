@@ -102,9 +102,10 @@ def set_earlier_aside(plan: Plan, open_runs: OpenRuns) -> None:
 
 
 def _set_aside(folder: Path, part: Path) -> bool:
-    """Move a part file to its folder's ``earlier/``, and return whether there was one."""
+    """Move a part file to its folder's ``earlier/``, and return whether there was one; a torn one is removed."""
     run = read_run(part)
     if run is None:
+        part.unlink(missing_ok=True)
         return False
     aside = folder / "earlier" / f"{part.stem}-{int(run.info.ended * 1000)}.npz"
     aside.parent.mkdir(exist_ok=True)
