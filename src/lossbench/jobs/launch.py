@@ -8,7 +8,8 @@ import json
 import logging
 import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from multiprocessing import util
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from lossbench.config.paths import conf_folder
 from lossbench.ground.cores import n_cores
 from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
 from lossbench.ground.files import write_text
+from lossbench.ground.machine import host_name
 from lossbench.ground.run_ids import RunId, read_run_id
+from lossbench.jobs.cell_leases import leased
 from lossbench.jobs.cluster.submission import OpenCell
 from lossbench.jobs.early_start import BASIC, launcher_of
 from lossbench.jobs.failing_alike import common_failure
@@ -38,6 +41,9 @@ from lossbench.results.yardsticks import yardstick_path
 
 log = logging.getLogger(__name__)
 
+# Each job reads its cell's open runs from this file of the sweep's folder, in whatever process the launcher runs it; of
+# a process that shares a sweep with its writer from another one, which the environment of the jobs names.
+OPEN, OWN_OPEN = "open.json", "LOSSBENCH_OPEN"
 # Hydra's launchers whose jobs are processes of this machine.
 ON_THIS_MACHINE = ("joblib", "submitit_local")
 
@@ -61,8 +67,7 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
         },
         "process": os.getpid(),
     }
-    # Each job reads its cell's open runs from this file, in whatever process the launcher runs it.
-    write_text(plan.folder / "open.json", json.dumps(content))
+    write_text(_list_of_jobs(plan.folder), json.dumps(content))
     overrides = [*search_path_override(), *plan.hydra, encode("name", plan.name)]
     overrides.append(encode("hydra.sweep.dir", str(plan.folder)))
     if plan.experiment:
@@ -80,6 +85,29 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
         raise
     except Exception as error:
         raise MissingEnvironmentError(_launcher_problem(launcher, error)) from error
+
+
+def _list_of_jobs(folder: Path) -> Path:
+    return folder / os.environ.get(OWN_OPEN, OPEN)
+
+
+@contextmanager
+def own_list_of_jobs(folder: Path) -> Iterator[None]:
+    """Have this process list its open jobs in a file of its own during the block: the sweep's is the writer's."""
+    os.environ[OWN_OPEN] = f"open-{host_name()}-{os.getpid()}.json"
+    try:
+        yield
+    finally:
+        _list_of_jobs(folder).unlink(missing_ok=True)
+        del os.environ[OWN_OPEN]
+
+
+def remove_lists_of_jobs(folder: Path) -> bool:
+    """Remove those that killed processes which shared a sweep have left, and return whether there were any."""
+    left = list(folder.glob("open-*.json"))
+    for path in left:
+        path.unlink(missing_ok=True)
+    return bool(left)
 
 
 def _task(plan: Plan, cell: Cell, runs: list[RunId]) -> CellTask:
@@ -124,7 +152,7 @@ def _threads(plan: Plan, launcher: str) -> int | None:
 def open_cells(folder: Path) -> list[OpenCell]:
     """Return a cell for each open job of the sweep in a folder, those of yardsticks last."""
     plan = read_plan(folder)
-    opened = json.loads((folder / "open.json").read_text())
+    opened = json.loads(_list_of_jobs(folder).read_text())
     common = [f"experiment={plan.experiment}"] if plan.experiment else []
     jobs = [(cell.overrides, cell.folder) for cell in plan.cells if opened["runs"][cell.folder]]
     jobs += [(each.cell.overrides, each.folder) for each in yardsticks(plan) if each.folder in opened["yardsticks"]]
@@ -148,7 +176,7 @@ def job(config: DictConfig) -> None:
     end_with_launching_process()
     try:
         plan = read_plan(folder.parent)
-        opened = json.loads((folder.parent / "open.json").read_text())
+        opened = json.loads(_list_of_jobs(folder.parent).read_text())
         if opened["process"] != os.getpid():
             # Launchers end their processes by themselves, those of joblib without the functions of ``atexit``.
             util.Finalize(None, supervisor.end, exitpriority=1)
@@ -157,7 +185,11 @@ def job(config: DictConfig) -> None:
         if reason:
             log.error("%s is not trained: the cells before it failed (%s)", task.name, reason)
             return
-        supervisor.train(task, opened["threads"] or n_cores(), plan.timeout)
+        with leased(folder, is_alone=opened["process"] != os.getpid()) as is_ours:
+            if is_ours:
+                # What another process has trained since then is left out.
+                task = _open_task(plan, folder.name, opened)
+                supervisor.train(task, opened["threads"] or n_cores(), plan.timeout)
     except Exception:
         log.exception("%s ended", folder.name)
 
