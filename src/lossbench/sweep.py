@@ -21,7 +21,7 @@ from lossbench.ground.temporary import remove_left_folders
 from lossbench.jobs.cluster.job_list import ClusterJob, at_work, jobs_at_work, read_jobs, refuse_rerun
 from lossbench.jobs.download import download, missing_downloads
 from lossbench.jobs.failing_alike import MOST_CELLS
-from lossbench.jobs.launch import own_list_of_jobs, remove_lists_of_jobs
+from lossbench.jobs.open_jobs import own_open_jobs, remove_open_jobs
 from lossbench.jobs.open_runs import (
     OpenRuns,
     OpenYardsticks,
@@ -102,7 +102,7 @@ def _run_as_writer(plan: Plan, leases: Leases, terminal: Terminal) -> int | None
     finally:
         supervisor.end()
         if leases.holds(WRITER):
-            if not leases.others(is_of_a_command) and remove_lists_of_jobs(plan.folder):
+            if not leases.others(is_of_a_command) and remove_open_jobs(plan.folder):
                 remove_unfinished(plan.folder, lambda host: False)
             collected = _collect(plan, tracking, is_whole=not (interrupted or left), has_studies=has_studies)
         elif tracking is not None:
@@ -122,7 +122,7 @@ def _help(plan: Plan, leases: Leases, terminal: Terminal) -> int | None:
     writer = wait_until_prepared(leases)
     if writer is None:
         return None
-    with joined(leases), own_list_of_jobs(plan.folder):
+    with joined(leases), own_open_jobs(plan.folder):
         refuse_beside(plan, [writer])
         open_runs = _open_runs(plan, terminal)
         terminal.line(f"shared with {writer}, which writes the results")
@@ -197,7 +197,7 @@ def _prepare(
     """
     if not busy:
         remove_unfinished(plan.folder, lambda host: False)
-        remove_lists_of_jobs(plan.folder)
+        remove_open_jobs(plan.folder)
         for name in (".files", ".programs"):
             # Other sweeps write there too.
             remove_unfinished(plan.folder.parent / name)

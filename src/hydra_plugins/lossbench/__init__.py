@@ -15,6 +15,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+
 
 class PlanSweeper(Sweeper):
     """Launches the jobs that ``plan.json`` in the sweep's folder lists as open."""
@@ -22,6 +24,11 @@ class PlanSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Make the launcher that the user configured."""
         self.config = config
+        if config.hydra.launcher._target_ == BASIC:
+            from lossbench.jobs.job_configs import composing_once
+
+            # Its jobs run in this process; those of other launchers compose their configurations where they run.
+            hydra_context = composing_once(hydra_context)
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )

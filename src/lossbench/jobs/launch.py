@@ -4,15 +4,12 @@ Hydra's command line was parsed while planning. Here only a sweeper of our own (
 which hands the open cells to the configured launcher.
 """
 
-import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from multiprocessing import util
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -21,29 +18,20 @@ from omegaconf import DictConfig
 from lossbench.config.paths import conf_folder
 from lossbench.ground.cores import n_cores
 from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
-from lossbench.ground.files import write_text
-from lossbench.ground.machine import host_name
-from lossbench.ground.run_ids import RunId, read_run_id
 from lossbench.jobs.cell_leases import leased
 from lossbench.jobs.cluster.submission import OpenCell
 from lossbench.jobs.early_start import BASIC, launcher_of
 from lossbench.jobs.failing_alike import common_failure
 from lossbench.jobs.launching_process import end_with_launching_process, ending_with_this_process
-from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks, names_of
+from lossbench.jobs.open_jobs import read_open_jobs, write_open_jobs
+from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks
 from lossbench.jobs.worker.supervision import supervisor
-from lossbench.jobs.worker.tasks import CellTask, Task, YardsticksTask
 from lossbench.planning.command_line import encode
 from lossbench.planning.composition import search_path_override
-from lossbench.planning.plan import Cell, Plan, read_plan
-from lossbench.planning.yardsticks import yardsticks
-from lossbench.results.part_files import part_path
-from lossbench.results.yardsticks import yardstick_path
+from lossbench.planning.plan import Plan
 
 log = logging.getLogger(__name__)
 
-# Each job reads its cell's open runs from this file of the sweep's folder, in whatever process the launcher runs it; of
-# a process that shares a sweep with its writer from another one, which the environment of the jobs names.
-OPEN, OWN_OPEN = "open.json", "LOSSBENCH_OPEN"
 # Hydra's launchers whose jobs are processes of this machine.
 ON_THIS_MACHINE = ("joblib", "submitit_local")
 
@@ -59,15 +47,7 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
         If the launcher is not installed or cannot run the jobs.
     """
     launcher = launcher_of(plan.hydra)
-    content = {
-        "threads": _threads(plan, launcher),
-        "runs": names_of(open_runs),
-        "yardsticks": {
-            folder: [[model, run.name] for model, run in parts] for folder, parts in open_yardsticks.items()
-        },
-        "process": os.getpid(),
-    }
-    write_text(_list_of_jobs(plan.folder), json.dumps(content))
+    opened = write_open_jobs(plan, open_runs, open_yardsticks, _threads(plan, launcher))
     overrides = [*search_path_override(), *plan.hydra, encode("name", plan.name)]
     overrides.append(encode("hydra.sweep.dir", str(plan.folder)))
     if plan.experiment:
@@ -75,8 +55,7 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
     try:
         if launcher == BASIC:
             # It runs the jobs in this process, one by one; those of other launchers start workers of their own.
-            cells = [cell for cell in plan.cells if open_runs[cell.folder]]
-            supervisor.compile_ahead([_task(plan, cell, open_runs[cell.folder]) for cell in cells])
+            supervisor.compile_ahead([opened.cell_task(folder) for folder in opened.cells])
         with ending_with_this_process() if launcher in ON_THIS_MACHINE else nullcontext():
             _multirun(overrides)
         if supervisor.problem is not None:
@@ -85,33 +64,6 @@ def launch(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks) -> 
         raise
     except Exception as error:
         raise MissingEnvironmentError(_launcher_problem(launcher, error)) from error
-
-
-def _list_of_jobs(folder: Path) -> Path:
-    return folder / os.environ.get(OWN_OPEN, OPEN)
-
-
-@contextmanager
-def own_list_of_jobs(folder: Path) -> Iterator[None]:
-    """Have this process list its open jobs in a file of its own during the block: the sweep's is the writer's."""
-    os.environ[OWN_OPEN] = f"open-{host_name()}-{os.getpid()}.json"
-    try:
-        yield
-    finally:
-        _list_of_jobs(folder).unlink(missing_ok=True)
-        del os.environ[OWN_OPEN]
-
-
-def remove_lists_of_jobs(folder: Path) -> bool:
-    """Remove those that killed processes which shared a sweep have left, and return whether there were any."""
-    left = list(folder.glob("open-*.json"))
-    for path in left:
-        path.unlink(missing_ok=True)
-    return bool(left)
-
-
-def _task(plan: Plan, cell: Cell, runs: list[RunId]) -> CellTask:
-    return CellTask(cell, plan.folder / cell.folder, runs)
 
 
 def _multirun(overrides: list[str]) -> None:
@@ -151,18 +103,16 @@ def _threads(plan: Plan, launcher: str) -> int | None:
 
 def open_cells(folder: Path) -> list[OpenCell]:
     """Return a cell for each open job of the sweep in a folder, those of yardsticks last."""
-    plan = read_plan(folder)
-    opened = json.loads(_list_of_jobs(folder).read_text())
+    opened = read_open_jobs(folder)
+    plan = opened.plan
     common = [f"experiment={plan.experiment}"] if plan.experiment else []
-    jobs = [(cell.overrides, cell.folder) for cell in plan.cells if opened["runs"][cell.folder]]
-    jobs += [(each.cell.overrides, each.folder) for each in yardsticks(plan) if each.folder in opened["yardsticks"]]
     return [
         OpenCell(
             name,
-            list(_open_task(plan, name, opened).paths.values()),
+            list(opened.task(name).paths.values()),
             [*common, *overrides, encode("name", plan.name), encode("hydra.sweep.subdir", name)],
         )
-        for overrides, name in jobs
+        for name, overrides in opened.overrides.items()
     ]
 
 
@@ -175,36 +125,19 @@ def job(config: DictConfig) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     end_with_launching_process()
     try:
-        plan = read_plan(folder.parent)
-        opened = json.loads(_list_of_jobs(folder.parent).read_text())
-        if opened["process"] != os.getpid():
+        opened = read_open_jobs(folder.parent)
+        plan, content = opened.plan, opened.content
+        if content.process != os.getpid():
             # Launchers end their processes by themselves, those of joblib without the functions of ``atexit``.
             util.Finalize(None, supervisor.end, exitpriority=1)
-        task = _open_task(plan, folder.name, opened)
-        reason = common_failure(plan, opened["runs"], before=folder.name)
+        task = opened.task(folder.name)
+        reason = common_failure(plan, content.runs, before=folder.name)
         if reason:
             log.error("%s is not trained: the cells before it failed (%s)", task.name, reason)
             return
-        with leased(folder, is_alone=opened["process"] != os.getpid()) as is_ours:
+        with leased(folder, is_alone=content.process != os.getpid()) as is_ours:
             if is_ours:
-                # What another process has trained since then is left out.
-                task = _open_task(plan, folder.name, opened)
-                supervisor.train(task, opened["threads"] or n_cores(), plan.timeout)
+                # Asked again: what another process has trained in between is left out.
+                supervisor.train(opened.task(folder.name), content.threads or n_cores(), plan.timeout)
     except Exception:
         log.exception("%s ended", folder.name)
-
-
-def _open_task(plan: Plan, folder: str, opened: dict[str, Any]) -> Task:
-    """Return what a job has to train: the yardsticks of a data set, or a cell; what it has trained before is left out.
-
-    A job may begin anew, and one that has waited long may find what another has trained.
-    """
-    if folder not in opened["yardsticks"]:
-        cell = next(cell for cell in plan.cells if cell.folder == folder)
-        runs = [run for name in opened["runs"][folder] if (run := read_run_id(name)) is not None]
-        return _task(plan, cell, [run for run in runs if not part_path(plan.folder / folder, run).exists()])
-    wanted = next(each for each in yardsticks(plan) if each.folder == folder)
-    named = [(model, read_run_id(name)) for model, name in opened["yardsticks"][folder]]
-    parts = [(model, run) for model, run in named if run is not None]
-    own = plan.folder / folder
-    return YardsticksTask(wanted, own, [part for part in parts if not yardstick_path(own, *part).exists()])

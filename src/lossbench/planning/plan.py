@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class Cell:
         """The main metric: what its runs are judged, stopped, tuned and called stuck by."""
         return self.settings.metric or MAIN_METRICS[self.task]
 
-    @property
+    @cached_property
     def folder(self) -> str:
         """The name of its folder: the cell's name and 8 digits of its key."""
         # The key tells cells apart; the name, cut to 120 characters, is for people.

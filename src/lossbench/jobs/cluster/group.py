@@ -11,6 +11,7 @@ from omegaconf import DictConfig, open_dict
 
 from lossbench.ground.cores import ALLOTTED
 from lossbench.jobs.cell_leases import WAITS
+from lossbench.jobs.job_configs import composing_once
 from lossbench.jobs.worker.supervision import supervisor
 
 
@@ -39,13 +40,14 @@ class Group:
         os.environ[WAITS] = "yes"
         Singleton.set_state(self.state)
         setup_globals()
+        context = composing_once(self.hydra_context)
         try:
             for number, overrides in self.overrides:
-                config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+                config = context.config_loader.load_sweep_config(self.config, overrides)
                 with open_dict(config):
                     config.hydra.job.id, config.hydra.job.num = f"cell {number}", number
                 run_job(
-                    hydra_context=self.hydra_context,
+                    hydra_context=context,
                     task_function=self.task_function,
                     config=config,
                     job_dir_key="hydra.sweep.dir",
