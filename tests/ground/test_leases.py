@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 import pytest
 from support.processes import wait_for
 
-from lossbench.ground.leases import FOLDER, SECONDS, SIZE, Leases, is_held
+from lossbench.ground.leases import FOLDER, SECONDS, SIZE, Leases, is_held, leases_of
 
 HOLD = """
 import sys, time
@@ -129,3 +129,7 @@ def test_a_lease_that_has_just_been_made_and_says_nothing_yet_is_held(tmp_path):
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "cell.1").touch()
     assert not Leases(tmp_path).take("cell")
+
+
+def test_a_folder_has_the_same_leases_whatever_it_is_called(tmp_path):
+    assert leases_of(tmp_path / "a" / ".." / "b") is leases_of(tmp_path / "b")

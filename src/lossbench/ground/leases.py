@@ -284,10 +284,15 @@ class Leases:
             time.sleep(min(seconds, float(os.environ.get(SECONDS) or USUAL_SECONDS)) / BEATS)
 
 
-@cache
 def leases_of(folder: Path) -> Leases:
     """Return the leases of a folder, the same for all of this process."""
-    return Leases(folder)
+    # One folder may be named in two ways: Hydra takes the ".." out of paths.
+    return _known(os.path.abspath(folder))
+
+
+@cache
+def _known(folder: str) -> Leases:
+    return Leases(Path(folder))
 
 
 def is_held(folder: Path, name: str, token: str) -> bool:
