@@ -12,11 +12,13 @@ from dataclasses import asdict, replace
 import pytest
 from support.processes import wait_for
 
+from lossbench.ground.errors import UsageError
 from lossbench.ground.leases import FOLDER, SECONDS, SIZE, Leases, is_held, leases_of
 
 HOLD = """
 import sys, time
 from pathlib import Path
+from lossbench.ground.errors import UsageError
 from lossbench.ground.leases import Leases
 leases = Leases(Path(sys.argv[1]))
 assert leases.take("writer", "ready")
@@ -133,3 +135,11 @@ def test_a_lease_that_has_just_been_made_and_says_nothing_yet_is_held(tmp_path):
 
 def test_a_folder_has_the_same_leases_whatever_it_is_called(tmp_path):
     assert leases_of(tmp_path / "a" / ".." / "b") is leases_of(tmp_path / "b")
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan"])
+def test_the_seconds_are_a_number_above_0(tmp_path, monkeypatch, text):
+    monkeypatch.setenv(SECONDS, text)
+    with pytest.raises(UsageError, match=rf"LOSSBENCH_LEASE_SECONDS must be a number above 0; got '{text}'"):
+        Leases(tmp_path).take("writer")
+    assert files(tmp_path) == []

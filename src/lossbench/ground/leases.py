@@ -10,6 +10,7 @@ A lease saves work, and no more: between a look at it and what follows, a proces
 """
 
 import json
+import math
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+from lossbench.ground.errors import Problem, UsageError
 from lossbench.ground.machine import host_name, machine_id, process_start
 
 FOLDER = ".leases"
@@ -70,7 +72,11 @@ class Holder:
     @property
     def has_ended(self) -> bool:
         """Whether it is known to have ended: only processes of this machine can be asked for."""
-        return self.is_here and process_start(self.process) != self.started
+        if not self.is_here:
+            return False
+        started = process_start(self.process)
+        # Its id may be another process's by now.
+        return started is None or ("" not in (started, self.started) and started != self.started)
 
     @property
     def is_here(self) -> bool:
@@ -131,6 +137,8 @@ class Leases:
         ------
         OSError
             If its file cannot be written.
+        UsageError
+            If the environment's ``LOSSBENCH_LEASE_SECONDS`` is no number above 0.
         """
         is_ours = self.holds(name)
         if not is_ours:
@@ -143,12 +151,11 @@ class Leases:
         numbers = self._numbers(name)
         if numbers and self._look(self._path(name, numbers[-1])) is not None:
             return False
-        path = self._path(name, numbers[-1] + 1 if numbers else 1)
+        path, seconds = self._path(name, numbers[-1] + 1 if numbers else 1), _seconds()
         try:
             file = _new(path)
         except FileExistsError:
             return False
-        seconds = float(os.environ.get(SECONDS) or USUAL_SECONDS)
         self._since = self._since or time.strftime("%Y-%m-%d %H:%M:%S")
         started = process_start(os.getpid()) or ""
         holder = Holder(host_name(), os.getpid(), machine_id(), started, self._since, seconds, uuid.uuid4().hex, state)
@@ -162,7 +169,7 @@ class Leases:
         with self._lock:
             self._held[name] = held
         for number in numbers:
-            self._path(name, number).unlink(missing_ok=True)
+            _remove(self._path(name, number))
         self._beat_from_now_on()
         if not self.holds(name):
             self.release(name)
@@ -193,7 +200,7 @@ class Leases:
             if held is None:
                 return
             if is_held(self.folder, name, held.holder.token):
-                held.path.unlink(missing_ok=True)
+                _remove(held.path)
             os.close(held.file)
 
     def close(self) -> None:
@@ -202,7 +209,7 @@ class Leases:
             self.release(name)
         for path in self._files():
             if self._look(path) is None:
-                path.unlink(missing_ok=True)
+                _remove(path)
         # Not empty while another process is at work.
         with suppress(OSError):
             (self.folder / FOLDER).rmdir()
@@ -234,7 +241,9 @@ class Leases:
         holder = self._look(path)
         if holder is None:
             return False
-        sight = self._seen[path]
+        sight = self._seen.get(path)
+        if sight is None:
+            return False
         is_late = time.monotonic() - sight.since > LATE_BEATS * holder.seconds / BEATS
         return is_late or not (sight.has_changed or holder.is_here)
 
@@ -280,8 +289,7 @@ class Leases:
             # So that it is known when each lease of others was last changed, whenever somebody asks.
             for path in self._files() if held else []:
                 self._look(path)
-            seconds = min((each.holder.seconds for each in held), default=USUAL_SECONDS)
-            time.sleep(min(seconds, float(os.environ.get(SECONDS) or USUAL_SECONDS)) / BEATS)
+            time.sleep(_seconds() / BEATS)
 
 
 def leases_of(folder: Path) -> Leases:
@@ -314,6 +322,26 @@ def _listed(folder: Path) -> list[str]:
         return os.listdir(folder / FOLDER)
     except OSError:
         return []
+
+
+def _seconds() -> float:
+    """Return after how many seconds without a change the leases of this process have expired."""
+    text = os.environ.get(SECONDS) or str(USUAL_SECONDS)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise UsageError(
+            Problem(f"{SECONDS} must be a number above 0; got {text!r}.", f"unset it for {USUAL_SECONDS:g}.")
+        )
+    return seconds
+
+
+def _remove(path: Path) -> None:
+    """Remove a lease's file; that of another user may stay, as the next number counts."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def _new(path: Path) -> int:
