@@ -59,12 +59,12 @@ def _folders(names: list[str]) -> list[Path]:
 
 
 def _check_idle(folder: Path) -> None:
-    leases_of(folder).settle()
-    if is_at_work(folder):
-        raise _busy(folder)
     if jobs := jobs_at_work(folder):
         message = f"jobs of a cluster are at work on {folder.name}: {', '.join(job.id for job in jobs)}."
         raise MissingEnvironmentError(Problem(message, "wait for them, or cancel them with scancel."))
+    leases_of(folder).settle()
+    if is_at_work(folder):
+        raise _busy(folder)
 
 
 def _busy(folder: Path) -> MissingEnvironmentError:
