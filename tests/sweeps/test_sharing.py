@@ -205,44 +205,64 @@ def test_two_share_studies_each_done_by_one(tmp_path):
 
 
 @pytest.mark.slow
-def test_beside_another_a_different_plan_is_refused_with_its_name(two):
-    name = of(two.first)
-    for more, message in (
-        (["rerun=all"], f"rerun=all cannot be while another lossbench is at work on shared: {name}"),
-        (["seeds=3"], f"another lossbench is at work on shared, with other seeds: {name}"),
-        (["epochs=3"], f"another lossbench is at work on shared, with other cells: {name}"),
-        (
-            ["hydra/launcher=slurm", "hydra.launcher.cluster=local"],
-            f"hydra/launcher=slurm cannot be while another lossbench is at work on shared: {name}",
-        ),
-    ):
-        done = two.place.run(*COMMAND, *more, **SOON)
-        assert done.status == 3, done.out
-        assert re.match(rf"error: {message}\.\n  hint: ", done.err), done.err
-        assert "Ctrl-C" in done.err
-    kept = two.place.run("shared", "--yes", command="lossbench-remove")
-    assert kept.status == 3
-    assert re.search(rf"a lossbench is at work on shared in \S+: .*{name}", kept.err)
-    listed = two.place.run("sweeps", command="lossbench-list")
-    assert re.search(r"shared .*at work", listed.out)
+def test_beside_another_a_different_plan_is_refused_with_its_name(tmp_path):
+    place, long = Place(tmp_path), [*COMMAND, "epochs=50000"]
+    first = place.start(*long)
+    wait_for(lambda: list((place.sweep("shared") / FOLDER).glob("circles*")))
+    name = of(first)
+    try:
+        for more, message in (
+            (["rerun=all"], f"rerun=all cannot be while another lossbench is at work on shared: {name}"),
+            (["seeds=3"], f"another lossbench is at work on shared, with other seeds: {name}"),
+            (["epochs=3"], f"another lossbench is at work on shared, with other cells: {name}"),
+            (
+                ["hydra/launcher=slurm", "hydra.launcher.cluster=local"],
+                f"hydra/launcher=slurm cannot be while another lossbench is at work on shared: {name}",
+            ),
+        ):
+            done = place.run(*long, *more)
+            assert done.status == 3, done.out
+            assert re.match(rf"error: {message}\.\n  hint: .*Ctrl-C", done.err), done.err
+        kept = place.run("shared", "--yes", command="lossbench-remove")
+        assert kept.status == 3
+        assert re.search(rf"a lossbench is at work on shared in \S+: .*{name}", kept.err)
+        listed = place.run("sweeps", command="lossbench-list")
+        assert re.search(r"shared .*at work", listed.out)
+    finally:
+        place.end_all()
+        first.communicate()
+
+
+# lossbench as it would run on another machine: of its processes nothing is known here, and its files say where they are
+# from.
+FAR = """
+from lossbench.ground import machine
+machine.machine_id, machine.host_name = lambda: "far away", lambda: "far-away"
+from lossbench.commands.main import main
+main()
+"""
 
 
 @pytest.mark.slow
 def test_of_a_machine_that_has_vanished_the_leases_expire(tmp_path, whole):
-    """Its leases are those of a killed process, with another machine's name."""
     place = Place(tmp_path)
-    first = place.start(*COMMAND, **SOON)
-    wait_for(lambda: len(records(place)) > 5)
-    os.killpg(first.pid, signal.SIGKILL)
-    first.communicate(timeout=60)
-    left = list((place.sweep("shared") / FOLDER).glob("*"))
-    assert len(left) == 2
-    for path in left:
-        text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(r'"machine": "[^"]*"', '"machine": "far away"', text), encoding="utf-8")
-    shutil.copy(place.sweep("shared") / "plan.json", place.sweep("shared") / ".plan.json.far-away.12.abcdefgh")
-    done = place.run(*COMMAND, **SOON)
-    assert (done.status, done.err) == (0, "")
+    far = subprocess.Popen(
+        [sys.executable, "-c", FAR, *COMMAND],
+        env=environment(place.work, **place.environment, **SOON),
+        cwd=place.work,
+        start_new_session=True,
+    )
+    found = Two(place, far, far)
+    wait_for(lambda: any('"state": "ready"' in text for text in found.leases().values()))
+    here = place.start(*COMMAND, **SOON)
+    wait_for(lambda: found.trains(far) and found.trains(here))
+    os.killpg(far.pid, signal.SIGKILL)
+    far.wait(timeout=60)
+    (place.sweep("shared") / ".results.csv.far-away.12.abcdefgh").touch()
+    status, said = ended(here)
+    assert status == 0
+    assert f"shared with far-away (process {far.pid}, since " in said
+    assert "who wrote the results has ended; this process finishes." in said
     check(place, "shared", whole=whole)
 
 
