@@ -170,7 +170,9 @@ def test_pure_modules_write_nothing(name):
     [
         pytest.param("mlflow", ("tracking.", "export.saved_model."), id="mlflow"),
         pytest.param("optuna", ("tuning.proposals",), id="optuna"),
-        pytest.param("hydra", ("planning.", "jobs.launch", "jobs.cluster.group", "commands.main"), id="hydra"),
+        pytest.param(
+            "hydra", ("planning.", "jobs.launch", "jobs.cluster.group", "jobs.job_configs", "commands.main"), id="hydra"
+        ),
         pytest.param("submitit", ("jobs.cluster.",), id="submitit"),
     ],
 )

@@ -107,6 +107,8 @@ def test_a_file_its_columns_and_classes_may_have_any_name(tmp_path, file):
 
 EXPERIMENT = "# @package _global_\ndefaults:\n  - override /loss: hinge\n"
 TARGET = "{_target_: os.system, command: touch pwned}"
+NO_JOBS = "could not run the jobs"
+SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
@@ -144,20 +146,22 @@ def test_a_configuration_that_tries_to_run_code_is_an_error(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "words", "status", "said"),
     [
-        pytest.param(f"hydra:\n  callbacks:\n    evil: {TARGET}\n", [], id="callback"),
-        pytest.param(f"hydra:\n  launcher: {TARGET}\n", [], id="launcher", marks=pytest.mark.slow),
-        pytest.param("", ["hydra.launcher._target_=os.system"], id="launcher-in-a-word", marks=pytest.mark.slow),
+        pytest.param(f"hydra:\n  callbacks:\n    evil: {TARGET}\n", [], 3, NO_JOBS, id="callback"),
+        pytest.param(f"hydra:\n  launcher: {TARGET}\n", [], 2, "Key 'command' not in", id="launcher", marks=SLOW),
+        pytest.param("", ["hydra.launcher._target_=os.system"], 3, NO_JOBS, id="launcher-in-a-word", marks=SLOW),
         pytest.param(
             "hydra:\n  job_logging:\n    handlers:\n      evil: {(): os.system, command: touch pwned}\n",
             [],
+            3,
+            NO_JOBS,
             id="logging",
-            marks=pytest.mark.slow,
+            marks=SLOW,
         ),
     ],
 )
-def test_hydras_own_settings_run_no_command(tmp_path, text, words):
+def test_hydras_own_settings_run_no_command(tmp_path, text, words, status, said):
     place = Place(tmp_path)
     (place.work / "conf" / "experiment").mkdir(parents=True)
     (place.work / "conf" / "experiment" / "evil.yaml").write_text(f"{EXPERIMENT}{text}", encoding="utf-8")
@@ -170,6 +174,6 @@ def test_hydras_own_settings_run_no_command(tmp_path, text, words):
         "report.yardsticks=false",
     ]
     done = place.run("experiment=evil", *options, *words)
-    assert done.status == 3
-    assert "could not run the jobs" in done.err
+    assert done.status == status
+    assert said in done.err
     assert [path for path in files(place) if path.name == "pwned"] == []

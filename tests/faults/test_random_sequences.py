@@ -12,7 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, settings, strategies
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from support.faults import amount
 from support.invariants import check, check_nothing_is_left
 from support.mlflow_store import mlflow_runs
@@ -113,35 +113,40 @@ class Machine(RuleBasedStateMachine):
         self._check_tracked("one")
         check(self.place, "one")
 
-    @precondition(lambda self: self.ledgers["one"].is_planned)
+    # How far a killed sweep had come is chance, so no rule has a precondition: one without an object does nothing.
+
     @rule()
     def report(self) -> None:
+        if not self.ledgers["one"].is_planned:
+            return
         done = self.place.run("one", command="lossbench-report")
         assert (done.status, done.err) == (0, "")
 
-    @precondition(lambda self: self.ledgers["one"].is_planned)
     @rule(is_away=strategies.booleans())
     def sync(self, is_away: bool) -> None:
+        if not self.ledgers["one"].is_planned:
+            return
         more = {"MLFLOW_TRACKING_URI": self.away} if is_away else {}
         done = self.place.run("one", command="lossbench-sync", **more)
         assert done.status == (3 if is_away else 0), done.out
         if not is_away:
             self._check_tracked("one")
 
-    @precondition(lambda self: self.ledgers["one"].runs)
     @rule()
     def lose_a_record(self) -> None:
         ledger = self.ledgers["one"]
+        if not ledger.runs:
+            return
         run = min(ledger.runs)
         (path,) = (path for path, each in self._records("one").items() if each == run)
         path.unlink()
         del ledger.runs[run]
 
-    @precondition(lambda self: (self.place.work / "mlruns").exists())
     @rule()
     def lose_the_store(self) -> None:
         self._wait_for_the_end()
-        shutil.rmtree(self.place.work / "mlruns")
+        if (self.place.work / "mlruns").exists():
+            shutil.rmtree(self.place.work / "mlruns")
 
     # ---- What must follow.
 

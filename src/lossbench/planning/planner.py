@@ -24,6 +24,7 @@ from lossbench.planning.known_sweeps import names_ending_in
 from lossbench.planning.normalisation import normalised, normalised_loss, normalised_sweep
 from lossbench.planning.plan import Cell, Plan
 from lossbench.planning.presets import preset_values, read_preset
+from lossbench.planning.same_trainings import notes_on_same_trainings
 from lossbench.planning.schema import GROUPS
 from lossbench.planning.validation import report_problems, validate, validate_loss
 
@@ -78,7 +79,15 @@ def make_plan(arguments: Arguments, command: str, begin: Callable[[str], None] =
         cells=cells,
         seeds=seeds,
         skipped=unique([*skipped, *left_out]),
-        notes=unique([*arguments.notes, *(note for draft in drafts for note in draft.notes), *said, *renamed]),
+        notes=unique(
+            [
+                *arguments.notes,
+                *(note for draft in drafts for note in draft.notes),
+                *said,
+                *renamed,
+                *notes_on_same_trainings(cells),
+            ]
+        ),
         published=to_container(common.published) if _as_published(grids, arguments) else [],
         claims=to_container(common.claims) if _as_published(grids, arguments) else [],
         hydra=arguments.hydra,

@@ -30,7 +30,7 @@ from lossbench.ground.secrets import without_secrets
 from lossbench.ground.temporary import own_temporary_files
 from lossbench.jobs.sharing import WRITER
 from lossbench.planning.plan import Cell, Plan
-from lossbench.report.freshness import SUMMARY
+from lossbench.report.freshness import SUMMARY, is_written
 from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import read_runs
 from lossbench.tracking.local_store import has_experiment, store_problem
@@ -181,7 +181,8 @@ def _send(plan: Plan, tracker: Any, may_write: Callable[[], bool], *, running: b
             tracker.keep_models(chosen)
     except Exception as error:
         return f"all but models: {first_line(error)} (tracking.models=none leaves them out)"
-    if not any(waiting.values()):
+    # Without a report the next start writes one, and it belongs to the artifacts.
+    if not any(waiting.values()) and is_written(plan, results):
         write_text(_marker(plan), _state(plan, results))
     return ""
 

@@ -5,6 +5,7 @@
 """
 
 import functools
+import hashlib
 import json
 import math
 import threading
@@ -125,6 +126,16 @@ class Data:
     target: dict[str, np.ndarray]
     unit: tuple[float, ...] = (1.0,)
 
+    @functools.cached_property
+    def digest(self) -> str:
+        """The SHA-256 hash of the arrays of all splits, by their names; of the unit too."""
+        found = hashlib.sha256(repr(self.unit).encode())
+        for part in (self.x, self.y, self.target):
+            for name, array in part.items():
+                found.update(f"{name} {array.dtype} {array.shape}".encode())
+                found.update(np.ascontiguousarray(array).data)
+        return found.hexdigest()
+
     @property
     def weights_of_outputs(self) -> tuple[float, ...]:
         """The weight of each output's error in the main metric of numbers, relative to the first output."""
@@ -175,6 +186,11 @@ class Trained:
     weights: list[np.ndarray]
     diverged_epoch: int
     selected_epoch: int = 0
+
+    @property
+    def n_bytes(self) -> int:
+        """The size of its arrays."""
+        return sum(array.nbytes for array in (self.epochs, *self.curves.values(), *self.weights))
 
 
 class StoppedError(Exception):
