@@ -31,7 +31,8 @@ def another(tmp_path, monkeypatch):
     """Another process that holds a lease, which expires after a second without a change."""
     monkeypatch.setenv(SECONDS, "1")
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)])
-    wait_for(lambda: Leases(tmp_path).holder("writer"))
+    # Its file is there a moment before it says whose it is.
+    wait_for(lambda: (found := Leases(tmp_path).holder("writer")) and found.state == "ready")
     yield process
     process.kill()
     process.wait()
@@ -127,10 +128,13 @@ def test_of_another_machine_only_its_changes_tell_whether_it_is_at_work(tmp_path
     assert fresh.holder("other") is None
 
 
-def test_a_lease_that_has_just_been_made_and_says_nothing_yet_is_held(tmp_path):
+def test_a_lease_that_says_nothing_yet_is_held_for_a_moment(tmp_path):
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "cell.1").touch()
-    assert not Leases(tmp_path).take("cell")
+    mine = Leases(tmp_path)
+    assert not mine.take("cell")
+    # Its process was killed before it wrote.
+    wait_for(lambda: mine.take("cell"), 20)
 
 
 def test_a_folder_has_the_same_leases_whatever_it_is_called(tmp_path):

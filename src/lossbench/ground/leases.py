@@ -28,6 +28,8 @@ FOLDER = ".leases"
 # In the environment: after how many seconds without a change the leases of this process have expired.
 SECONDS = "LOSSBENCH_LEASE_SECONDS"
 USUAL_SECONDS = 60.0
+# After so many seconds one that says nothing has expired: its process ended between making its file and writing it.
+SILENT_SECONDS = 5.0
 # So often in this time a lease is changed.
 BEATS = 6
 # After so many beats without a change its holder may have been stopped.
@@ -129,6 +131,7 @@ class Leases:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _beating: threading.Thread | None = None
     _since: str = ""
+    _period: float = USUAL_SECONDS / BEATS
 
     def take(self, name: str, state: str = "") -> bool:
         """Take a lease unless another process holds it, and return whether it is ours.
@@ -156,6 +159,7 @@ class Leases:
             file = _new(path)
         except FileExistsError:
             return False
+        self._period = seconds / BEATS
         self._since = self._since or time.strftime("%Y-%m-%d %H:%M:%S")
         started = process_start(os.getpid()) or ""
         holder = Holder(host_name(), os.getpid(), machine_id(), started, self._since, seconds, uuid.uuid4().hex, state)
@@ -289,7 +293,7 @@ class Leases:
             # So that it is known when each lease of others was last changed, whenever somebody asks.
             for path in self._files() if held else []:
                 self._look(path)
-            time.sleep(_seconds() / BEATS)
+            time.sleep(self._period)
 
 
 def leases_of(folder: Path) -> Leases:
@@ -360,4 +364,4 @@ def _read(content: bytes) -> Holder:
         found.pop("beat")
         return Holder(**found)
     except (ValueError, TypeError, KeyError, AttributeError):
-        return Holder("another machine", 0, "", "", "just now", USUAL_SECONDS, "")
+        return Holder("another machine", 0, "", "", "just now", SILENT_SECONDS, "")
