@@ -18,24 +18,34 @@ from lossbench.console.watcher import Watcher
 from lossbench.findings.tables import Table, tables
 from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS, DamagedFileError, UsageError
 from lossbench.ground.files import remove_unfinished, set_aside, write_text
+from lossbench.ground.leases import Leases
 from lossbench.ground.temporary import remove_left_folders
 from lossbench.jobs.cluster.job_list import ClusterJob, at_work, jobs_at_work, read_jobs, refuse_rerun
 from lossbench.jobs.download import download, missing_downloads
-from lossbench.jobs.failing_alike import MOST_CELLS, common_failure
-from lossbench.jobs.launch import launch
+from lossbench.jobs.failing_alike import MOST_CELLS
+from lossbench.jobs.open_jobs import own_open_jobs, remove_open_jobs
 from lossbench.jobs.open_runs import (
     OpenRuns,
     OpenYardsticks,
-    names_of,
     open_runs_of,
     open_runs_of_all_rows,
     open_yardsticks_of,
     rename_folders,
     set_earlier_aside,
     set_yardsticks_aside,
-    sweep_lock,
 )
 from lossbench.jobs.repair import repair
+from lossbench.jobs.shared_training import refuse_beside, train
+from lossbench.jobs.sharing import (
+    READY,
+    WRITER,
+    beside,
+    is_of_a_command,
+    joined,
+    sharing,
+    wait_until_prepared,
+    writer_of,
+)
 from lossbench.jobs.worker.supervision import supervisor
 from lossbench.planning.plan import Plan, read_plan
 from lossbench.results.cells import CellResults, read_results
@@ -52,32 +62,102 @@ def run_sweep(plan: Plan) -> int:
         for line in [*open_lines(plan, _open_runs(plan, terminal)), *yardstick_lines(plan, open_yardsticks_of(plan))]:
             terminal.line(line)
         return SUCCESS
-    with sweep_lock(plan.folder):
-        jobs = jobs_at_work(plan.folder)
-        refuse_rerun(plan, jobs)
+    with sharing(plan.folder) as leases:
+        status = None
+        while status is None:
+            status = (_run_as_writer if leases.take(WRITER) else _help)(plan, leases, terminal)
+        return status
+
+
+def _run_as_writer(plan: Plan, leases: Leases, terminal: Terminal) -> int | None:
+    """Prepare the sweep's folder, train, and write the table, the report and MLflow; return the exit status.
+
+    None if this process was stopped for so long that another one took over, and has ended too.
+    """
+    jobs = jobs_at_work(plan.folder)
+    # Of an earlier start, whose writer has ended.
+    others = beside(leases)
+    refuse_rerun(plan, jobs)
+    refuse_beside(plan, others)
+    if not others:
         rename_folders(plan)
         _repair(plan, terminal)
-        open_runs = _open_runs(plan, terminal)
-        if jobs:
-            terminal.line(f"at work since an earlier start: {jobs_line(at_work(jobs))}")
-        open_yardsticks = open_yardsticks_of(plan)
-        busy = {name for job in jobs for name in job.cells}
-        _prepare(plan, open_runs, open_yardsticks, terminal, busy)
-        has_studies = bool(open_studies(plan, open_runs))
-        tracking = _start_tracking(plan, is_work=any(open_runs.values()) or bool(open_yardsticks))
-        interrupted, left = False, []
-        try:
-            interrupted = _run(plan, open_runs, open_yardsticks, terminal)
+    open_runs = _open_runs(plan, terminal)
+    if jobs:
+        terminal.line(f"at work since an earlier start: {jobs_line(at_work(jobs))}")
+    if others:
+        terminal.line(f"shared with {' and '.join(map(str, others))}")
+    open_yardsticks = open_yardsticks_of(plan)
+    busy = {*open_runs, *open_yardsticks} if others else {name for job in jobs for name in job.cells}
+    _prepare(plan, open_runs, open_yardsticks, terminal, busy)
+    leases.note(WRITER, READY)
+    has_studies = bool(open_studies(plan, open_runs)) or _lacks_storage(plan)
+    is_work = any(open_runs.values()) or bool(open_yardsticks)
+    tracking = _start_tracking(plan, leases.token(WRITER), is_work=is_work)
+    interrupted, left = False, []
+    try:
+        interrupted = _run(plan, open_runs, open_yardsticks, leases, terminal)
+        left = [] if interrupted else jobs_at_work(plan.folder)
+        if not interrupted and not left and leases.holds(WRITER):
+            interrupted = _train_on_all_rows(plan, leases, terminal)
             left = [] if interrupted else jobs_at_work(plan.folder)
-            if not interrupted and not left:
-                interrupted = _train_on_all_rows(plan)
-                left = [] if interrupted else jobs_at_work(plan.folder)
-        finally:
-            supervisor.end()
+    finally:
+        supervisor.end()
+        if leases.holds(WRITER):
+            if not leases.others(is_of_a_command) and remove_open_jobs(plan.folder):
+                remove_unfinished(plan.folder, lambda host: False)
             collected = _collect(plan, tracking, is_whole=not (interrupted or left), has_studies=has_studies)
+        elif tracking is not None:
+            tracking.finish(interrupted=True)
+    if not leases.holds(WRITER):
+        return _conclude_beside(plan, open_runs, leases, terminal, interrupted=interrupted)
     if interrupted or left:
         return _conclude_early(plan, collected, terminal, left)
     return _conclude(plan, collected, terminal)
+
+
+def _help(plan: Plan, leases: Leases, terminal: Terminal) -> int | None:
+    """Train cells of a sweep beside the process that writes it; return the exit status.
+
+    None if that process has ended: then this one writes, if no other is quicker.
+    """
+    writer = wait_until_prepared(leases)
+    if writer is None:
+        return None
+    with joined(leases), own_open_jobs(plan.folder):
+        refuse_beside(plan, [writer])
+        open_runs = _open_runs(plan, terminal)
+        terminal.line(f"shared with {writer}, which writes the results")
+        interrupted = _run(plan, open_runs, open_yardsticks_of(plan), leases, terminal)
+        supervisor.end()
+    return _conclude_beside(plan, open_runs, leases, terminal, interrupted=interrupted)
+
+
+def _conclude_beside(
+    plan: Plan, open_runs: OpenRuns, leases: Leases, terminal: Terminal, *, interrupted: bool
+) -> int | None:
+    """Say that this process is done with a sweep that another one writes; return the exit status of its own work.
+
+    None if nobody writes it now.
+    """
+    writer, results = writer_of(leases), read_results(plan)
+    if interrupted:
+        n_runs = sum(len(result.runs) for result in results)
+        goes_on = f"{writer} goes on" if writer else "the same command continues"
+        terminal.line(f"interrupted: {n_runs} of {plan.n_runs} runs are finished; {goes_on}.")
+        return INTERRUPTED
+    if writer is None:
+        terminal.line("who wrote the results has ended; this process finishes.")
+        return None
+    terminal.line(f"done here; {writer} is finishing.")
+    ours = [result for result in results if result.cell.folder in leases.taken and open_runs[result.cell.folder]]
+    is_well = not n_failed(ours) and all(len(result.runs) == len(plan.runs(result.cell)) for result in ours)
+    return SUCCESS if is_well else SOME_FAILED
+
+
+def _lacks_storage(plan: Plan) -> bool:
+    """Return whether nobody has written Optuna's storage of a tuned sweep: who would have was killed."""
+    return any(cell.is_tuned for cell in plan.cells) and not (plan.folder / "studies.log").exists()
 
 
 def _repair(plan: Plan, terminal: Terminal) -> None:
@@ -114,12 +194,15 @@ def _prepare(
     Parameters
     ----------
     busy : set of str
-        The folders in which jobs of an earlier start write; nothing there is moved or removed. A run that was open a
-        moment ago may be finished by now.
+        The folders in which jobs or processes of an earlier start write; nothing there is moved or removed. A run that
+        was open a moment ago may be finished by now.
     """
     if not busy:
-        for folder in (plan.folder, plan.folder.parent / ".files", plan.folder.parent / ".programs"):
-            remove_unfinished(folder)
+        remove_unfinished(plan.folder, lambda host: False)
+        remove_open_jobs(plan.folder)
+        for name in (".files", ".programs"):
+            # Other sweeps write there too.
+            remove_unfinished(plan.folder.parent / name)
     remove_left_folders()
     for info in missing_downloads(plan, open_runs):
         terminal.line(f"{info.name}: not here yet; Keras downloads it once ...")
@@ -129,36 +212,34 @@ def _prepare(
     write_text(plan.folder / "plan.json", plan.to_json())
 
 
-def _start_tracking(plan: Plan, *, is_work: bool) -> TrackingProcess | None:
+def _start_tracking(plan: Plan, token: str, *, is_work: bool) -> TrackingProcess | None:
     if plan.tracking.enabled and (is_work or not is_tracked(plan, read_results(plan))):
-        return TrackingProcess(plan)
+        return TrackingProcess(plan, token)
     return None
 
 
-def _run(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks, terminal: Terminal) -> bool:
-    """Run the open jobs, and return whether the user interrupted them."""
+def _run(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks, leases: Leases, terminal: Terminal) -> bool:
+    """Have the open cells trained, and return whether the user interrupted it."""
     try:
         if any(open_runs.values()) or open_yardsticks:
             with Watcher(plan, terminal, open_runs, open_yardsticks):
-                launch(plan, open_runs, open_yardsticks)
-            if reason := common_failure(plan, names_of(open_runs)):
+                reason = train(plan, open_runs, open_yardsticks, leases, terminal.line)
+            if reason:
                 terminal.line(f"ended early: {MOST_CELLS} cells in a row failed for one reason: {reason}")
     except KeyboardInterrupt:
         return True
     return False
 
 
-def _train_on_all_rows(plan: Plan) -> bool:
+def _train_on_all_rows(plan: Plan, leases: Leases, terminal: Terminal) -> bool:
     """Train the networks that are kept of cross-validated cells, and return whether the user interrupted it.
 
     Each run of a cross-validation lacks the rows of its fold. Which cells' networks are kept is known now.
     """
     if not any(cell.settings.folds for cell in plan.cells):
         return False
-    open_runs = open_runs_of_all_rows(plan, read_results(plan))
     try:
-        if any(open_runs.values()):
-            launch(plan, open_runs, {})
+        train(plan, open_runs_of_all_rows(plan, read_results(plan)), {}, leases, terminal.line)
     except KeyboardInterrupt:
         return True
     return False

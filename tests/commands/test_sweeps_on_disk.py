@@ -15,6 +15,7 @@ from support.commands import BIN, Done, environment, run
 from support.sweeps import Sweep
 
 from lossbench.commands.list_sweeps import size
+from lossbench.ground.leases import Leases
 
 
 @pytest.fixture
@@ -99,12 +100,17 @@ def test_nothing_is_removed_without_a_yes_or_while_a_lossbench_works_on_it(home)
     assert (nobody.status, nobody.err.splitlines()[1]) == (2, "  hint: add --yes")
     wrong = remove(home, "smok", "other", "--yes")
     assert (wrong.status, wrong.err.splitlines()[0]) == (2, "error: unknown sweep 'smok'.")
-    for name in (".lock", ".tracking-lock"):
-        with open(home / "multirun" / "smoke" / name, "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            busy = remove(home, "smoke", "--yes")
-            assert busy.status == 3
-            assert "a lossbench is at work on smoke" in busy.err
+    leases = Leases(home / "multirun" / "smoke")
+    leases.take("writer")
+    busy = remove(home, "smoke", "--yes")
+    leases.close()
+    assert busy.status == 3
+    assert re.search(rf"a lossbench is at work on smoke in \S+: \S+ \(process {os.getpid()}, since ", busy.err)
+    with open(home / "multirun" / "smoke" / ".tracking-lock", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        busy = remove(home, "smoke", "--yes")
+        assert busy.status == 3
+        assert "a lossbench is at work on smoke" in busy.err
     assert files(home) == before
 
 

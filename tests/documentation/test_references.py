@@ -12,7 +12,7 @@ each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 OF_THE_READER = {"conf/dataset/house.yaml", "conf/experiment/noise.yaml", "conf/loss/welsch.yaml"}
 # Written by sweeps and benchmarks, not part of the repository.
 OF_A_SWEEP = (
-    *("multirun/", "mlruns/", "arrays/", "figures/", "earlier/", "report.md", ".hydra/", "../.files/"),
+    *("multirun/", "mlruns/", "arrays/", "figures/", "earlier/", "report.md", ".hydra/", ".leases/", "../.files/"),
     "benchmarks/results/",
 )
 IS_PATH = re.compile(r"[\w./-]+(\.(py|c|md|toml|lock|j2)|/)|(conf|tests|src|benchmarks|docs)/[\w./-]+|Makefile")

@@ -96,6 +96,23 @@ class Machine(RuleBasedStateMachine):
             ledger.rate = {"0.1": "0.05", "0.05": "0.1"}[ledger.rate]
         self._start(name, seconds, **({"MLFLOW_TRACKING_URI": self.away} if change == "no server" else {}))
 
+    @rule(seconds=strategies.none() | MOMENTS, is_first=strategies.booleans())
+    def start_twice(self, seconds: int | None, is_first: bool) -> None:
+        """Start a sweep from two terminals at once, and kill one of them."""
+        ledger, words = self.ledgers["one"], self._words("one")
+        both = [self.place.start(*words), self.place.start(*words)]
+        if seconds is not None:
+            time.sleep(seconds / 10)
+            killed = both.pop(0 if is_first else 1)
+            os.killpg(killed.pid, signal.SIGKILL)
+            killed.communicate(timeout=60)
+        said = [process.communicate(timeout=300)[0] for process in both]
+        assert {process.returncode for process in both} == {0}, said
+        ledger.is_planned = True
+        self._note("one", may_lack=False)
+        self._check_tracked("one")
+        check(self.place, "one")
+
     # How far a killed sweep had come is chance, so no rule has a precondition: one without an object does nothing.
 
     @rule()
@@ -135,8 +152,7 @@ class Machine(RuleBasedStateMachine):
 
     def _start(self, name: str, tenths: int | None, **more: str) -> None:
         ledger = self.ledgers[name]
-        words = [*COMMAND, f"name={name}", f"seeds={ledger.n_seeds}", f"optimizer.learning_rate={ledger.rate}"]
-        process = self.place.start(*words, **more)
+        process = self.place.start(*self._words(name), **more)
         if tenths is not None:
             time.sleep(tenths / 10)
             if process.poll() is None:
@@ -155,6 +171,10 @@ class Machine(RuleBasedStateMachine):
             self._check_tracked(name)
             check(self.place, name)
         check_nothing_is_left(self.place)
+
+    def _words(self, name: str) -> list[str]:
+        ledger = self.ledgers[name]
+        return [*COMMAND, f"name={name}", f"seeds={ledger.n_seeds}", f"optimizer.learning_rate={ledger.rate}"]
 
     def _finish(self, name: str) -> None:
         self._start(name, None)

@@ -3,12 +3,16 @@
 import fcntl
 import json
 import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lossbench.ground.files import remove_unfinished
+from lossbench.ground.files import NO_LINKS, remove_unfinished, replace_file
+from lossbench.ground.machine import host_name
 from lossbench.ground.run_ids import RunId
 from lossbench.results.part_files import (
     DIVERGED,
@@ -86,9 +90,31 @@ def test_what_is_not_said_of_a_run_is_nothing():
     assert plain.scores == plain.naive == plain.tuned == {}
 
 
-def test_a_run_written_again_takes_the_place_of_the_first(tmp_path):
-    write_part(tmp_path, info(status=FAILED, error="x"), {})
-    write_part(tmp_path, info(scores=SCORES), CURVES)
+def test_a_run_that_is_recorded_stays_and_the_second_one_is_thrown_away(tmp_path):
+    assert write_part(tmp_path, info(scores=SCORES), CURVES)
+    before = part_path(tmp_path, RunId(0)).read_bytes()
+    assert not write_part(tmp_path, info(status=FAILED, error="x"), {})
+    assert part_path(tmp_path, RunId(0)).read_bytes() == before
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["seed=0.npz"]
+
+
+def test_of_many_that_record_one_run_at_once_one_does(tmp_path):
+    started = [float(i) for i in range(16)]
+    with ThreadPoolExecutor(len(started)) as pool:
+        won = list(pool.map(lambda moment: write_part(tmp_path, replace(info(), started=moment), CURVES), started))
+    (winner,) = [moment for moment, is_its in zip(started, won, strict=True) if is_its]
+    assert read_run(part_path(tmp_path, RunId(0))).info.started == winner
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["seed=0.npz"]
+
+
+@pytest.mark.parametrize("number", NO_LINKS)
+def test_a_file_system_without_links_takes_runs_too(tmp_path, monkeypatch, number):
+    def no_link(_source, _target):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", no_link)
+    assert write_part(tmp_path, info(scores=SCORES), CURVES)
+    assert not write_part(tmp_path, info(), CURVES)
     assert read_run(part_path(tmp_path, RunId(0))).info.scores == SCORES
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["seed=0.npz"]
 
@@ -165,3 +191,20 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     there = [os.path.relpath(Path(folder, file), tmp_path) for folder, _, files in os.walk(tmp_path) for file in files]
     assert sorted(there) == sorted(kept)
     remove_unfinished(tmp_path / "nothere")
+
+
+def test_what_another_machine_is_writing_stays_until_it_is_known_to_have_ended(tmp_path):
+    far, here = tmp_path / ".plan.json.far-away.12.x1_abcde", tmp_path / f".plan.json.{host_name()}.12.x1_abcde"
+    for path in (far, here):
+        path.touch()
+    remove_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [far.name]
+    asked = []
+    remove_unfinished(tmp_path, lambda host: bool(asked.append(host)))
+    assert (list(tmp_path.iterdir()), asked) == ([], ["far-away"])
+
+
+def test_a_file_that_is_being_written_is_named_after_who_writes_it(tmp_path):
+    replace_file(tmp_path / "plan.json", lambda file: file.write(",".join(os.listdir(tmp_path)).encode()))
+    (name,) = (tmp_path / "plan.json").read_text().split(",")
+    assert re.fullmatch(rf"\.plan\.json\.{host_name()}\.{os.getpid()}\..{{8}}", name)

@@ -22,12 +22,13 @@ def untrained_sweep(n_seeds: int) -> Plan:
 
 
 def write_run(plan: Plan, own: Cell, seed: int, *, started: float = 1000.0) -> tuple[Cell, Run]:
-    """Write the part file of a run, and return the run as it is read from there."""
+    """Write the part file of a run, in place of an earlier one, and return the run as it is read from there."""
     key, folder = f"{own.key[:16]}-{seed}", plan.folder / own.folder
     scores = {"test/accuracy": 0.5 + seed / 100, "train/accuracy": 0.6}
     info = RunInfo(seed, key, FINISHED, started + seed, started + seed + 0.5, scores=scores, naive=scores)
     curve = np.linspace(1.0, 0.1 * seed, EPOCHS)
     arrays = {f"curve/{split}/{name}": curve for split in ("train", "test") for name in ("loss", "accuracy")}
+    part_path(folder, RunId(seed)).unlink(missing_ok=True)
     write_part(folder, info, {"epochs": np.arange(1, EPOCHS + 1)} | arrays)
     found = read_run(part_path(folder, RunId(seed)))
     assert found is not None

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from support.commands import BIN, environment, run
 from support.mlflow_store import mlflow_metrics, mlflow_runs
-from support.processes import PARTS, kill, start, wait_for, wait_for_files, workers
+from support.processes import PARTS, start, wait_for, wait_for_files, workers
 from support.sweeps import Sweep
 from trove_classifiers import classifiers
 
@@ -288,16 +288,6 @@ def test_a_server_that_is_away_stops_nothing_and_sync_sends_later(tmp_path):
     back = run(tmp_path, *QUICK, "seeds=1")
     assert "nothing to run" in back.out
     assert len(live(tmp_path, "run")) == 2
-
-
-@pytest.mark.slow
-def test_two_sweeps_of_one_name_cannot_run_at_once(tmp_path):
-    first = start(tmp_path, *QUICK, "seeds=200")
-    wait_for_files(tmp_path, PARTS, 1)
-    second = run(tmp_path, *QUICK, "seeds=200")
-    assert second.status == 3
-    assert "another lossbench is at work on quick" in second.err
-    kill(first)
 
 
 def wait_until_nothing_runs(home: Path) -> None:

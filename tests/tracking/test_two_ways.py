@@ -137,8 +137,10 @@ def break_runs(plan: Plan) -> None:
     values[[7, 500, LONG - 2, LONG - 1]] = np.inf, -np.inf, np.inf, np.nan
     names = [name for name in odd.arrays if name.startswith("curve/")]
     curves = {"epochs": np.arange(1, LONG + 1)} | dict.fromkeys(names, values)
-    scores = odd.info.scores | {"test/accuracy": float("nan")}
-    write_part(first, replace(odd.info, status=DIVERGED, diverged_epoch=7, scores=scores), odd.arrays | curves)
+    scores, arrays = odd.info.scores | {"test/accuracy": float("nan")}, odd.arrays | curves
+    for each in (odd, broken):
+        each.path.unlink()
+    write_part(first, replace(odd.info, status=DIVERGED, diverged_epoch=7, scores=scores), arrays)
     write_part(second, replace(broken.info, status=FAILED, error="MemoryError: no more", scores={}), {})
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from lossbench.config.paths import home, shown
 from lossbench.console.text_tables import text_table
 from lossbench.ground.errors import UsageError
-from lossbench.jobs.open_runs import is_locked
+from lossbench.ground.leases import FOLDER as LEASES
+from lossbench.jobs.sharing import is_at_work
 from lossbench.planning.plan import read_plan
 from lossbench.results.cells import read_results
 from lossbench.results.part_files import FAILED
@@ -30,7 +31,7 @@ def by_date() -> list[Path]:
 
 def sweep_folders() -> list[Path]:
     """Return the folders of ``multirun/`` that a sweep has made, those without a plan too."""
-    marks = ("plan.json", ".lock")
+    marks = ("plan.json", LEASES)
     found = (home() / "multirun").glob("*/")
     return [path for path in found if path.is_dir() and any((path / mark).exists() for mark in marks)]
 
@@ -47,7 +48,7 @@ def state(folder: Path) -> str:
     n_failed = sum(run.info.status == FAILED for run in runs)
     words = [f"{len(runs)} of {plan.n_runs} runs"]
     words += [f"{n_failed} failed"] if n_failed else []
-    words += ["at work"] if is_locked(folder) else []
+    words += ["at work"] if is_at_work(folder) else []
     return ", ".join(words)
 
 

@@ -11,9 +11,11 @@ from lossbench.config.mlflow_environment import configure_mlflow
 from lossbench.config.paths import default_store, home, shown
 from lossbench.findings.number_formats import counted
 from lossbench.ground.errors import SUCCESS, MissingEnvironmentError, Problem, UsageError, unknown
+from lossbench.ground.leases import FOLDER as LEASES
+from lossbench.ground.leases import leases_of
 from lossbench.ground.secrets import without_secrets
 from lossbench.jobs.cluster.job_list import jobs_at_work
-from lossbench.jobs.open_runs import is_locked, sweep_lock
+from lossbench.jobs.sharing import WRITER, is_at_work, sharing
 from lossbench.planning.plan import read_plan
 from lossbench.tracking.process import first_line, tracking_uri
 
@@ -38,8 +40,10 @@ def run(argv: list[str]) -> int:
         if not arguments.yes and not _asked(folder.name):
             print(f"{folder.name} is kept.")
             continue
-        with sweep_lock(folder):
-            _check_idle(folder, tracking_only=True)
+        with sharing(folder) as leases:
+            if not leases.holds(WRITER):
+                raise _busy(folder)
+            _check_idle(folder)
             _remove(folder, uri, found)
         print(f"{folder.name} is removed.")
     return SUCCESS
@@ -54,13 +58,19 @@ def _folders(names: list[str]) -> list[Path]:
     return [known[name] for name in names]
 
 
-def _check_idle(folder: Path, *, tracking_only: bool = False) -> None:
-    if is_locked(folder, tracking_only=tracking_only):
-        message = f"a lossbench is at work on {folder.name} in {folder}."
-        raise MissingEnvironmentError(Problem(message, "wait for it, or end it (Ctrl-C); then remove the sweep."))
-    if not tracking_only and (jobs := jobs_at_work(folder)):
+def _check_idle(folder: Path) -> None:
+    if jobs := jobs_at_work(folder):
         message = f"jobs of a cluster are at work on {folder.name}: {', '.join(job.id for job in jobs)}."
         raise MissingEnvironmentError(Problem(message, "wait for them, or cancel them with scancel."))
+    leases_of(folder).settle()
+    if is_at_work(folder):
+        raise _busy(folder)
+
+
+def _busy(folder: Path) -> MissingEnvironmentError:
+    others = " and ".join(map(str, leases_of(folder).others()))
+    message = f"a lossbench is at work on {folder.name} in {folder}{others and f': {others}'}."
+    return MissingEnvironmentError(Problem(message, "wait for it, or end it (Ctrl-C); then remove the sweep."))
 
 
 def _store(folder: Path) -> str | None:
@@ -132,7 +142,7 @@ def _remove(folder: Path, uri: str | None, found: list["Found"]) -> None:
     for path in artifacts:
         shutil.rmtree(path)
     for path in folder.iterdir():
-        # The lock goes last: a folder without it and without a plan is no sweep any more.
-        if path.name != ".lock":
+        # The leases go last: a folder without them and without a plan is no sweep any more.
+        if path.name != LEASES:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     shutil.rmtree(folder)

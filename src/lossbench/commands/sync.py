@@ -10,8 +10,9 @@ from lossbench.config.mlflow_environment import ADDRESS, configure_mlflow
 from lossbench.config.paths import default_store
 from lossbench.findings.number_formats import counted
 from lossbench.ground.errors import NOT_THERE, SUCCESS, MissingEnvironmentError, Problem, UsageError
+from lossbench.ground.leases import leases_of
 from lossbench.ground.secrets import without_secrets
-from lossbench.jobs.open_runs import is_locked
+from lossbench.jobs.sharing import is_at_work, writer_of
 from lossbench.planning.known_sweeps import folders_of, known_sweeps
 from lossbench.planning.plan import Plan, read_plan
 from lossbench.results.damage import check_files
@@ -33,7 +34,7 @@ def run(argv: list[str]) -> int:
         "--rebuild", action="store_true", help="set a damaged store aside, and write a new one from all sweeps"
     )
     parser.add_argument("--yes", action="store_true", help="with --rebuild: do not ask, even if something is lost")
-    parser.add_argument("--follow", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--follow", metavar="LEASE", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.rebuild:
         if arguments.sweep:
@@ -41,7 +42,7 @@ def run(argv: list[str]) -> int:
         return _rebuild(yes=arguments.yes)
     folders = folders_of(arguments.sweep or list(known_sweeps()))
     if arguments.follow:
-        problem = follow(read_plan(folders[0]))
+        problem = follow(read_plan(folders[0]), arguments.follow)
         if problem:
             print(problem)
         return NOT_THERE if problem else SUCCESS
@@ -56,6 +57,11 @@ def _synchronise(folder: Path) -> int:
     except UsageError as error:
         print(f"{folder.name}: cannot be sent\n{error}")
         return error.exit_status
+    writer = writer_of(leases_of(folder))
+    if writer is not None and not writer.is_here:
+        # Of a process of this machine it is waited for the end.
+        print(f"{plan.name}: {writer} is at work on it, and sends it to MLflow")
+        return NOT_THERE
     problem = synchronise(plan)
     said = "MLflow has everything" if problem is None else problem or "sent to MLflow"
     print(f"{plan.name}: {said}")
@@ -112,7 +118,7 @@ def _plans(uri: str) -> list[Plan]:
 
 
 def _check_unused(path: Path, plans: list[Plan], processes: list[int]) -> None:
-    busy = [plan.name for plan in plans if is_locked(plan.folder)]
+    busy = [plan.name for plan in plans if is_at_work(plan.folder)]
     if busy:
         message = f"a lossbench is at work on {', '.join(busy)}."
         raise MissingEnvironmentError(Problem(message, "wait for it, then give this command again."))

@@ -3,19 +3,25 @@
 Resuming relies on this: a result file that exists is complete, even after a kill or a power failure.
 """
 
+import errno
 import fcntl
 import json
 import os
+import re
 import tempfile
 import zlib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from lossbench.ground.errors import DamagedFileError
+from lossbench.ground.machine import host_name, process_start
+
+# What file systems without hard links answer.
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -80,15 +86,45 @@ def set_aside(path: Path) -> Path:
 # What the user keeps from others. The system tells it only when it is set; at the import there is one thread.
 UMASK = os.umask(0o077)
 os.umask(UMASK)
-# The name of a file that is being written: a dot, the file's own name, and eight characters (.plan.json.k3x9w2qa). It
-# matches no pattern such as *.json.
+# The name of a file that is being written: a dot, the file's own name, who writes it, and eight characters
+# (.plan.json.node7.4711.k3x9w2qa). It matches no pattern such as *.json.
 UNFINISHED = ".*.????????"
+WRITTEN_BY = re.compile(r"\..+\.(?P<host>[A-Za-z0-9-]+)\.(?P<process>\d+)\..{8}")
 
 
 def replace_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Replace a file atomically by the bytes that ``write`` writes to the open binary file that it is given."""
-    # In the same folder, because a rename is atomic only within one file system.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with _written(path, write) as temporary:
+        os.replace(temporary, path)
+
+
+def publish_file(path: Path, write: Callable[[IO[bytes]], Any]) -> bool:
+    """Make a file of what ``write`` writes, atomically, unless there is one; return whether it was made.
+
+    Of any processes that publish one file at once, on any machines, exactly one does.
+    """
+    with _written(path, write) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            # A server that answers a second time, because its first answer was lost, finds the link that it has made.
+            return os.stat(temporary).st_nlink == 2
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            # Of two that come at one moment the later one wins here: FAT, and some servers of Windows.
+            if path.exists():
+                return False
+            os.replace(temporary, path)
+    return True
+
+
+@contextmanager
+def _written(path: Path, write: Callable[[IO[bytes]], Any]) -> Iterator[str]:
+    """Write to a temporary file, give its path to the block once its bytes are on disk, and remove it afterwards."""
+    # In the same folder, because a rename or a link is atomic only within one file system.
+    prefix = f".{shortened(path.name)}.{host_name()}.{os.getpid()}."
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     try:
         with os.fdopen(handle, "wb") as file:
             # So that another process does not take it for one that was left; some file systems have no locks.
@@ -100,15 +136,36 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
             os.fsync(file.fileno())
             # mkstemp lets only the owner read.
             os.chmod(temporary, 0o666 & ~UMASK)
-            os.replace(temporary, path)
-    except BaseException:
+            yield temporary
+    finally:
         Path(temporary).unlink(missing_ok=True)
-        raise
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove the files that killed processes were writing in a folder and those below it."""
+def remove_unfinished(folder: Path, is_at_work: Callable[[str], bool] = lambda host: True) -> None:
+    """Remove the files that killed processes were writing in a folder and those below it.
+
+    Parameters
+    ----------
+    is_at_work : callable
+        Given the name of another machine (``host_name``), it returns whether a process of it may be writing here.
+    """
     for path in folder.rglob(UNFINISHED):
-        with suppress(OSError), path.open("rb") as file:
+        writer = WRITTEN_BY.fullmatch(path.name)
+        with suppress(OSError):
+            if writer is not None and writer["host"] != host_name():
+                if not is_at_work(writer["host"]):
+                    path.unlink()
+            elif not _is_being_written(path, writer and int(writer["process"])):
+                path.unlink()
+
+
+def _is_being_written(path: Path, process: int | None) -> bool:
+    """Return whether a process of this machine is writing a file: it has locked it; without locks, whether it runs."""
+    with path.open("rb") as file:
+        try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
+        except BlockingIOError:
+            return True
+        except OSError:
+            return process is None or process_start(process) is not None
+    return False

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from lossbench.config.paths import conf_folder
 from lossbench.ground.cores import n_cores
 from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
+from lossbench.jobs.cell_leases import leased
 from lossbench.jobs.cluster.submission import OpenCell
 from lossbench.jobs.early_start import BASIC, launcher_of
 from lossbench.jobs.failing_alike import common_failure
@@ -134,6 +135,9 @@ def job(config: DictConfig) -> None:
         if reason:
             log.error("%s is not trained: the cells before it failed (%s)", task.name, reason)
             return
-        supervisor.train(task, content.threads or n_cores(), plan.timeout)
+        with leased(folder, is_alone=content.process != os.getpid()) as is_ours:
+            if is_ours:
+                # Asked again: what another process has trained in between is left out.
+                supervisor.train(opened.task(folder.name), content.threads or n_cores(), plan.timeout)
     except Exception:
         log.exception("%s ended", folder.name)

@@ -1,12 +1,18 @@
-"""What a start of a sweep has to train, in ``open.json``: written before its jobs start, and read by each of them."""
+"""What a start of a sweep has to train, in ``open.json``: written before its jobs start, and read by each of them.
+
+Of several processes that share a sweep only its writer has that file; the others have one each.
+"""
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from lossbench.ground.files import write_text
+from lossbench.ground.machine import host_name
 from lossbench.ground.run_ids import RunId, read_run_id
 from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks, names_of
 from lossbench.jobs.worker.tasks import CellTask, Task, YardsticksTask
@@ -16,6 +22,8 @@ from lossbench.results.part_files import part_path
 from lossbench.results.yardsticks import yardstick_path
 
 FILE = "open.json"
+# In the environment of a process that shares a sweep, and of its jobs: the name of its own file.
+OWN_FILE = "LOSSBENCH_OPEN"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,24 +48,47 @@ class _Content:
     process: int
 
 
+@contextmanager
+def own_open_jobs(folder: Path) -> Iterator[None]:
+    """Have this process and its jobs use a file of their own during the block."""
+    os.environ[OWN_FILE] = f"open-{host_name()}-{os.getpid()}.json"
+    try:
+        yield
+    finally:
+        _path(folder).unlink(missing_ok=True)
+        del os.environ[OWN_FILE]
+
+
+def remove_open_jobs(folder: Path) -> bool:
+    """Remove the files of processes that were killed while they shared a sweep; return whether there were any."""
+    left = list(folder.glob("open-*.json"))
+    for path in left:
+        path.unlink(missing_ok=True)
+    return bool(left)
+
+
+def _path(folder: Path) -> Path:
+    return folder / os.environ.get(OWN_FILE, FILE)
+
+
 def write_open_jobs(
     plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks, n_threads: int | None
 ) -> "OpenJobs":
     """Write what is open. ``plan.json`` must be written before: jobs read their cells from it."""
     named = {folder: [(model, run.name) for model, run in parts] for folder, parts in open_yardsticks.items()}
     content = _Content(threads=n_threads, runs=names_of(open_runs), yardsticks=named, process=os.getpid())
-    write_text(plan.folder / FILE, json.dumps(asdict(content)))
+    write_text(_path(plan.folder), json.dumps(asdict(content)))
     return OpenJobs(plan, content)
 
 
 def read_open_jobs(folder: Path) -> "OpenJobs":
     """Return what is open of the sweep in a folder; read once by a process that does many jobs."""
-    return _read(folder, *(_state(folder / name) for name in ("plan.json", FILE)))
+    return _read(folder, *(_state(path) for path in (folder / "plan.json", _path(folder))))
 
 
 @lru_cache(maxsize=1)
 def _read(folder: Path, *_states: tuple[int, ...]) -> "OpenJobs":
-    return OpenJobs(read_plan(folder), _Content(**json.loads((folder / FILE).read_text(encoding="utf-8"))))
+    return OpenJobs(read_plan(folder), _Content(**json.loads(_path(folder).read_text(encoding="utf-8"))))
 
 
 def _state(path: Path) -> tuple[int, ...]:

@@ -1,12 +1,8 @@
 """Finds the open runs of a sweep and prepares its folder; earlier results are moved aside, never deleted."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from lossbench.findings.recommendation import saved_cells
-from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.run_ids import RunId
 from lossbench.planning.plan import Cell, Plan
 from lossbench.planning.yardsticks import yardsticks
@@ -102,9 +98,10 @@ def set_earlier_aside(plan: Plan, open_runs: OpenRuns) -> None:
 
 
 def _set_aside(folder: Path, part: Path) -> bool:
-    """Move a part file to its folder's ``earlier/``, and return whether there was one."""
+    """Move a part file to its folder's ``earlier/``, and return whether there was one; a torn one is removed."""
     run = read_run(part)
     if run is None:
+        part.unlink(missing_ok=True)
         return False
     aside = folder / "earlier" / f"{part.stem}-{int(run.info.ended * 1000)}.npz"
     aside.parent.mkdir(exist_ok=True)
@@ -119,46 +116,3 @@ def _set_study_aside(plan: Plan, folder: Path) -> None:
         aside = folder / "earlier" / f"study-{int(outcome.ended * 1000)}"
         aside.parent.mkdir(exist_ok=True)
         (folder / "study").rename(aside)
-
-
-@contextmanager
-def sweep_lock(folder: Path) -> Iterator[None]:
-    """Lock a sweep's folder, which is made if it is not there, against a second process.
-
-    The operating system frees the lock when the process ends, even if it is killed, so no stale lock can remain.
-
-    Raises
-    ------
-    MissingEnvironmentError
-        If the folder cannot be written, or another process holds the lock.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / ".lock", "wb")  # noqa: SIM115
-    except OSError as error:
-        raise MissingEnvironmentError(
-            Problem(f"{folder} cannot be written: {error.strerror}.", "set LOSSBENCH_HOME to another folder.")
-        ) from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            message = f"another lossbench is at work on {folder.name} in {folder}."
-            raise MissingEnvironmentError(Problem(message, "wait for it, or choose another name=…")) from None
-        yield
-
-
-def is_locked(folder: Path, *, tracking_only: bool = False) -> bool:
-    """Return whether a process is at work on a sweep: training (unless ``tracking_only``), or writing it to MLflow."""
-    return any(_is_held(folder / name) for name in ([] if tracking_only else [".lock"]) + [".tracking-lock"])
-
-
-def _is_held(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

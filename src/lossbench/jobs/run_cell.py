@@ -181,7 +181,8 @@ def _run(prepared: PreparedCell, folder: Path, run: RunId, stop: threading.Event
         with doing(run.name):
             trained = TRAIN[cell.settings.trainer](structure, own.data, hyperparameters, run.training_seed, stop.is_set)
             info, arrays = evaluated(own, trained, started)
-            write_part(folder, info, arrays)
+            if not write_part(folder, info, arrays):
+                log.info("%s %s: another process has recorded it", cell.name, run.name)
     except specification.StoppedError:
         # The user interrupted the sweep: without a part file the run stays open.
         return

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lossbench.ground.errors import DamagedFileError
-from lossbench.ground.files import replace_file
+from lossbench.ground.files import publish_file
 from lossbench.ground.run_ids import RunId, read_run_id
 from lossbench.ground.shortages import shortage
 
@@ -150,13 +150,17 @@ def part_path(folder: Path, run: RunId) -> Path:
     return folder / "parts" / f"{run.name}.npz"
 
 
-def write_part(folder: Path, info: RunInfo, arrays: dict[str, np.ndarray]) -> None:
-    """Write a run's part file; a kill in the middle leaves no part file rather than half of one."""
-    write_run(part_path(folder, info.id), info, arrays)
+def write_part(folder: Path, info: RunInfo, arrays: dict[str, np.ndarray]) -> bool:
+    """Write a run's part file as ``write_run`` does."""
+    return write_run(part_path(folder, info.id), info, arrays)
 
 
-def write_run(path: Path, info: RunInfo, arrays: dict[str, np.ndarray]) -> None:
-    """Write a part file of any name; a kill in the middle leaves no part file rather than half of one."""
+def write_run(path: Path, info: RunInfo, arrays: dict[str, np.ndarray]) -> bool:
+    """Write a part file of any name, unless it is there; return whether it was written.
+
+    A kill in the middle leaves no part file rather than half of one. A run that another process has recorded meanwhile
+    stays as it is, and this one is thrown away: both have the same numbers, and every run is recorded once.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # What a run does not have is not named.
     content = {name: value for name, value in asdict(info).items() if value is not None}
@@ -165,7 +169,7 @@ def write_run(path: Path, info: RunInfo, arrays: dict[str, np.ndarray]) -> None:
     def write(file):
         np.savez(file, info=text, **arrays)  # type: ignore[arg-type]
 
-    replace_file(path, write)
+    return publish_file(path, write)
 
 
 def read_run(path: Path) -> Run | None:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ from lossbench.findings.sentences import answer
 from lossbench.findings.tables import tables
 from lossbench.ground.errors import Problem
 from lossbench.ground.files import write_text
+from lossbench.ground.leases import is_held
 from lossbench.ground.run_ids import RunId
 from lossbench.ground.secrets import without_secrets
 from lossbench.ground.temporary import own_temporary_files
+from lossbench.jobs.sharing import WRITER
 from lossbench.planning.plan import Cell, Plan
 from lossbench.report.freshness import SUMMARY, is_written
 from lossbench.results.cells import CellResults, read_results
@@ -49,12 +52,18 @@ def synchronise(plan: Plan) -> str | None:
     """Write the results of a sweep that MLflow lacks; return the error, '' without one, None if nothing was missing."""
     if is_tracked(plan, read_results(plan)):
         return None
-    return _write(plan, running=False)
+    return _write(plan, lambda: True, running=False)
 
 
-def follow(plan: Plan) -> str:
-    """Write the results of a running sweep as they come, until standard input says that it has ended."""
-    return _write(plan, running=True)
+def follow(plan: Plan, lease: str) -> str:
+    """Write the results of a running sweep as they come, until standard input says that it has ended.
+
+    Parameters
+    ----------
+    lease : str
+        The token of the sweep's lease to write; nothing is written once another process has it.
+    """
+    return _write(plan, lambda: is_held(plan.folder, WRITER, lease), running=True)
 
 
 class TrackingProcess:
@@ -64,13 +73,14 @@ class TrackingProcess:
     word, and the process closes its open MLflow runs and ends too.
     """
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan, lease: str):
         command = [
             sys.executable,
             "-c",
             "from lossbench.commands.main import sync_main; sync_main()",
             plan.name,
             "--follow",
+            lease,
         ]
         self._log = open(plan.folder / "tracking.log", "wb")  # noqa: SIM115
         # A session of its own: Ctrl-C reaches every process of the terminal's group, but must end the sweep only. The
@@ -100,10 +110,11 @@ class TrackingProcess:
         return said.strip()
 
 
-def _write(plan: Plan, *, running: bool) -> str:
+def _write(plan: Plan, may_write: Callable[[], bool], *, running: bool) -> str:
     """Write the plan's results to MLflow, those of a running sweep as they come; return the error, '' without one.
 
-    A lock keeps two processes from writing the same runs twice.
+    A lock keeps two processes of this machine from writing the same runs twice. ``may_write`` is asked before each
+    batch.
     """
     store = tracking_uri(plan) or default_store()
     with open(plan.folder / ".tracking-lock", "wb") as file:
@@ -122,9 +133,11 @@ def _write(plan: Plan, *, running: bool) -> str:
             try:
                 # MLflow makes artifacts among the temporary files; a kill would leave them there.
                 with own_temporary_files("mlflow"):
-                    return _send(plan, tracker, running=running)
+                    return _send(plan, tracker, may_write, running=running)
             finally:
-                tracker.close()
+                # Another process takes over the runs that are open, and may have ended some by now.
+                if may_write():
+                    tracker.close()
         except Exception as error:
             if running:
                 import traceback
@@ -145,22 +158,22 @@ def first_line(error: Exception) -> str:
     return textwrap.shorten(said, 300, placeholder=" …")
 
 
-def _send(plan: Plan, tracker: Any, *, running: bool) -> str:
+def _send(plan: Plan, tracker: Any, may_write: Callable[[], bool], *, running: bool) -> str:
     waiting = {cell.folder: set(plan.runs(cell)) for cell in plan.cells}
     trials = {cell.folder: _of_study(cell) for cell in plan.cells}
     message = None if running else "finish"
     n_waiting = plan.n_runs
-    while True:
+    while may_write():
         for cell in plan.cells:
             _send_study(plan, tracker, cell, trials[cell.folder])
-        _send_new(plan, tracker, waiting)
+        _send_new(plan, tracker, waiting, may_write)
         if running and n_waiting != (n_waiting := sum(map(len, waiting.values()))):
             tracker.progress(plan.n_runs - n_waiting)
         if message is not None:
             break
         # Read before the next look at the folder: after "finish", that look finds every run of the sweep.
         message = _message()
-    if message != "finish":
+    if message != "finish" or not may_write():
         return ""
     results = read_results(plan)
     answers = " ".join(filter(None, map(answer, tables(plan, results))))
@@ -192,7 +205,7 @@ def _send_study(plan: Plan, tracker: Any, cell: Cell, waiting: set[int]) -> None
         tracker.studies.add_study(cell, outcome, read_trials(cell, folder))
 
 
-def _send_new(plan: Plan, tracker: Any, waiting: dict[str, set[RunId]]) -> None:
+def _send_new(plan: Plan, tracker: Any, waiting: dict[str, set[RunId]], may_write: Callable[[], bool]) -> None:
     """Write the new runs of all cells, and each cell after its last run; remove the runs from ``waiting``."""
     found = [
         (cell, run)
@@ -202,6 +215,8 @@ def _send_new(plan: Plan, tracker: Any, waiting: dict[str, set[RunId]]) -> None:
         ).values()
     ]
     for start in range(0, len(found), MOST_AT_ONCE):
+        if not may_write():
+            return
         tracker.add_runs(found[start : start + MOST_AT_ONCE])
         for cell, run in found[start : start + MOST_AT_ONCE]:
             waiting[cell.folder].discard(run.info.id)

@@ -251,6 +251,10 @@ def search(cell: Cell, folder: Path, runs: list[RunId], n_threads: int, doing: D
         studies = {repetition: prepared_study(cell, repetition) for repetition in repetitions}
         trials = {repetition: _trials(study, folder, n_threads, doing) for repetition, study in studies.items()}
         outcome = conclude_folds(cell, trials, _n_judging(studies[repetitions[0]]))
+    there = read_outcome(folder)
+    if there is not None and there.serves(runs):
+        # This process was stopped for so long that another one has ended the study.
+        return there
     write_outcome(folder, outcome)
     return outcome
 

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from lossbench.config.search_space import LEARNING_RATE
-from lossbench.ground.files import write_text
+from lossbench.ground.files import publish_file, write_text
 from lossbench.ground.run_ids import RunId
 from lossbench.planning.plan import Cell, Plan
 
@@ -216,10 +216,16 @@ def trial_path(folder: Path, number: int) -> Path:
 
 
 def write_trial(folder: Path, trial: Trial) -> None:
-    """Write a trial's file; a kill in the middle leaves no file rather than half of one."""
-    path = trial_path(folder, trial.number)
+    """Write a trial's file, unless another process has: then both have the same values.
+
+    A kill in the middle leaves no file rather than half of one.
+    """
+    path, text = trial_path(folder, trial.number), json.dumps(asdict(trial), indent=1) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(asdict(trial), indent=1) + "\n")
+    if path.exists() and read_trial(folder, trial.number) is None:
+        # A torn one.
+        path.unlink()
+    publish_file(path, lambda file: file.write(text.encode()))
 
 
 def read_trial(folder: Path, number: int) -> Trial | None:

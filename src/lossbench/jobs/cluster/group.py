@@ -10,6 +10,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from lossbench.ground.cores import ALLOTTED
+from lossbench.jobs.cell_leases import WAITS
 from lossbench.jobs.job_configs import composing_once
 from lossbench.jobs.worker.supervision import supervisor
 
@@ -36,6 +37,7 @@ class Group:
     def __call__(self) -> None:
         """Train what is open of the cells. Begun again after a time limit, it goes on with what is open then."""
         os.environ[ALLOTTED] = os.environ.get(ALLOTTED, str(self.cores))
+        os.environ[WAITS] = "yes"
         Singleton.set_state(self.state)
         setup_globals()
         context = composing_once(self.hydra_context)
