@@ -8,13 +8,14 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
 import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, median
@@ -30,6 +31,9 @@ PARTS = {
     "c": "lossbench experiment=tutorial",
     "d": "the training alone, on one core, against C",
     "e": "nine studies of the learning rate, against KerasTuner",
+    "f": "large data, an epoch, against Model.fit",
+    "g": "growing sweeps: planning, runs, report and memory",
+    "h": "the training alone, on one core, against scikit-learn and PyTorch",
 }
 N_CELLS, N_RUNS_PER_DATASET = 9, 90
 N_ROUNDS = 3
@@ -75,6 +79,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     if "e" in options.only:
         say(f"(e) {PARTS['e']} ...")
         results["e"] = against_keras_tuner(1 if options.quick else 3)
+    for part, (file, quick, whole) in SCRIPTS.items():
+        if part in options.only:
+            say(f"({part}) {PARTS[part]} ...")
+            results[part] = of_script(file, *(quick if options.quick else whole), bound=part == "h")
     return results
 
 
@@ -82,7 +90,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure lossbench against other ways to run the tutorial, and C.")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument(
-        "--only", default="a,b,c,d,e", help="parts, with commas: " + "; ".join(map(" ".join, PARTS.items()))
+        "--only", default=",".join(PARTS), help="parts, with commas: " + "; ".join(map(" ".join, PARTS.items()))
     )
     parser.add_argument("--sample", type=int, default=1, help="runs of each data set and round, in a and b")
     parser.add_argument("--record", action="store_true", help="all parts: write the figures that the documents quote")
@@ -208,10 +216,16 @@ def sweeps(_: list[tuple[str, str, int]]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         fresh = tutorial(folder, seeds=30)
         again = median(run(lossbench("experiment=tutorial"), folder).seconds for _ in range(3))
-        more = run(lossbench("experiment=tutorial", "seeds=31"), folder).seconds
+        more = run(lossbench("experiment=tutorial", "seeds=31"), folder)
     with tempfile.TemporaryDirectory() as folder:
         larger = tutorial(folder, seeds=MORE_SEEDS)
-    return {"fresh": fresh, "again": again, "thirty_first_seed": more, "larger": larger}
+    return {
+        "fresh": fresh,
+        "again": again,
+        "thirty_first_seed": more.seconds,
+        "more": phases(more.output),
+        "larger": larger,
+    }
 
 
 def sweeps_summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
@@ -255,10 +269,18 @@ def tutorial(folder: str, seeds: int) -> dict[str, Any]:
         "cpu_seconds": finished.cpu_seconds,
         "start_up": first / 1000 - finished.started,
         "peak_bytes": finished.peak_bytes,
+        "phases": phases(finished.output),
         "rows": len(rows),
         "cell_runs": counts["cell"],
         "seed_runs": counts["run"],
     }
+
+
+def phases(output: str) -> dict[str, float]:
+    """Return the seconds of each part of a sweep, as its last lines say."""
+    said = re.search(r"^took [\d.]+ s: (.+?)(?=^\S)", output, re.MULTILINE | re.DOTALL)
+    parts = [part.split() for part in " ".join(said[1].split()).split(", ")] if said else []
+    return {" ".join(words[:-2]): float(words[-2]) for words in parts}
 
 
 def answers(repeats: int) -> dict[str, float]:
@@ -333,6 +355,22 @@ def against_keras_tuner(n_losses: int) -> dict[str, Any]:
 
 MEASURE = {"a": job_by_job, "b": plain_loop, "c": sweeps}
 SUMMARY = {"a": jobs_summary, "b": loop_summary, "c": sweeps_summary}
+
+
+# ---- (f), (g) and (h): scripts of their own.
+
+SCRIPTS: dict[str, tuple[str, list[str], list[str]]] = {
+    "f": ("large.py", ["--quick"], []),
+    "g": ("growth.py", ["--quick"], []),
+    "h": ("other_libraries.py", ["3"], ["10"]),
+}
+
+
+def of_script(file: str, *arguments: str, bound: bool) -> dict[str, Any]:
+    """Return what a script prints as JSON; bound to one core if asked and if the system can."""
+    one = one_core() if bound and hasattr(os, "sched_setaffinity") else nullcontext()
+    with tempfile.TemporaryDirectory() as folder, one:
+        return last_json(run([*script(file), *arguments], folder).output)
 
 
 def save(results: dict[str, Any], text: str) -> None:

@@ -16,6 +16,9 @@ def render(results: dict[str, Any]) -> str:
         ratio_lines(results),
         d_lines(results),
         e_lines(results),
+        f_lines(results),
+        g_lines(results),
+        h_lines(results),
         other_lines(results),
         budgets(results),
     ]
@@ -113,6 +116,56 @@ def e_lines(results: dict[str, Any]) -> Iterator[str]:
     yield f"KerasTuner: from {n_sampled} trainings; {_times(theirs['studies'])}"
 
 
+def f_lines(results: dict[str, Any]) -> Iterator[str]:
+    found = measured(results, "f")
+    if not found:
+        return
+    yield "f  large data: an epoch in batches of 32, evaluated; memory beside what the process had before"
+    yield f"{'':<28}{'rows':>10}{'ours, s':>10}{'fit, s':>9}{'ratio':>7}{'data, MB':>10}{'ours, MB':>10}{'fit':>6}"
+    by_data: dict[str, dict[str, dict[str, float]]] = {}
+    for each in found["trainings"]:
+        by_data.setdefault(each["data"], {})[each["trainer"]] = each
+    for name, of in by_data.items():
+        ours, fit = of["compiled"], of["fit"]
+        megabytes = [value / 1e6 for value in (ours["data_bytes"], ours["bytes"], fit["bytes"])]
+        times = f"{ours['seconds']:>10.2f}{fit['seconds']:>9.2f}{fit['seconds'] / ours['seconds']:>7.1f}"
+        yield f"{name:<28}{ours['rows']:>10}{times}{megabytes[0]:>10.0f}{megabytes[1]:>10.0f}{megabytes[2]:>6.0f}"
+
+
+def g_lines(results: dict[str, Any]) -> Iterator[str]:
+    found = measured(results, "g")
+    if not found:
+        return
+    yield "g  growing sweeps of two epochs, tracked and reported: seconds, and megabytes"
+    columns = ("cells", "runs", "plan", "all", "ms a run", "report", "again", "memory", "page", "results", "store")
+    yield "".join(f"{name:>9}" for name in columns)
+    for of in found["sweeps"]:
+        row = [of["cells"], of["runs"], f"{of['plan']:.1f}", f"{of['whole']:.1f}"]
+        row += [f"{1e3 * of['whole'] / of['runs']:.0f}", f"{of['report']:.1f}", f"{of['again']:.1f}"]
+        sizes = (of[name] for name in ("peak_bytes", "report_bytes", "results_bytes", "store_bytes"))
+        yield "".join(f"{value:>9}" for value in [*row, *(f"{(size or 0) / 1e6:.1f}" for size in sizes)])
+
+
+LIBRARIES = {"ours": "lossbench", "scikit_learn": "scikit-learn", "torch": "PyTorch", "torch_vmap": "with vmap"}
+
+
+def h_lines(results: dict[str, Any]) -> Iterator[str]:
+    found = measured(results, "h")
+    if not found:
+        return
+    yield f"h  the training alone, one core: ms a run, medians of {found['repeats']} (time of the processor)"
+    yield f"{'':<42}" + "".join(f"{name:>13}" for name in LIBRARIES.values())
+    for cell in found["cells"]:
+        times = [cell["cpu_milliseconds"].get(name) for name in LIBRARIES]
+        shown = "".join(f"{'-' if value is None else format(value, '.1f'):>13}" for value in times)
+        yield f"{cell['cell'].rpartition('/')[0]:<42}{shown}"
+    if found["torch"] is None:
+        yield "there is no PyTorch here (pip install torch); see README.md"
+        return
+    apart = max(cell["early_weights"] for cell in found["cells"])
+    yield f"PyTorch {found['torch']}, vmap over {found['stacked']} seeds; weights after 5 epochs differ by {apart:.0e}"
+
+
 def apart(found: dict[str, Any], difference: str, of_seeds: str) -> float:
     """Return a difference between ours and C in the cell where it is largest."""
     return max(cell["difference"][difference][of_seeds] for cell in found["cells"])
@@ -140,6 +193,9 @@ def other_lines(results: dict[str, Any]) -> Iterator[str]:
     yield "seed runs in mlflow.db, none unfinished"
     yield f"one more seed of a cell: {1e3 * found['one_more_seed_cpu']:.0f} ms of all processors"
     yield f"a 31st seed for all nine cells, as a command of its own: {found['thirty_first_seed']:.1f} s"
+    for name, of in (("the sweep", first.get("phases")), ("the 31st seed", found["rounds"][0].get("more"))):
+        if of:
+            yield f"{name}: {', '.join(f'{part} {seconds:.1f}' for part, seconds in of.items())}"
 
 
 def budgets(results: dict[str, Any]) -> Iterator[str]:

@@ -14,7 +14,7 @@ MEASURED = json.loads(Path("benchmarks/measured.json").read_text())
 
 # Document; the sentence, with a group where the figure stands; its name in measured.json; how it is rounded.
 QUOTATIONS = [
-    ("README.md", r"270 trainings in (\d+) s", "lossbench_seconds", ".0f"),
+    ("README.md", r"270 runs in (\d+) s", "lossbench_seconds", ".0f"),
     ("README.md", r"Model\.fit`, MLflow autologging \| (\d+) s", "job_by_job_seconds", ".0f"),
     ("README.md", r"MLflow autologging \| \d+ s \| ([\d.]+) s", "job_by_job_seconds_per_run", ".1f"),
     ("README.md", r"one log call a run \| (\d+) s", "careful_loop_seconds", ".0f"),

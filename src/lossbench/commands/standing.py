@@ -16,7 +16,7 @@ from lossbench.results.part_files import runs_on_disk
 # Of more sweeps only the newest are shown: the runs of each are read to tell its state.
 MOST_SHOWN = 10
 EXAMPLES = (
-    ("lossbench experiment=tutorial", "270 trainings, half a minute"),
+    ("lossbench experiment=tutorial", "270 runs, half a minute"),
     ("lossbench -m dataset=circles loss=bce,hinge", "two losses, 30 seeds each"),
     ("lossbench experiment=advise dataset=diabetes", "which loss to train with"),
     ("lossbench-list", "what can be chosen"),
