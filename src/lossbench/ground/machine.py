@@ -24,7 +24,7 @@ def machine_id() -> str:
     """
     found = [socket.gethostname()]
     with suppress(OSError):
-        found += [_BOOT.read_text().strip(), os.readlink(_PROCESSES)]
+        found += [_BOOT.read_text(encoding="ascii").strip(), os.readlink(_PROCESSES)]
     return " ".join(found)
 
 
@@ -35,7 +35,7 @@ def process_start(process: int) -> str | None:
     """
     try:
         # The name of the command, in parentheses, may have blanks and parentheses of its own.
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="latin-1").rpartition(")")[2].split()
         return None if fields[0] in "ZX" else fields[19]
     except (OSError, IndexError):
         pass

@@ -85,7 +85,7 @@ def network_settings(given: Mapping[str, Any], targets: Targets) -> tuple[CellSe
         digest="", n_samples=targets.n_samples, n_outputs=targets.n_outputs, target_range=[targets.low, targets.high],
         labels=[], numbers=[], categories=[], left_out={},
     )  # fmt: skip
-    dataset = replace(dataset, task=targets.task, standardize=scaled, file=facts)
+    dataset = replace(dataset, path="", task=targets.task, standardize=scaled, file=facts)
     settings = cell_settings({**content, "dataset": plain(dataset)})
     draft = Draft(choices, {}, [], settings, as_sweep_settings(content), [])
     problems: list[Problem] = []
