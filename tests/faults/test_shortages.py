@@ -79,6 +79,7 @@ def test_two_gigabytes_are_enough_for_the_tutorial(tmp_path):
     assert len((tmp_path / "multirun" / "tutorial" / "results.csv").read_text(encoding="utf-8").splitlines()) == 271
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_for_want_of_memory_loses_nothing(tmp_path):
     done = in_memory(tmp_path, 400, SMALL)
     assert done.status in (1, 3)
