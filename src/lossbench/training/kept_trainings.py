@@ -22,7 +22,7 @@ Trainer = Callable[..., Trained]
 def trained_once(train: Trainer) -> Trainer:
     """Return a trainer that gives the same training again where the same one is asked for another loss."""
     kept: OrderedDict[Any, Trained] = OrderedDict()
-    lock = threading.Lock()
+    lock, n_bytes = threading.Lock(), 0
 
     @functools.wraps(train)
     def trainer(
@@ -32,18 +32,21 @@ def trained_once(train: Trainer) -> Trainer:
         seed: int,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Trained:
+        nonlocal n_bytes
         if structure.pair.loss not in _shared_functions():
             return train(structure, data, hyperparameters, seed, stopped)
         # A loss that leaves out a parameter has its default.
         inputs = replace(hyperparameters, loss=dict(structure.parameters) | hyperparameters.loss)
         asked = (structure, data.digest, repr(inputs), seed)
-        if asked in kept:
-            return kept[asked]
+        if found := kept.get(asked):
+            return found
         trained = train(structure, data, hyperparameters, seed, stopped)
         with lock:
-            kept[asked] = trained
-            while sum(each.n_bytes for each in kept.values()) > MOST_BYTES:
-                kept.popitem(last=False)
+            if asked not in kept:
+                kept[asked] = trained
+                n_bytes += trained.n_bytes
+            while n_bytes > MOST_BYTES:
+                n_bytes -= kept.popitem(last=False)[1].n_bytes
         return trained
 
     return trainer
