@@ -16,12 +16,36 @@ from support.processes import wait_for
 
 COMMAND = ["-m", "dataset=circles", "loss=bce,hinge", "epochs=60", "seeds=40", "report.yardsticks=false", "name=cut"]
 JOBLIB = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+# A cluster's jobs as processes of this machine: one for each of the two cells.
+CLUSTER = ["hydra/launcher=slurm", "hydra.launcher.cluster=local", "hydra.launcher.cells_per_job=1"]
 SEED = 2024
-# A process alone, as the system does for want of memory, or with its children, as a terminal does. With joblib the
-# processes that it has just started, which are not ours yet, end only with all of them.
+
+
+def kill_alone(place: Place, pid: int) -> None:
+    """Kill a process alone, as the system does for want of memory."""
+    os.kill(pid, signal.SIGKILL)
+
+
+def kill_all(place: Place, pid: int) -> None:
+    """Kill a process with its children, as a terminal does."""
+    os.killpg(pid, signal.SIGKILL)
+
+
+def kill_a_job(place: Place, pid: int) -> None:
+    """Kill a job alone, as a node that fails does; all, if there is none yet or any more."""
+    jobs = place.processes("submitit.core._submit")
+    if jobs:
+        os.kill(jobs[0], signal.SIGKILL)
+    else:
+        kill_all(place, pid)
+
+
+# With joblib the processes that it has just started, which are not ours yet, end only with all of them. A sweep of jobs
+# takes longer than one of a process.
 LAUNCHERS = [
-    pytest.param([], amount(8, 40), [os.kill, os.killpg], id="basic"),
-    pytest.param(JOBLIB, amount(4, 40), [os.killpg], id="joblib"),
+    pytest.param([], 1.0, amount(8, 40), [kill_alone, kill_all], id="basic"),
+    pytest.param(JOBLIB, 1.0, amount(4, 40), [kill_all], id="joblib"),
+    pytest.param(CLUSTER, 1.5, amount(2, 40), [kill_alone, kill_all, kill_a_job], id="cluster"),
 ]
 
 
@@ -44,16 +68,17 @@ def whole(tmp_path_factory) -> Whole:
     return Whole(place.sweep("cut") / "results.csv", seconds)
 
 
-@pytest.mark.parametrize(("launcher", "n_kills", "kills"), LAUNCHERS)
+@pytest.mark.parametrize(("launcher", "longer", "n_kills", "kills"), LAUNCHERS)
 def test_a_sweep_that_is_killed_at_random_moments_ends_as_if_nothing_had_happened(
-    tmp_path, whole, launcher, n_kills, kills
+    tmp_path, whole, launcher, longer, n_kills, kills
 ):
     print(f"seed {SEED}")
     chance = random.Random(SEED)
     killed = 0
     while killed < n_kills:
         place = Place(tmp_path / f"after-{killed}-kills")
-        plan = [(chance.choice(kills), chance.uniform(0.1, whole.seconds)) for _ in range(n_kills - killed)]
+        latest = longer * whole.seconds
+        plan = [(chance.choice(kills), chance.uniform(0.1, latest)) for _ in range(n_kills - killed)]
         killed += killed_until_done(place, launcher, plan)
         check(place, "cut", whole=whole.table)
 
@@ -76,8 +101,8 @@ def killed_until_done(place: Place, launcher: list[str], kills: list[tuple[Calla
             assert process.returncode == 0, said
             return killed
         print(f"{send.__name__} after {seconds:.2f} s, with {len(there)} runs there")
-        send(process.pid, signal.SIGKILL)
-        process.communicate(timeout=60)
+        send(place, process.pid)
+        process.communicate(timeout=120)
         found = records(place)
         assert {path: found[path] for path in there} == there
         there = found

@@ -18,7 +18,7 @@ from support.places import Place
 from support.processes import PARTS, wait_for
 
 # What lossbench keeps under a name that begins with a dot.
-KEPT = {".lock", ".tracking-lock", ".hydra", ".programs", ".files"}
+KEPT = {".lock", ".tracking-lock", ".hydra", ".programs", ".files", ".submitit"}
 # What the libraries keep in a user's home: settings of Keras, fonts that Matplotlib has found.
 OF_LIBRARIES = (".keras/keras.json", ".cache/matplotlib/")
 # A process whose parent was killed ends by itself in this time.
