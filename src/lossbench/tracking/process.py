@@ -9,6 +9,7 @@ import fcntl
 import gc
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -46,6 +47,14 @@ MOST_AT_ONCE = 50
 CONCLUSION = -1
 # The most characters of a description; a little less than MLflow keeps.
 MOST_IN_NOTE = 7500
+# What to do about the status of a server's answer. An experiment has the sweep's name, and belongs to who made it.
+ANSWER = re.compile(r"failed with error code (\d+)")
+WAYS_OUT = {
+    "401": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; "
+    "then lossbench-sync sends it.",
+    "403": "this account may not write the experiment of this name; run the sweep with another name=…, or have the "
+    "account permitted, then lossbench-sync sends it.",
+}
 
 
 def synchronise(plan: Plan) -> str | None:
@@ -144,12 +153,19 @@ def _write(plan: Plan, may_write: Callable[[], bool], *, running: bool) -> str:
 
                 print(said_by_mlflow(traceback.format_exc()), file=sys.stderr)
             problem = store_problem(store, thorough=True)
-            return said_of_store(problem) if problem else first_line(error)
+            return said_of_store(problem) if problem else _said_of_server(error)
 
 
 def said_of_store(problem: Problem) -> str:
     """Return the problem of a store as a line with its hint below it."""
     return f"{problem.message}\n  hint: {problem.hint}"
+
+
+def _said_of_server(error: Exception) -> str:
+    """Return an error of MLflow as a line, with a hint below it where the server refused the account."""
+    status = ANSWER.search(str(error))
+    hint = WAYS_OUT.get(status[1]) if status else None
+    return said_of_store(Problem(first_line(error), hint)) if hint else first_line(error)
 
 
 def first_line(error: Exception) -> str:
