@@ -327,14 +327,22 @@ def _conclude_early(plan: Plan, collected: _Collected, terminal: Terminal, jobs:
     return SUCCESS
 
 
+def _missing(plan: Plan, results: list[CellResults]) -> dict[str, set[str]]:
+    """Return the names of the missing runs of each unfinished cell, by its folder."""
+    return {
+        each.cell.folder: {run.name for run in plan.runs(each.cell)} - {run.info.id.name for run in each.runs}
+        for each in results
+        if len(each.runs) < len(plan.runs(each.cell))
+    }
+
+
 def _conclude(plan: Plan, collected: _Collected, terminal: Terminal) -> int:
     """Show the answer, and return the exit status."""
     results = collected.results
     terminal.summary(results, collected.tables)
     if collected.unreported:
         terminal.line(f"\nthe report could not be written: {collected.unreported}")
-    unfinished = {result.cell.folder for result in results if len(result.runs) < len(plan.runs(result.cell))}
-    for line in lost_lines(read_jobs(plan.folder), unfinished):
+    for line in lost_lines(read_jobs(plan.folder), _missing(plan, results)):
         terminal.line(line)
     terminal.durations.note_collected(collected.began, collected.report_seconds, collected.tracking_seconds)
     took = terminal.durations.lines()

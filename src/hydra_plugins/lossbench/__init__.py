@@ -56,7 +56,8 @@ class ClusterLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit the open cells in groups; what the jobs have done stands in their cells' files."""
         from lossbench.jobs.cluster.group import Group
-        from lossbench.jobs.cluster.submission import OpenCell, Settings, run_jobs
+        from lossbench.jobs.cluster.shares import Share
+        from lossbench.jobs.cluster.submission import Settings, run_jobs
         from lossbench.jobs.launch import open_cells
 
         plain: dict[str, Any] = {
@@ -65,9 +66,9 @@ class ClusterLauncher(Launcher):
         }
         settings = Settings(**plain)
 
-        def grouped(cells: list[tuple[int, OpenCell]]) -> Group:
-            overrides = [(number, cell.overrides) for number, cell in cells]
-            return Group(self.hydra_context, self.config, self.task_function, overrides, settings.cores)
+        def grouped(shares: list[Share]) -> Group:
+            cells = [(share.number, share.cell.overrides, share.runs) for share in shares]
+            return Group(self.hydra_context, self.config, self.task_function, cells, settings.cores)
 
         folder = Path(self.config.hydra.sweep.dir)
         run_jobs(folder, open_cells(folder), settings, grouped)

@@ -15,15 +15,20 @@ def jobs_line(states: dict[str, str]) -> str:
     return f"{counted(n_running, 'job')} at work, {n_waiting} waiting"
 
 
-def lost_lines(jobs: list[ClusterJob], unfinished: set[str]) -> list[str]:
+def lost_lines(jobs: list[ClusterJob], missing: dict[str, set[str]]) -> list[str]:
     """Return a line for each job that ended before its cells were finished: cancelled, killed, or out of its limits.
 
     Parameters
     ----------
-    unfinished : set of str
-        The folders of cells with missing runs.
+    missing : dict of set of str
+        The names of the missing runs of each unfinished cell, by its folder.
     """
-    lost = [job.id for job in jobs if unfinished.intersection(job.cells)]
+    lost = [job.id for job in jobs if any(_lacks(job, missing.get(cell, set())) for cell in job.cells)]
     lines = [f"job {each} ended before its cells were finished; see {LOGS}/{each}_0_log.out" for each in lost]
     more = [f"so did {counted(len(lost) - MOST_NAMED, 'other job')}"] if len(lost) > MOST_NAMED else []
     return ["", *lines[:MOST_NAMED], *more] if lost else []
+
+
+def _lacks(job: ClusterJob, missing: set[str]) -> bool:
+    """Return whether a job was to train missing runs of a cell of its."""
+    return bool(missing.intersection(job.runs) if job.runs else missing)

@@ -19,12 +19,13 @@ from lossbench.config.paths import conf_folder
 from lossbench.ground.cores import n_cores
 from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
 from lossbench.jobs.cell_leases import leased
-from lossbench.jobs.cluster.submission import OpenCell
+from lossbench.jobs.cluster.shares import OpenCell
 from lossbench.jobs.early_start import BASIC, launcher_of
 from lossbench.jobs.failing_alike import common_failure
 from lossbench.jobs.launching_process import end_with_launching_process, ending_with_this_process
 from lossbench.jobs.open_jobs import read_open_jobs, write_open_jobs
 from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks
+from lossbench.jobs.share import own_share
 from lossbench.jobs.worker.supervision import supervisor
 from lossbench.planning.command_line import encode
 from lossbench.planning.composition import search_path_override
@@ -109,8 +110,9 @@ def open_cells(folder: Path) -> list[OpenCell]:
     return [
         OpenCell(
             name,
-            list(opened.task(name).paths.values()),
+            opened.task(name).paths,
             [*common, *overrides, encode("name", plan.name), encode("hydra.sweep.subdir", name)],
+            is_divisible=opened.is_divisible(name),
         )
         for name, overrides in opened.overrides.items()
     ]
@@ -135,7 +137,7 @@ def job(config: DictConfig) -> None:
         if reason:
             log.error("%s is not trained: the cells before it failed (%s)", task.name, reason)
             return
-        with leased(folder, is_alone=content.process != os.getpid()) as is_ours:
+        with leased(folder, own_share(), is_alone=content.process != os.getpid()) as is_ours:
             if is_ours:
                 # Asked again: what another process has trained in between is left out.
                 supervisor.train(opened.task(folder.name), content.threads or n_cores(), plan.timeout)

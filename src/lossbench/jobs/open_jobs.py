@@ -15,11 +15,13 @@ from lossbench.ground.files import write_text
 from lossbench.ground.machine import host_name
 from lossbench.ground.run_ids import RunId, read_run_id
 from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks, names_of
+from lossbench.jobs.share import own_share
 from lossbench.jobs.worker.tasks import CellTask, Task, YardsticksTask
 from lossbench.planning.plan import Cell, Plan, read_plan
 from lossbench.planning.yardsticks import Yardsticks, yardsticks
 from lossbench.results.part_files import part_path
 from lossbench.results.yardsticks import yardstick_path
+from lossbench.tuning.study_files import study_is_open
 
 FILE = "open.json"
 # In the environment of a process that shares a sweep, and of its jobs: the name of its own file.
@@ -127,10 +129,16 @@ class OpenJobs:
         """
         return self.cell_task(folder) if folder in self.cells else self._yardsticks_task(folder)
 
+    def is_divisible(self, folder: str) -> bool:
+        """Return whether several jobs may train what is open in a folder: the runs of a cell whose study has ended."""
+        task = self.task(folder)
+        return isinstance(task, CellTask) and not (task.has_study and study_is_open(task.folder, task.runs))
+
     def cell_task(self, folder: str) -> CellTask:
         """Return what the job of a cell has to train."""
         own = self.plan.folder / folder
-        runs = [run for name in self.content.runs[folder] if (run := read_run_id(name)) is not None]
+        own_runs = own_share() or self.content.runs[folder]
+        runs = [run for name in own_runs if (run := read_run_id(name)) is not None]
         return CellTask(self.cells[folder], own, [run for run in runs if not part_path(own, run).exists()])
 
     def _yardsticks_task(self, folder: str) -> YardsticksTask:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lossbench.findings.number_formats import counted
 from lossbench.ground.errors import MissingEnvironmentError, Problem
 from lossbench.ground.leases import Holder, Leases
+from lossbench.jobs.cell_leases import holder_of
 from lossbench.jobs.early_start import BASIC, launcher_of
 from lossbench.jobs.failing_alike import common_failure
 from lossbench.jobs.launch import ON_THIS_MACHINE, launch
@@ -61,7 +62,7 @@ def train(
     opened, launches, is_said = names_of(open_runs), Counter[str](), False
     while names := {*(name for name, runs in open_runs.items() if runs), *open_yardsticks}:
         # Jobs elsewhere wait for such cells by themselves.
-        held = {name: holder for name in names if is_here and (holder := leases.holder(name)) is not None}
+        held = {name: holder for name in names if is_here and (holder := holder_of(leases, name)) is not None}
         mine = {name for name in names - set(held) if launches[name] < most}
         if mine:
             leases.refused.clear()

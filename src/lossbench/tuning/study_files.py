@@ -312,9 +312,10 @@ def outcomes(plan: Plan) -> dict[str, Outcome]:
 def open_studies(plan: Plan, open_runs: dict[str, list[RunId]]) -> list[Cell]:
     """Return the tuned cells of a plan that have open runs and whose study has not ended."""
     tuned = (cell for cell in plan.cells if cell.is_tuned and open_runs[cell.folder])
-    return [cell for cell in tuned if _is_open(plan.folder / cell.folder, open_runs[cell.folder])]
+    return [cell for cell in tuned if study_is_open(plan.folder / cell.folder, open_runs[cell.folder])]
 
 
-def _is_open(folder: Path, runs: list[RunId]) -> bool:
+def study_is_open(folder: Path, runs: list[RunId]) -> bool:
+    """Return whether the study of the tuned cell in a folder has yet to choose for these runs."""
     outcome = read_outcome(folder)
     return outcome is None or not outcome.serves(runs)

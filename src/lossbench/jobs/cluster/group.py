@@ -12,6 +12,7 @@ from omegaconf import DictConfig, open_dict
 from lossbench.ground.cores import ALLOTTED
 from lossbench.jobs.cell_leases import WAITS
 from lossbench.jobs.job_configs import composing_once
+from lossbench.jobs.share import only
 from lossbench.jobs.worker.supervision import supervisor
 
 
@@ -21,8 +22,8 @@ class Group:
 
     Attributes
     ----------
-    overrides : list of (int, list of str)
-        The number of each cell's Hydra job, and its overrides.
+    cells : list of (int, list of str, list of str)
+        The number of each cell's Hydra job, its overrides, and the names of its runs; none: all that are open.
     cores : int
         How many the job was given, where no scheduler says so.
     """
@@ -30,7 +31,7 @@ class Group:
     hydra_context: HydraContext
     config: DictConfig
     task_function: TaskFunction
-    overrides: list[tuple[int, list[str]]]
+    cells: list[tuple[int, list[str], list[str]]]
     cores: int
     state: dict[type, Singleton] = field(default_factory=Singleton.get_state)
 
@@ -42,17 +43,18 @@ class Group:
         setup_globals()
         context = composing_once(self.hydra_context)
         try:
-            for number, overrides in self.overrides:
+            for number, overrides, runs in self.cells:
                 config = context.config_loader.load_sweep_config(self.config, overrides)
                 with open_dict(config):
                     config.hydra.job.id, config.hydra.job.num = f"cell {number}", number
-                run_job(
-                    hydra_context=context,
-                    task_function=self.task_function,
-                    config=config,
-                    job_dir_key="hydra.sweep.dir",
-                    job_subdir_key="hydra.sweep.subdir",
-                )
+                with only(runs):
+                    run_job(
+                        hydra_context=context,
+                        task_function=self.task_function,
+                        config=config,
+                        job_dir_key="hydra.sweep.dir",
+                        job_subdir_key="hydra.sweep.subdir",
+                    )
         finally:
             supervisor.end()
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
@@ -35,12 +35,15 @@ class ClusterJob:
         Slurm's (``17_3`` in an array), or the id of a process of ``host``.
     cluster : str
         ``slurm``, or ``local``: a process of this machine.
+    runs : list of str
+        The names of its runs, if they are a share of its only cell's; none: all that were open.
     """
 
     id: str
     cluster: str
     host: str
     cells: list[str]
+    runs: list[str] = field(default_factory=list)
 
 
 def read_jobs(folder: Path) -> list[ClusterJob]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lossbench.ground.errors import MissingEnvironmentError, Problem, UsageError
 from lossbench.jobs.cluster.job_list import LOCAL, SLURM, ClusterJob, cancel, jobs_at_work, read_jobs, write_jobs
+from lossbench.jobs.cluster.shares import OpenCell, Share, Taken, in_groups
 from lossbench.jobs.launching_process import ending_with_this_process
 
 # Below the sweep's folder: what submitit writes of each job, its output among it.
@@ -32,6 +33,7 @@ class Settings:
 
     cluster: str
     cells_per_job: int
+    seeds_per_job: int | None
     cores: int
     memory_gb: float | None
     minutes: int
@@ -47,8 +49,8 @@ class Settings:
         """Raise UsageError if they cannot be, MissingEnvironmentError if there is no such cluster here."""
         problems = [
             Problem(f"hydra.launcher.{name} must be a whole number above 0; got {value!r}.")
-            for name in ("cells_per_job", "cores", "minutes")
-            if type(value := getattr(self, name)) is not int or value < 1
+            for name in ("cells_per_job", "seeds_per_job", "cores", "minutes")
+            if (type(value := getattr(self, name)) is not int or value < 1) and (name, value) != ("seeds_per_job", None)
         ]
         if self.cluster not in (SLURM, LOCAL):
             problems.append(Problem(f"hydra.launcher.cluster must be slurm or local; got {self.cluster!r}."))
@@ -60,43 +62,33 @@ class Settings:
             raise MissingEnvironmentError(Problem(f"there is no Slurm here: {lacking[0]} is not found.", hint))
 
 
-@dataclass(frozen=True)
-class OpenCell:
-    """A cell, or the yardsticks of a data set, with open parts: its folder's name, their paths, its Hydra overrides."""
-
-    name: str
-    parts: list[Path]
-    overrides: list[str]
-
-    @property
-    def is_open(self) -> bool:
-        """Whether parts are missing."""
-        return not all(path.exists() for path in self.parts)
-
-
-# Makes what a job calls, of the cells of a group with their numbers.
-Grouped = Callable[[list[tuple[int, OpenCell]]], Callable[[], None]]
+# Makes what a job calls, of the shares of a group.
+Grouped = Callable[[list[Share]], Callable[[], None]]
 
 
 def run_jobs(folder: Path, cells: list[OpenCell], settings: Settings, grouped: Grouped) -> None:
-    """Submit the open cells that no job has yet, and return when all jobs have ended, unless they are to be left.
+    """Submit what is open and no job has yet, and return when all jobs have ended, unless they are to be left.
 
-    A cell whose job of an earlier start ends before it is finished is submitted once more. An interrupt cancels all.
+    What a job of an earlier start leaves open when it ends is submitted once more. An interrupt cancels all.
     """
     settings.check()
     deadline = time.monotonic() + settings.wait_minutes * 60
-    submitted: set[str] = set()
+    submitted: list[ClusterJob] = []
     # Those that have ended are forgotten.
     write_jobs(folder, jobs_at_work(folder))
     try:
         while True:
             there = jobs_at_work(folder)
-            taken = submitted.union(*(job.cells for job in there))
-            left = [(i, cell) for i, cell in enumerate(cells) if cell.name not in taken and cell.is_open]
+            taken = Taken([*submitted, *there])
+            left = [
+                share
+                for number, cell in enumerate(cells)
+                for share in taken.shares(number, cell, settings.seeds_per_job)
+            ]
             if left:
                 for jobs in _submitted(folder, left, settings, grouped):
                     write_jobs(folder, [*read_jobs(folder), *jobs])
-                submitted |= {cell.name for _, cell in left}
+                    submitted += jobs
             elif not there:
                 break
             if settings.detach or time.monotonic() > deadline:
@@ -108,20 +100,23 @@ def run_jobs(folder: Path, cells: list[OpenCell], settings: Settings, grouped: G
     _wait_for_files(cells, FILE_SECONDS[settings.cluster])
 
 
-def _submitted(
-    folder: Path, cells: list[tuple[int, OpenCell]], settings: Settings, grouped: Grouped
-) -> Iterator[list[ClusterJob]]:
-    """Submit cells in groups, and yield the jobs of each array of groups once it is submitted."""
+def _submitted(folder: Path, shares: list[Share], settings: Settings, grouped: Grouped) -> Iterator[list[ClusterJob]]:
+    """Submit what is open in groups, and yield the jobs of each array of groups once it is submitted."""
     executor = _executor(folder, settings)
-    size = settings.cells_per_job
-    groups = [cells[start : start + size] for start in range(0, len(cells), size)]
+    groups = in_groups(shares, settings.cells_per_job)
     stays = settings.cluster == SLURM or settings.detach
     for start in range(0, len(groups), MOST_IN_AN_ARRAY):
         some = groups[start : start + MOST_IN_AN_ARRAY]
         with nullcontext() if stays else ending_with_this_process():
             jobs = _accepted(executor, [grouped(group) for group in some])
         yield [
-            ClusterJob(job.job_id, settings.cluster, socket.gethostname(), [cell.name for _, cell in group])
+            ClusterJob(
+                job.job_id,
+                settings.cluster,
+                socket.gethostname(),
+                [share.cell.name for share in group],
+                [name for share in group for name in share.runs],
+            )
             for job, group in zip(jobs, some, strict=True)
         ]
 
