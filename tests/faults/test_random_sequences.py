@@ -44,12 +44,15 @@ class Ledger:
         The modification time of each run's record.
     is_planned : bool
         Whether it surely has a plan.
+    was_killed : bool
+        Whether it was killed at its last start.
     """
 
     rate: str = "0.1"
     n_seeds: int = 1
     runs: dict[Run, int] = field(default_factory=dict)
     is_planned: bool = False
+    was_killed: bool = False
 
     @property
     def wanted(self) -> set[Run]:
@@ -72,7 +75,7 @@ class Machine(RuleBasedStateMachine):
             for name, ledger in self.ledgers.items():
                 if ledger.is_planned or ledger.runs:
                     self._finish(name)
-                    check(self.place, name)
+                    check(self.place, name, killed=self._killed)
         finally:
             self.place.end_all()
             shutil.rmtree(self.place.folder)
@@ -108,10 +111,10 @@ class Machine(RuleBasedStateMachine):
             killed.communicate(timeout=60)
         said = [process.communicate(timeout=300)[0] for process in both]
         assert {process.returncode for process in both} == {0}, said
-        ledger.is_planned = True
+        ledger.is_planned, ledger.was_killed = True, False
         self._note("one", may_lack=False)
         self._check_tracked("one")
-        check(self.place, "one")
+        check(self.place, "one", killed=self._killed)
 
     # How far a killed sweep had come is chance, so no rule has a precondition: one without an object does nothing.
 
@@ -159,18 +162,23 @@ class Machine(RuleBasedStateMachine):
                 os.killpg(process.pid, signal.SIGKILL)
                 said = process.communicate(timeout=60)[0]
                 self._note(name, may_lack=True)
+                ledger.was_killed = True
                 return
         said = process.communicate(timeout=300)[0]
         assert process.returncode == 0, said
         there = len(ledger.wanted & set(ledger.runs))
         assert re.match(rf"{name}: 1 cell, {ledger.n_seeds} runs?, {there} finished", said), said
         assert ("MLflow could not be written" in said) == bool(more), said
-        ledger.is_planned = True
+        ledger.is_planned, ledger.was_killed = True, False
         self._note(name, may_lack=False)
         if not more:
             self._check_tracked(name)
-            check(self.place, name)
-        check_nothing_is_left(self.place)
+            check(self.place, name, killed=self._killed)
+        check_nothing_is_left(self.place, self._killed)
+
+    @property
+    def _killed(self) -> list[str]:
+        return [name for name, ledger in self.ledgers.items() if ledger.was_killed]
 
     def _words(self, name: str) -> list[str]:
         ledger = self.ledgers[name]

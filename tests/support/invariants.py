@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections import Counter
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
@@ -30,7 +31,9 @@ def records(place: Place) -> dict[Path, str]:
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in place.work.glob(PARTS)}
 
 
-def check(place: Place, name: str, *, whole: Path | None = None, tracked: bool = True) -> None:
+def check(
+    place: Place, name: str, *, whole: Path | None = None, tracked: bool = True, killed: Collection[str] = ()
+) -> None:
     """Assert that a sweep is whole, and that nothing else was left.
 
     Parameters
@@ -39,6 +42,8 @@ def check(place: Place, name: str, *, whole: Path | None = None, tracked: bool =
         The ``results.csv`` of an uninterrupted sweep of the same command.
     tracked : bool
         Whether the sweep's MLflow store lies in its place.
+    killed : collection of str
+        Other sweeps that were killed and not started since: what they left half-written is theirs to remove.
     """
     runs = check_records(place, name)
     table = place.sweep(name) / "results.csv"
@@ -46,7 +51,7 @@ def check(place: Place, name: str, *, whole: Path | None = None, tracked: bool =
         assert len(list(csv.reader(file))) == len(runs) + 1
     if whole is not None:
         assert table.read_bytes() == whole.read_bytes()
-    check_nothing_is_left(place)
+    check_nothing_is_left(place, killed)
     if tracked:
         check_store(place.work / "mlruns" / "mlflow.db", runs, name)
         check_artifacts(place, name)
@@ -108,15 +113,17 @@ def check_artifacts(place: Place, name: str) -> None:
     assert json.loads((place.sweep(name) / "tracked.json").read_text(encoding="utf-8"))["runs"]
 
 
-def check_nothing_is_left(place: Place) -> None:
+def check_nothing_is_left(place: Place, killed: Collection[str] = ()) -> None:
     """Assert that no process, lock or temporary file is left, and that nothing lies outside the output folders."""
+    unfinished = {place.sweep(name) for name in killed}
     wait_for(lambda: not place.processes(), ENDS_IN)
     for path in place.work.rglob(".*lock"):
         with path.open("rb") as file:
             # Raises an error if a process holds it.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     hidden = [path for path in place.work.rglob(".*") if path.name not in KEPT]
-    assert hidden == []
+    hidden = [path for path in hidden if not unfinished.intersection(path.parents)]
+    assert hidden == [], hidden
     assert list(place.work.rglob("*.db-journal")) == list(place.work.rglob("*.db-wal")) == []
     left = sorted(str(path.relative_to(place.temporary)) for path in place.temporary.rglob("*"))
     assert left == [], left
