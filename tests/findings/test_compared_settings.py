@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.plans import plan
 from support.results import NOISE, cell, cell_results, sweep
 
 from lossbench.findings.recommendation import advice_lines, plain_answer
@@ -110,3 +111,14 @@ def test_sentences_speak_of_settings_and_name_the_value():
     assert plain_answer(table).startswith(f"Train on circles with {BCE}/optimizer=adam: expect")
     turned = main_table(sweep(*found, compare="optimizer", baseline="adam"), found)
     assert "it is better than every other setting here" in advice_lines(plan, turned)[0]
+
+
+def test_a_comparison_of_optimizers_says_that_each_has_its_configured_learning_rate():
+    def hints(*words: str) -> list[str]:
+        own = plan("-m", "dataset=circles", "loss=bce", "optimizer=sgd,adam", *words)
+        found = [cell_results(each, 0.85 + NOISE * (i + 1)) for i, each in enumerate(own.cells)]
+        return verdict_hints(main_table(own, found))
+
+    said = "each optimizer has its configured learning rate (sgd 0.01 and adam 0.001): tune=learning_rate finds one for"
+    assert hints()[0].startswith(said)
+    assert not any("learning rate" in line for line in hints("tune=learning_rate"))

@@ -61,6 +61,16 @@ def test_a_verdict_is_about_new_rows_and_says_what_it_is_on_these():
     assert last.endswith(" test rows would tell.")
 
 
+def test_where_runs_fail_it_is_not_said_that_there_are_too_few():
+    base = cell_results(BASE.cell, 0.85 + NOISE, stuck=range(27))
+    other = cell_results(cell("hinge", head="tanh"), 0.85 + NOISE, stuck=range(28))
+    table = main_table(sweep(base, other), [base, other])
+    assert [table.verdict(i) for i in (0, 1)] == ["baseline", "too few work"]
+    assert "too few work for a verdict, which needs 6 seeds in which both work." in verdict_hints(table)
+    few = [cell_results(own.cell, 0.85 + NOISE[:3]) for own in (BASE, other)]
+    assert main_table(sweep(*few, n_seeds=3), few).verdict(1) == "too few seeds"
+
+
 def test_nothing_is_recommended_where_no_loss_beats_the_naive_predictor():
     rng = np.random.default_rng(0)
     cells = [cell("binary_crossentropy"), cell("hinge", head="tanh")]

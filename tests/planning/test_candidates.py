@@ -1,7 +1,7 @@
 """From grids and arguments to drafts of cells."""
 
 import pytest
-from support.plans import plan
+from support.plans import message, plan
 from support.settings import dataset_settings
 
 from lossbench.datasets.catalogue import described
@@ -23,6 +23,45 @@ def names(*assignments: dict, **more) -> list[str]:
     drafts, _, problems = drafted(*assignments, **more)
     assert problems == []
     return [draft.name for draft in drafts]
+
+
+# ---- Settings that only some of the choices have.
+
+
+def test_a_setting_is_set_for_the_choices_that_have_it_and_that_is_said():
+    found = plan("-m", "dataset=regression", "loss=mse,huber,mae", "loss.delta=0.5,2")
+    assert [cell.label for cell in found.cells] == [
+        "mean_squared_error", "huber/delta=0.5", "huber/delta=2", "mean_absolute_error",
+    ]  # fmt: skip
+    assert "loss.delta is set for loss=huber, which alone can have it" in found.notes
+    # A cell without it is the one of a sweep without it.
+    (alone,) = plan("dataset=regression", "loss=mse").cells
+    assert found.cells[0].key == alone.key
+    optimizers = plan("-m", "dataset=circles", "loss=bce", "optimizer=sgd,adam", "optimizer.momentum=0.5").cells
+    assert [cell.settings.optimizer.parameters.get("momentum") for cell in optimizers] == [0.5, None]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(["loss=mse,mae", "loss.delta=2"], "unknown key 'loss.delta'", id="none of them has it"),
+        pytest.param(["loss=mse", "loss.delta=2"], "hint: loss=huber has it.", id="one choice"),
+        pytest.param(["loss=mse,huber", "loss.dleta=2"], "hint: did you mean 'loss.delta'?", id="a typo"),
+    ],
+)
+def test_a_setting_that_no_choice_has_is_an_error(words, said):
+    assert said in message("-m", "dataset=regression", *words)
+
+
+def test_a_mistake_in_a_key_is_said_beside_what_is_wrong_with_the_data(tmp_path):
+    path = tmp_path / "gaps.csv"
+    path.write_text("a,y\n" + "".join(f"{i if i % 7 else ''},{i * i}\n" for i in range(40)), encoding="utf-8")
+    for loss in ([], ["loss=mse"]):
+        found = message(f"dataset.path={path}", "dataset.target=y", "dataset.mising=impute", *loss)
+        assert "hint: did you mean 'dataset.missing'?" in found
+        found = message(f"dataset.path={path}", "target=y", *loss)
+        assert "hint: did you mean 'dataset.target'?" in found
+        assert "dataset=csv needs a target" in found
 
 
 # ---- Combinations.

@@ -114,9 +114,16 @@ def test_what_is_wrong_with_a_value_is_said(values, said):
     assert said in found
 
 
-def test_where_there_is_nothing_near_there_is_no_hint():
+def test_where_there_is_nothing_near_the_choices_that_have_the_key_are_named():
     (found,) = wrong({"corruption.rate": 0.1})
-    assert found == "error: unknown key 'corruption.rate': corruption=none has no settings."
+    assert found == (
+        "error: unknown key 'corruption.rate': corruption=none has no settings."
+        "\n  hint: corruption=label_noise or outliers has it."
+    )
+    (found,) = wrong({"model.function": "nets:net"})
+    assert found.endswith("\n  hint: model=custom has it.")
+    (found,) = wrong({"corruption.zzz": 0.1})
+    assert "hint" not in found
 
 
 def test_the_sweeps_own_name_can_be_set():

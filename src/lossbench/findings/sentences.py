@@ -6,7 +6,7 @@ from lossbench.comparison import Interval, compare_pairs, share_interval
 from lossbench.comparison.power import LEAST_SEEDS, Needed
 from lossbench.comparison.verdict import EQUIVALENT, FEW_SEEDS, INCONCLUSIVE, NO_VERDICT
 from lossbench.findings.number_formats import IN_POINTS, counted, ends, joined, number, size
-from lossbench.findings.tables import MOST_IN_GROUP, Table
+from lossbench.findings.tables import FEW_WORK, MOST_IN_GROUP, Table
 from lossbench.ground.run_ids import RunId
 from lossbench.losses.choice import chosen_rows
 from lossbench.losses.definition import Loss
@@ -51,7 +51,11 @@ def answer(table: Table) -> str:
             f"On {table.data} {name_in(table, table.best)} has the best mean of {table.n_cells} cells; which others it "
             f"cannot be told from is tested among up to {MOST_IN_GROUP}."
         )
-    text = f"On {table.data} {_leaders(table)}{_others(table)}."
+    if table.beats_naive(table.best):
+        text = f"On {table.data} {_leaders(table)}{_others(table)}."
+    else:
+        first = f"On {table.data} no {table.noun} is surely better than the naive predictor"
+        text = f"{first}; among them {_leaders(table)}{_others(table)}."
     return text + (f" Under 10 {table.runs_are}: take it with care." if table.n_units < FEW_SEEDS else "")
 
 
@@ -194,6 +198,7 @@ def verdict_hints(table: Table) -> list[str]:
         return failed
     said = [
         *_other_metric(table),
+        *_rates_of_optimizers(table),
         *_all_baselines(table),
         *_on_these_rows(table),
         *nothing_learned(table),
@@ -213,6 +218,16 @@ def _other_metric(table: Table) -> list[str]:
     if naive is None or lower_is_better(usual):
         return [f"judged by {table.metric}, not by {usual}, the usual metric."]
     return [f"judged by {table.metric}, not by {usual}, of which the best constant has {number(naive)} already."]
+
+
+def _rates_of_optimizers(table: Table) -> list[str]:
+    """Say that a comparison of optimizers, each at its configured learning rate, is one of learning rates too."""
+    settings = [result.cell.settings for result in table.results]
+    if table.compare != "optimizer" or any(each.is_tuned for each in settings):
+        return []
+    rates = {each.optimizer.name: each.optimizer.learning_rate for each in settings}
+    shown = joined([f"{name} {rate:g}" for name, rate in rates.items()])
+    return [f"each optimizer has its configured learning rate ({shown}): tune=learning_rate finds one for each."]
 
 
 def nothing_learned(table: Table) -> list[str]:
@@ -306,6 +321,9 @@ def _what_would_help(table: Table) -> list[str]:
     if not needed:
         return []
     if all(c.verdict == NO_VERDICT for c in table.comparisons if c):
+        if table.n_units >= table.least_units:
+            least = f"{table.least_units} {table.runs_are} in which both work"
+            return [f"{FEW_WORK} for a verdict, which needs {least}."]
         return [f"too few {table.runs_are}: {max(n.seeds or 0 for n in needed)} would do for a verdict."]
     if not all(n.said() for n in needed):
         return [f"inconclusive: more {table.runs_are} and {table.rows_are} than are practical would be needed."]

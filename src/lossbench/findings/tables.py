@@ -13,7 +13,7 @@ import numpy as np
 from lossbench.comparison import Comparison, Sample, best_group, compare_pairs, mean_interval
 from lossbench.comparison.mean_tests import Tested, fold_means, of_folds, of_new_rows, of_runs
 from lossbench.comparison.power import LEAST_SEEDS
-from lossbench.comparison.verdict import LEAST_FOLDS
+from lossbench.comparison.verdict import LEAST_FOLDS, NO_VERDICT
 from lossbench.config.settings import ReportSettings
 from lossbench.ground.run_ids import RunId
 from lossbench.losses.pairing import BASELINES
@@ -29,6 +29,8 @@ from lossbench.results.yardsticks import YardstickResults, read_yardsticks
 MOST_IN_GROUP = 60
 # So many cells of a data set are shown where people read, those with the best means; all are in comparison.csv.
 MOST_SHOWN = 40
+# In place of a verdict: there are enough seeds, but too few in which both losses work.
+FEW_WORK = "too few work"
 # What a verdict may be about.
 NEW_ROWS, THESE_ROWS, FRESH_SAMPLES, ANOTHER_SAMPLE = "new rows", "these rows", "fresh samples", "another sample"
 
@@ -282,10 +284,15 @@ class Table:
         return swept_keys([result.cell for result in self.results])
 
     def verdict(self, place: int) -> str:
-        """Return the verdict in a cell's row: ``baseline``, a comparison's verdict, or ``-`` if nothing is compared."""
+        """Return the verdict in a cell's row: ``baseline``, a comparison's verdict, or ``-`` if nothing is compared.
+
+        Where there are enough seeds and yet no verdict, it is ``FEW_WORK``.
+        """
         if self.baseline[place] == place:
             return "baseline"
         comparison = self.comparisons[place]
+        if comparison and comparison.verdict == NO_VERDICT and self.n_units >= self.least_units:
+            return FEW_WORK
         return comparison.verdict if comparison else "-"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lossbench.config.settings import (
     AUTO,
     FOLDS,
+    GROUPS_OF_A_CELL,
     SEEDS,
     CellSettings,
     DatasetSettings,
@@ -26,8 +27,8 @@ from lossbench.losses.choice import chosen_rows
 from lossbench.losses.definition import Loss
 from lossbench.losses.heads import TASKS
 from lossbench.losses.pairing import ALIASES, BASELINES, LOSSES, losses_for, outside_domain
-from lossbench.planning.command_line import ALL, Arguments
-from lossbench.planning.composition import composed, to_container, typed
+from lossbench.planning.command_line import ALL, Arguments, unique
+from lossbench.planning.composition import composed, has_key, to_container, typed
 from lossbench.planning.plan import swept_value
 from lossbench.planning.schema import GROUPS
 
@@ -145,9 +146,9 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
 
     A value of the wrong type becomes a problem and is not set, so that later checks can go on.
     """
-    drafts: list[Draft] = []
     left_out: list[tuple[str, str]] = []
     problems: list[Problem] = []
+    combined: list[tuple[dict[str, str], dict[str, Any], list[str]]] = []
     some_tuned = any(assignment.get("tune", "none") != "none" for assignment, _ in assignments)
     for assignment, swept in assignments:
         choices = {key: str(value) for key, value in assignment.items() if key in GROUPS}
@@ -158,37 +159,85 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
         try:
             chosen, reasons = _with_losses(choices, values, experiment)
         except UsageError as error:
-            problems += error.problems
+            problems += unique([*_of_values({**choices, "loss": "auto"}, values, experiment), *error.problems])
             continue
         left_out += reasons
-        for draft_choices in chosen:
-            try:
-                content, wrong = typed(draft_choices, values, experiment)
-                dataset, description = _with_facts(content["dataset"])
-                notes = description.in_short if description else []
-                draft_choices, note = _with_model(draft_choices, dataset, experiment)
-                notes = [*notes, *note]
-                automatic = [group for group in ("repeat", "tune") if content[group]["name"] == AUTO]
-                if automatic or note:
-                    given = dict(draft_choices)
-                    if "repeat" in automatic:
-                        draft_choices, note = with_repeat(draft_choices, values, dataset)
-                        notes = [*notes, *note]
-                    if "tune" in automatic:
-                        draft_choices = {**draft_choices, "tune": automatic_tune(given, values, dataset)}
-                    content, wrong = typed(draft_choices, values, experiment)
-            except UsageError as error:
-                problems += error.problems
-                continue
-            problems += wrong
-            # A weighted sum without valid terms has been reported as a problem and makes no draft.
-            metric, said = _automatic_metric(content["metric"], dataset, description)
-            settings = cell_settings({**content, "dataset": plain(dataset), "metric": metric})
-            notes = [*notes, *said, *_fewer_than_folds(settings, description)]
-            if chosen_rows(settings.loss):
-                sweep = sweep_settings(content)
-                drafts.append(Draft(draft_choices, values, swept, settings, sweep, notes, automatic))
+        combined += [(each, values, swept) for each in chosen]
+    drafts: list[Draft] = []
+    alternatives = {group: unique(each.get(group) for each, *_ in combined) for group in GROUPS_OF_A_CELL}
+    for choices, values, swept in combined:
+        own, notes = _own_values(choices, values, alternatives, experiment)
+        try:
+            drafts += _drafted(choices, own, swept, notes, experiment, problems)
+        except UsageError as error:
+            problems += unique([*_of_values(choices, own, experiment), *error.problems])
     return drafts, left_out, problems
+
+
+def _of_values(choices: dict[str, str], values: dict[str, Any], experiment: str | None) -> list[Problem]:
+    """Return the problems of values as such, whatever is wrong with the data that they name."""
+    try:
+        return typed(choices, values, experiment)[1]
+    except UsageError:
+        return []
+
+
+def _own_values(
+    choices: dict[str, str], values: dict[str, Any], alternatives: dict[str, list], experiment: str | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the values without settings that only other choices of a swept group have, and notes that say so.
+
+    So ``loss=mse,huber loss.delta=2`` sets what it can set. A setting that no choice has is a mistake, and stays.
+    """
+    own, notes = dict(values), []
+    for key in values:
+        group = key.partition(".")[0]
+        others = alternatives.get(group, [])
+        if key == group or len(others) < 2 or has_key(choices, key, experiment):
+            continue
+        having = [name for name in others if name and has_key({**choices, group: name}, key, experiment)]
+        if having:
+            del own[key]
+            notes.append(f"{key} is set for {group}={','.join(having)}, which alone can have it")
+    return own, notes
+
+
+def _drafted(
+    choices: dict[str, str],
+    values: dict[str, Any],
+    swept: list[str],
+    notes: list[str],
+    experiment: str | None,
+    problems: list[Problem],
+) -> list[Draft]:
+    """Return the draft of one combination, if its settings make one; add the problems of its values to the list.
+
+    Raises
+    ------
+    UsageError
+        If its data cannot be described.
+    """
+    content, wrong = typed(choices, values, experiment)
+    dataset, description = _with_facts(content["dataset"])
+    choices, note = _with_model(choices, dataset, experiment)
+    notes = [*notes, *(description.in_short if description else []), *note]
+    automatic = [group for group in ("repeat", "tune") if content[group]["name"] == AUTO]
+    if automatic or note:
+        given = dict(choices)
+        if "repeat" in automatic:
+            choices, note = with_repeat(choices, values, dataset)
+            notes = [*notes, *note]
+        if "tune" in automatic:
+            choices = {**choices, "tune": automatic_tune(given, values, dataset)}
+        content, wrong = typed(choices, values, experiment)
+    problems += wrong
+    metric, said = _automatic_metric(content["metric"], dataset, description)
+    settings = cell_settings({**content, "dataset": plain(dataset), "metric": metric})
+    notes = [*notes, *said, *_fewer_than_folds(settings, description)]
+    # A weighted sum without valid terms has been reported as a problem and makes no draft.
+    if not chosen_rows(settings.loss):
+        return []
+    return [Draft(choices, values, swept, settings, sweep_settings(content), notes, automatic)]
 
 
 def with_repeat(

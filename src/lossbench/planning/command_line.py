@@ -28,6 +28,8 @@ OTHER_WORDS = ("null", "true", "false", "nan", "inf")
 CLOSED = "[{(\"'"
 # `loss=all` means every loss that fits the data set's task. Hydra does not know this choice.
 ALL = "all"
+# A comma in it may be meant to separate layers, not networks.
+LAYERS = "model.hidden_units"
 # Keys that can be meant by an option or by a key with a plus sign; both are mistakes before any cell is composed.
 UNGROUPED = ("seed", "seeds", "epochs", "batch_size", "name", "plan", "rerun", "select", "trainer", "evaluate_every")
 SETTINGS_OF_GROUPS = tuple(dict.fromkeys(name for name in SYNONYMS.values() if "." in name))
@@ -219,20 +221,27 @@ def _read(override: Override, text: str, arguments: Arguments) -> Problem | None
         return Problem(f"{text} asks for more than one value, which is a sweep.", "add -m: lossbench -m …")
     if key == "seed":
         return _read_seed(override, arguments)
+    if key == "seeds" and "seeds" in arguments.values:
+        return Problem(f"seed= and {text} name the same thing.", "leave one of them out.")
     if key == "seeds" and override.is_sweep_override():
         return Problem(
             f"{text} would sweep over counts of seeds.",
             "seeds=5 means the seeds 0 to 4, 'seeds=[3,5]' these two; 'seed=range(0,5)' works too.",
         )
     values = _values(override)
+    if key == LAYERS and len(values) > 1 and all(type(value) is int for value in values):
+        layers = f"'{key}=[{override.get_value_string()}]' is one network with {len(values)} hidden layers"
+        if len(unique(values)) < len(values):
+            return Problem(f"{text} names a network of one layer twice; a comma means another network.", f"{layers}.")
+        arguments.notes.append(f"{text}: {len(values)} networks; {layers}")
     if key in GROUPS:
         return _read_choice(key, [str(value) for value in values], arguments)
-    arguments.values[key] = values
+    arguments.values[key] = unique(values)
     return None
 
 
 def _values(override: Override) -> list[Any]:
-    """Return the values of an override: one, or those of a sweep without repetitions."""
+    """Return the values of an override: one, or those of a sweep."""
     if not override.is_sweep_override():
         return [override.value()]
     if override.value_type is not None and override.value_type.name == "GLOB_CHOICE_SWEEP":
@@ -241,7 +250,7 @@ def _values(override: Override) -> list[Any]:
         return glob.filter([name for name in names if name not in ("auto", ALL)])
     # Each swept value is parsed as an override of its own: quotes and nested lists are then read as in a single value.
     parse = _parser().parse_override
-    return unique(parse(f"key={Transformer.str(value)}").value() for value in override.sweep_iterator())
+    return [parse(f"key={Transformer.str(value)}").value() for value in override.sweep_iterator()]
 
 
 def _read_seed(override: Override, arguments: Arguments) -> Problem | None:
@@ -249,7 +258,11 @@ def _read_seed(override: Override, arguments: Arguments) -> Problem | None:
     seeds = _values(override)
     if not all(type(seed) is int and seed >= 0 for seed in seeds):
         return Problem(f"seed must be an integer from 0; got {override.get_value_string()}.")
+    if "seeds" in arguments.values:
+        return Problem(f"seed={override.get_value_string()} and seeds= name the same thing.", "leave one of them out.")
     arguments.values["seeds"] = [seeds]
+    if len(seeds) == 1:
+        arguments.notes.append(f"seed={seeds[0]}: one run of each cell, with this seed")
     return None
 
 

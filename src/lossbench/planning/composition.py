@@ -29,6 +29,8 @@ from lossbench.planning.suggestions import hint_of_key
 # Mappings whose keys are chosen by the user, so the schema cannot list them.
 OPEN_KEYS = ("loss.terms", "loss.parameters", "model.parameters", "dataset.parameters", "tune.space")
 
+# The most choices that a hint names.
+MOST_NAMED = 3
 # What to install for Hydra's launchers, each with the names of its launchers.
 LAUNCHERS = {
     "'lossbench[joblib]'": ("joblib",),
@@ -200,6 +202,16 @@ def _typed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> _Typ
     return _TypedCell(cell, settings)
 
 
+def has_key(choices: dict[str, str], key: str, experiment: str | None) -> bool:
+    """Return whether a cell of these choices has a key that can be set."""
+    return key in _known(tuple(choices.items()), experiment)
+
+
+@cache
+def _known(choices: tuple[tuple[str, str], ...], experiment: str | None) -> frozenset[str]:
+    return frozenset(_keys(_typed(choices, experiment).cell))
+
+
 def _checked(cell: DictConfig, key: str, value: Any) -> tuple[Problem | None, Any]:
     """Set a value; return its problem (or None), and the value that was set."""
     problem = _set(cell, key, value)
@@ -247,7 +259,7 @@ def _set(cell: DictConfig, key: str, value: Any) -> Problem | None:
         message = f"unknown key {key!r}: {group}={cell[group].name} has {there}."
         if group == "tune" and not options:
             return Problem(message, "add tune=learning_rate.")
-        return Problem(message, near)
+        return Problem(message, near or _choices_with(group, key))
     if key.split(".")[-1] == "name" and key != "name":
         return Problem(f"{key} cannot be set alone.", f"choose {key.split('.')[0]}={value} instead.")
     if re.search(r"(?<!\\)\$\{", str(value)):
@@ -259,6 +271,14 @@ def _set(cell: DictConfig, key: str, value: Any) -> Problem | None:
         kind = known[key]
         return Problem(f"{key} must be {kind}; got {value!r}.")
     return None
+
+
+def _choices_with(group: str, key: str) -> str:
+    """Return the hint that names the choices of a group that have a key; '' if none has it."""
+    if group not in GROUPS_OF_A_CELL:
+        return ""
+    names = [name for name in choices_of(group) if has_key({group: name}, key, None)]
+    return f"{group}={' or '.join(names[:MOST_NAMED])} has it." if names else ""
 
 
 def _keys(cell: DictConfig) -> dict[str, str]:
