@@ -63,6 +63,15 @@ def test_sweeps_are_listed_with_size_date_and_state(home):
     assert re.fullmatch(rf"broken{number}damaged plan.json: its command writes it anew", rows["broken"])
 
 
+def test_a_sweep_shows_its_answer_once_more(home):
+    done = run(home, "sweeps", "smoke", command="lossbench-list")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith("smoke: 12 of 12 runs\n\nregression: test rmse")
+    assert "On circles" in done.out
+    wrong = run(home, "sweeps", "smke", command="lossbench-list")
+    assert (wrong.status, "did you mean 'smoke'" in wrong.err) == (2, True)
+
+
 def test_a_sweep_is_removed_from_disk_and_from_mlflow_and_others_stay(home):
     kept = files(home / "multirun" / "other")
     done = remove(home, "smoke", "--yes")

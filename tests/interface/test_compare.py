@@ -113,6 +113,31 @@ def test_a_mistake_in_settings_is_the_error_of_the_command(tmp_path, monkeypatch
         lossbench.compare(x, y, plan=True)
 
 
+def relative(y_true, y_pred):
+    return abs(y_true - y_pred)
+
+
+@pytest.mark.parametrize(
+    ("losses", "settings", "said"),
+    [
+        pytest.param(["mse", relative], {}, """give "custom" with loss__function="mine:relative\"""", id="function"),
+        pytest.param(["mse", 3], {}, "a loss is given by its name; got 3.", id="number"),
+        pytest.param("custom", {"loss__function": relative}, """give loss__function="mine:name\"""", id="setting"),
+        pytest.param("mse", {"dataset__path": "a.csv"}, "dataset__path cannot be set: the data are X", id="path"),
+        pytest.param("mse", {"optimizer": ["sgd", "adam"]}, "optimizer=('sgd', 'adam')", id="list"),
+        pytest.param("mse", {"learning_rate": 0.1}, "did you mean 'optimizer__learning_rate'?", id="keyword"),
+    ],
+)
+def test_what_only_python_can_get_wrong_is_an_error_in_its_words(tmp_path, monkeypatch, losses, settings, said):
+    monkeypatch.setenv("LOSSBENCH_HOME", str(tmp_path))
+    x, y = np.arange(120.0).reshape(60, 2), np.arange(60.0)
+    with pytest.raises(lossbench.UsageError) as error:
+        lossbench.compare(x, y, losses, **settings)
+    assert said in str(error.value)
+    with pytest.raises(lossbench.UsageError, match="loss must be given by name; got a function"):
+        lossbench.NetworkRegressor(relative).fit(x, y)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "read"),
     [
@@ -128,6 +153,10 @@ def test_a_mistake_in_settings_is_the_error_of_the_command(tmp_path, monkeypatch
 )
 def test_a_setting_reaches_the_command_as_it_was_given(key, value, read):
     assert read_overrides([override(key, value)], multirun=True).values[key] == (read or [value])
+
+
+def test_none_is_a_choice_by_its_name():
+    assert read_overrides([override("tune", None)], multirun=True).choices["tune"] == ["none"]
 
 
 # ---- The file that holds the arrays.

@@ -281,7 +281,7 @@ def test_terms_of_a_sum_are_losses_of_their_own(argv, said):
 
 
 COSTS = ["dataset=blobs", "loss=expected_cost"]
-OWN = ["dataset=friedman1", "loss=custom", "loss.function=lossbench.losses.regression:half_squared_error"]
+OWN = ["dataset=friedman1", "loss=custom", "loss.function=lossbench.losses.regression:huber"]
 
 
 def test_each_number_of_a_matrix_has_its_range():
@@ -302,7 +302,8 @@ def test_each_number_of_a_matrix_has_its_range():
     ],
 )
 def test_an_own_loss_says_what_it_is_for(value, said):
-    assert plan(*OWN, "loss.parameters={a: 1}").cells
+    assert plan(*OWN, "loss.parameters={delta: 2}").cells
+    assert "does not take a." in message(*OWN, "loss.parameters={a: 1}")
     assert said in message(*OWN, value)
 
 

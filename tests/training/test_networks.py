@@ -314,6 +314,16 @@ def test_compiled_and_fit_trainer_agree_for_ten_ordinary_architectures(function,
             "from keras import layers\ndef body():\n    return layers.Reshape((4, 4))\n",
             "it must give",
         ),
+        (
+            "import keras\ndef body():\n    model = keras.Sequential([keras.layers.Dense(8)])\n"
+            "    model.compile('adam', 'mse')\n    return model\n",
+            "it returns a model that is compiled",
+        ),
+        (
+            "import keras\ndef body():\n"
+            "    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3, 'softmax')])\n",
+            r"must return the layers below the output layer, .* ends in Dense\(3, softmax\)",
+        ),
     ],
 )
 def test_a_custom_network_that_is_no_valid_body_is_an_error(body, said, tmp_path, monkeypatch):

@@ -2,8 +2,9 @@
 
 import argparse
 import textwrap
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
@@ -17,15 +18,18 @@ from lossbench.losses.heads import HEADS, TASKS
 from lossbench.losses.pairing import ALIASES, LOSSES, fitting_heads
 from lossbench.metrics.catalogue import MAIN_METRICS, METRICS
 from lossbench.planning.candidates import why_left_out
-from lossbench.planning.command_line import choices_of, group_folders, read_overrides
+from lossbench.planning.command_line import Arguments, choices_of, group_folders, read_overrides
 from lossbench.planning.presets import read_preset
 from lossbench.planning.schema import GROUPS, meaning
+
+if TYPE_CHECKING:
+    from lossbench.datasets.user_file.description import FileDescription
 
 # The groups that can be listed: those of the configuration, and the metrics.
 LISTED = (*GROUPS, "metric")
 # The most letters of a column's name in the table of a file's columns.
 LONGEST_NAME = 22
-SWEEPS = "sweeps"
+SWEEPS, MISSING = "sweeps", "dataset.missing"
 
 
 def run(argv: list[str]) -> int:
@@ -37,17 +41,20 @@ def run(argv: list[str]) -> int:
     parser.add_argument(
         "name",
         nargs="*",
-        help="a choice of the group: its card; or the settings of a file: what each of its columns is taken for",
+        help="a choice of the group: its card; the settings of a file: what each of its columns is taken for; or the "
+        "name of a sweep: its answer once more",
     )
     arguments = parser.parse_args(argv)
     if arguments.group is None:
         lines = _overview()
-    elif arguments.group == SWEEPS and not arguments.name:
-        from lossbench.commands.list_sweeps import lines as list_sweeps
+    elif arguments.group == SWEEPS:
+        from lossbench.commands import list_sweeps
 
-        lines = list_sweeps()
+        lines = list_sweeps.summaries(arguments.name) if arguments.name else list_sweeps.lines()
+    elif "=" in arguments.group:
+        lines = _columns_of_file("dataset", [arguments.group, *arguments.name])
     elif arguments.group not in LISTED:
-        raise UsageError(unknown("group", arguments.group, LISTED))
+        raise UsageError(unknown("group", arguments.group, (*LISTED, SWEEPS)))
     elif not arguments.name:
         lines = _group(arguments.group)
     elif any("=" in text for text in arguments.name):
@@ -133,9 +140,13 @@ def _card(group: str, name: str) -> list[str]:
     name = ALIASES.get(name, name) if group == "loss" else name
     tables: dict[str, dict[str, Any]] = {"loss": LOSSES, "head": HEADS, "dataset": DATASETS, "metric": METRICS}
     known = list(tables[group]) if group in tables else choices_of(group)
-    if name not in known:
+    if name not in known and group == "dataset" and Path(name).expanduser().exists():
+        raise UsageError(Problem(f"{name} is no data set, but data.", f"lossbench-list dataset dataset.path={name}"))
+    if name not in (*known, *choices_of(group)):
         raise UsageError(unknown(group, name, known))
-    if group in ("model", "optimizer", "schedule", "corruption", "tune", "repeat"):
+    if name not in known:
+        rows = {"what it is": f"a choice of yours, in {_own_file(group, name)}", "settings": _settings(group, name)}
+    elif group in ("model", "optimizer", "schedule", "corruption", "tune", "repeat"):
         rows = {"what it is": meaning(group, name), "settings": _settings(group, name)}
     elif group == "experiment":
         rows = {"what it is": _experiment_comment(name), "command": f"lossbench experiment={name}"}
@@ -161,11 +172,8 @@ def _columns_of_file(group: str, overrides: list[str]) -> list[str]:
     example = "lossbench-list dataset dataset.path=house.csv dataset.target=price"
     if group != "dataset":
         raise UsageError(Problem(f"lossbench-list {group} takes a name; got {' '.join(overrides)}.", example))
-    # Imported only for users' data: pandas takes 0.4 s.
-    from lossbench.planning.file_descriptions import description_of_file
-
     settings = [text if "=" in text else f"dataset={text}" for text in overrides]
-    described = description_of_file(read_overrides(settings, multirun=False))
+    described, gaps = _described(read_overrides(settings, multirun=False))
     if described.parts:
         table = text_table(described.parts, left=len(described.parts[0]))
         warned = ["", *_wrapped(described.warnings)] if described.warnings else []
@@ -178,7 +186,28 @@ def _columns_of_file(group: str, overrides: list[str]) -> list[str]:
     lines = [*_wrapped(described.notes), "", head]
     for line, each in zip(table, described.columns, strict=True):
         lines += [line, *(f"    {remark}" for remark in each.remarks)]
-    return [*lines, *([""] * bool(described.warnings)), *_wrapped(described.warnings)]
+    warnings = [*described.warnings, *gaps]
+    return [*lines, *([""] * bool(warnings)), *_wrapped(warnings)]
+
+
+def _described(arguments: Arguments) -> tuple["FileDescription", list[str]]:
+    """Return the description of a user's data, and what is to be said of missing values.
+
+    The columns must be seen before one can decide what becomes of these.
+    """
+    # Imported only for users' data: pandas takes 0.4 s.
+    from lossbench.planning.file_descriptions import description_of_file
+
+    try:
+        return description_of_file(arguments), []
+    except UsageError as error:
+        if MISSING in arguments.values:
+            raise
+        try:
+            filled = replace(arguments, values={**arguments.values, MISSING: ["impute"]})
+            return description_of_file(filled), [f"{each.message} {each.hint}" for each in error.problems]
+        except UsageError:
+            raise error from None
 
 
 def _shortened(name: str) -> str:
@@ -202,9 +231,14 @@ def _short(values: dict[str, Any]) -> str:
     )
 
 
+def _own_file(group: str, name: str) -> Path:
+    """Return the file of a choice: of ``conf/`` as shipped, or in the working directory."""
+    return next(path for folder in group_folders() if (path := folder / group / f"{name}.yaml").exists())
+
+
 def _settings(group: str, name: str) -> str:
     """Return the settings of a choice with their default values."""
-    settings = OmegaConf.load(conf_folder() / group / f"{name}.yaml")
+    settings = OmegaConf.load(_own_file(group, name))
     plain: dict[str, Any] = OmegaConf.to_container(settings)  # type: ignore[assignment]
     return ", ".join(f"{group}.{key}={value}" for key, value in plain.items() if key != "name").replace("'", "")
 

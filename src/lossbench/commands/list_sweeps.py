@@ -8,10 +8,13 @@ from lossbench.console.text_tables import text_table
 from lossbench.ground.errors import UsageError
 from lossbench.ground.leases import FOLDER as LEASES
 from lossbench.jobs.sharing import is_at_work
+from lossbench.planning.known_sweeps import folders_of
 from lossbench.planning.plan import read_plan
 from lossbench.results.cells import read_results
-from lossbench.results.part_files import FAILED
+from lossbench.results.damage import check_files
+from lossbench.results.part_files import DIVERGED, FAILED
 
+STUCK = "stuck"
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -22,6 +25,24 @@ def lines() -> list[str]:
         return [f"there is no sweep in {shown(home() / 'multirun')} yet."]
     rows = [[folder.name, size(n_bytes(folder)), date(folder), state(folder)] for folder in folders]
     return [*text_table([["sweep", "on disk", "date", "state"], *rows], left=1), "", "lossbench-remove removes one"]
+
+
+def summaries(names: list[str]) -> list[str]:
+    """Return what each of these sweeps said at its end: tables, what went wrong, and answers.
+
+    Raises
+    ------
+    UsageError
+        If there is no such sweep, or its files are damaged.
+    """
+    from lossbench.console.summary import summary_lines
+
+    found = []
+    for folder in folders_of(names):
+        plan = read_plan(folder)
+        check_files(plan)
+        found += [f"{plan.name}: {state(folder)}", *summary_lines(plan, read_results(plan)), ""]
+    return found[:-1]
 
 
 def by_date() -> list[Path]:
@@ -45,9 +66,10 @@ def state(folder: Path) -> str:
     except UsageError:
         return "damaged plan.json: its command writes it anew"
     runs = [run for result in read_results(plan) for run in result.runs]
-    n_failed = sum(run.info.status == FAILED for run in runs)
     words = [f"{len(runs)} of {plan.n_runs} runs"]
-    words += [f"{n_failed} failed"] if n_failed else []
+    for word in (FAILED, DIVERGED, STUCK):
+        n = sum(run.info.stuck if word == STUCK else run.info.status == word for run in runs)
+        words += [f"{n} {word}"] if n else []
     words += ["at work"] if is_at_work(folder) else []
     return ", ".join(words)
 

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ DESCRIPTION = "Write a sweep's report again from its results, or with two names 
 
 
 def run(argv: list[str]) -> int:
-    """Write a report and print its answer, or compare two sweeps; return the exit status."""
+    """Write a report and print its tables and answer, or compare two sweeps; return the exit status."""
     parser = argparse.ArgumentParser("lossbench-report", description=DESCRIPTION)
     parser.add_argument("sweep", nargs="*", help="its name (else the newest), or two; and report.… settings")
     words = parser.parse_args(argv).sweep
@@ -38,7 +37,7 @@ def run(argv: list[str]) -> int:
     if len(plans) == 2:
         return _compare(*plans)
     (plan,) = plans
-    from lossbench.findings.sentences import answer
+    from lossbench.console.summary import summary_lines
     from lossbench.findings.tables import tables
     from lossbench.report.writing import write_report
 
@@ -47,9 +46,7 @@ def run(argv: list[str]) -> int:
     write_results(plan, results)
     found = tables(plan, results)
     path = write_report(plan, results, found)
-    for table in found:
-        print("\n".join(textwrap.wrap(answer(table), 80)))
-    print(f"report: {path}")
+    print("\n".join([*summary_lines(plan, results, found), "", f"report: {path}"]).strip())
     return 0
 
 

@@ -28,7 +28,7 @@ def answer(table: Table) -> str:
     """Return a sentence that names the best loss on a data set; '' if there is nothing to compare."""
     if len(table.results) < 2:
         return ""
-    if table.refused:
+    if table.refused and any(each.works.any() for each in table.samples):
         hint = "report.allow_missing=true compares what is there"
         return f"On {table.data} nothing is compared: {table.refused} ({hint})."
     inside = [result for result in table.results if not result.cell.outside_domain]

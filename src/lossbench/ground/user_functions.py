@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lossbench.ground.errors import Problem, unknown
@@ -20,7 +21,9 @@ def make_importable() -> None:
         sys.path.insert(0, os.getcwd())
 
 
-def find_function(key: str, name: str | None) -> str | Problem:
+def find_function(
+    key: str, name: str | None, called_with: Sequence[str] = (), parameters: Mapping | None = None
+) -> str | Problem:
     """Return the digest of the file that defines a function, or the problem with the setting that names it.
 
     Parameters
@@ -29,13 +32,20 @@ def find_function(key: str, name: str | None) -> str | Problem:
         The setting, such as ``loss.function``, as the message names it.
     name : str or None
         The function, as ``package.module:name``.
+    called_with : sequence of str
+        The names of what it is called with by place.
+    parameters : mapping, optional
+        What it is called with by name. Without it, how it is called is not checked.
     """
     form = f"{key}=package.module:name, found from the working directory."
     if not name:
         return Problem(f"{key.split('.')[0]}=custom needs a function.", form)
     module, _, function = name.partition(":")
-    if not function.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
-        return Problem(f"{key} must be of the form package.module:name; got {name!r}.", form)
+    is_path = "/" in module or Path(module).is_file()
+    if is_path or not function.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
+        near = f"{module.removesuffix('.py').replace('/', '.').strip('.')}:{function or 'name'}"
+        meant = f"did you mean {key}={near}?" if is_path else form
+        return Problem(f"{key} must be of the form package.module:name; got {name!r}.", meant)
     make_importable()
     try:
         # For a.b.c this imports the packages a and a.b, but not the module itself.
@@ -48,12 +58,39 @@ def find_function(key: str, name: str | None) -> str | Problem:
     # A compiled module has no source to parse: a missing function then shows when the job imports it.
     if spec.origin.endswith(".py"):
         try:
-            names = _top_level_names(ast.parse(content))
+            tree = ast.parse(content)
         except SyntaxError as error:
             return Problem(f"{key}={name}: {spec.origin}, line {error.lineno}: {error.msg}.")
+        names = _top_level_names(tree)
         if function not in names:
             return unknown(f"function in {spec.origin}:", function, names or ["nothing"])
+        wrong = [] if parameters is None else _wrong_call(tree, function, called_with, parameters)
+        if wrong:
+            group = key.partition(".")[0]
+            by_place = f"{', '.join(called_with)} and then " if called_with else ""
+            hint = f"it is called with {by_place}{group}.parameters: '{group}.parameters={{width: 64}}', say."
+            return Problem(f"{key}={name} {' and '.join(wrong)}.", hint)
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _wrong_call(tree: ast.Module, function: str, called_with: Sequence[str], given: Mapping) -> list[str]:
+    """Return what is wrong with calling a function so, as clauses; what its source does not tell is not checked."""
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function]
+    if not found or found[-1].decorator_list:
+        return []
+    own = found[-1].args
+    by_place = [each.arg for each in (*own.posonlyargs, *own.args)]
+    required = by_place[len(called_with) : len(by_place) - len(own.defaults)]
+    required += [each.arg for each, value in zip(own.kwonlyargs, own.kw_defaults, strict=True) if value is None]
+    known = {*by_place[len(called_with) :], *(each.arg for each in own.kwonlyargs)}
+    problems = []
+    if len(by_place) < len(called_with) and own.vararg is None:
+        problems.append(f"takes {len(by_place)} arguments by place, not {len(called_with)}")
+    if lacking := [name for name in required if name not in given]:
+        problems.append(f"needs {', '.join(lacking)}, which it is not given")
+    if surplus := [name for name in given if name not in known and own.kwarg is None]:
+        problems.append(f"does not take {', '.join(map(str, surplus))}")
+    return problems
 
 
 def _top_level_names(tree: ast.Module) -> list[str]:

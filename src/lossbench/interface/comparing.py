@@ -18,6 +18,8 @@ from lossbench.interface.sweep_results import Sweep
 
 # As the command ``lossbench``, which need not be on the path. -P: modules of the working directory shadow no others.
 COMMAND = (sys.executable, "-P", "-c", "from lossbench.commands.main import main; main()")
+# A key in a hint, as it stands in quotes.
+KEY = re.compile(r"'[a-z_]+\.[a-z_.]+'")
 
 
 def compare(
@@ -66,8 +68,11 @@ def compare(
     >>> sweep = lossbench.compare(x, y, ["mse", "mae", "huber"], epochs=50)  # doctest: +SKIP
     >>> sweep.best  # doctest: +SKIP
     """
-    path, targets = kept(x, y)
     names = [losses] if isinstance(losses, str) else list(losses)
+    problems = [*map(_wrong_loss, names), *(_wrong_setting(*each) for each in settings.items())]
+    if any(problems):
+        raise UsageError(*filter(None, problems))
+    path, targets = kept(x, y)
     given = {
         "dataset": "csv",
         "dataset.path": str(path),
@@ -82,11 +87,38 @@ def compare(
     return load(name)
 
 
+def _wrong_loss(name: Any) -> Problem | None:
+    if isinstance(name, str):
+        return None
+    if not callable(name):
+        return Problem(f"a loss is given by its name; got {name!r}.", "`lossbench-list loss` shows all.")
+    own = getattr(name, "__name__", "mine")
+    hint = f'write it into mine.py beside this program, and give "custom" with loss__function="mine:{own}"'
+    return Problem(f"a loss is given by its name; got the function {own}, which a sweep's processes cannot see.", hint)
+
+
+def _wrong_setting(key: str, value: Any) -> Problem | None:
+    """Return the problem of a setting that Python can give and the command line cannot."""
+    from lossbench.planning.schema import GROUPS
+
+    if key in ("dataset__path", "dataset__target", "dataset", "loss"):
+        return Problem(f"{key} cannot be set: the data are X and y, the losses the third argument.")
+    if any(map(callable, value if isinstance(value, tuple) else (value,))):
+        hint = f'write it into mine.py beside this program, and give {key}="mine:name"'
+        return Problem(f"{key} is a function, which a sweep's processes cannot see.", hint)
+    if key in GROUPS and isinstance(value, list):
+        return Problem(f"{key} takes a name; got a list.", f"a tuple is several to compare: {key}={tuple(value)!r}")
+    return None
+
+
 def override(key: str, value: Any) -> str:
     """Return a setting as an argument of the command; a tuple as values to sweep over."""
     from lossbench.planning.command_line import encode
+    from lossbench.planning.schema import GROUPS
 
     values = value if isinstance(value, tuple) else (value,)
+    if key in GROUPS:
+        values = tuple("none" if each is None else each for each in values)
     # Without the plus signs that Hydra needs for a mapping: the command adds them itself.
     return f"{key}=" + ",".join(encode(key, each).partition("=")[2] for each in values)
 
@@ -146,4 +178,6 @@ def _problems(said: str) -> list[Problem]:
     """Return the problems that the command printed."""
     found = re.split(r"^error: ", said, flags=re.MULTILINE)[1:]
     parts = [text.strip().partition("\n  hint: ") for text in found]
+    # A keyword of Python has no dots.
+    parts = [(message, _, KEY.sub(lambda key: key[0].replace(".", "__"), hint)) for message, _, hint in parts]
     return [Problem(message, hint) for message, _, hint in parts] or [Problem(said or "the command failed.")]

@@ -106,6 +106,11 @@ class _NetworkEstimator(BaseEstimator):
             message = f"a setting is given twice: as {', '.join(twice)} in settings."
             raise EstimatorError(Problem(message, "leave one of them out."))
         given = {KEYS[name]: value for name, value in own.items()} | others
+        functions = [key for key, value in given.items() if callable(value)]
+        if functions:
+            message = f"{' and '.join(functions)} must be given by name; got a function."
+            hint = "a function of yours in mine.py: loss='custom', settings={'loss.function': 'mine:name'}"
+            raise EstimatorError(Problem(message, hint))
         return {key: _plain(value) for key, value in given.items()}
 
     def _seed(self) -> int:

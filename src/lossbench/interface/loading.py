@@ -40,7 +40,7 @@ def load(sweep: str | PathLike[str]) -> Sweep:
     --------
     >>> import lossbench
     >>> sweep = lossbench.load("tutorial")  # doctest: +SKIP
-    >>> sweep.comparison[["loss", "mean", "verdict"]]  # doctest: +SKIP
+    >>> sweep.comparison.query("metric == 'accuracy'")[["dataset", "loss", "mean", "verdict"]]  # doctest: +SKIP
     """
     folder = _folder(sweep)
     read = read_plan(folder)

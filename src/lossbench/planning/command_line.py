@@ -274,6 +274,8 @@ def _read_choice(group: str, names: list[str], arguments: Arguments) -> Problem 
         if canonical != name:
             arguments.notes.append(f"{group}={name} is {canonical}")
         if canonical not in known and not (group == "loss" and canonical == ALL):
+            if group == "dataset" and Path(name).suffix and Path(name).expanduser().exists():
+                return Problem(f"{name} is no data set, but data.", f"dataset.path={name}")
             more = f"`lossbench-list {group}` shows all." if group in ("dataset", "head", "loss") else ""
             more = "`lossbench-export tuned <sweep>` writes one." if group == "tuned" else more
             return unknown(group, name, known, also=_aliases(group), more=more)

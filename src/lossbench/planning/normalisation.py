@@ -6,7 +6,7 @@ returns new ones.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,7 +59,7 @@ def normalised_loss(settings: CellSettings) -> tuple[CellSettings, list[Problem]
     """Return a cell's settings with the loss normalised (matrices as rows, digest of a function), and problems."""
     loss, dataset = settings.loss, settings.dataset
     if isinstance(loss, CustomLossSettings):
-        digest = _digest("loss", loss.function)
+        digest = _digest("loss", loss.function, loss.parameters, ("y_true", "y_pred"))
         return replace(settings, loss=replace(loss, digest=digest.value)), list(digest.problems)
     n_classes = n_outputs(described(dataset), dataset)
     if isinstance(loss, CompositeLossSettings):
@@ -98,9 +98,10 @@ def _seeds(given: Any, prefix: str, hint: str) -> _Read:
         return _Read([], (Problem(f"{prefix}{error}", hint),))
 
 
-def _digest(group: str, function: str) -> _Read:
+def _digest(group: str, function: str, parameters: Any, called_with: Sequence[str] = ()) -> _Read:
     """Return the digest of a user's own function; it is part of the cell's key, as other code gives other results."""
-    found = find_function(f"{group}.function", function)
+    known = parameters if isinstance(parameters, Mapping) else None
+    found = find_function(f"{group}.function", function, called_with, known)
     return _Read("", (found,)) if isinstance(found, Problem) else _Read(found)
 
 
@@ -145,7 +146,7 @@ def _model(settings: CellSettings) -> _Read:
         units = _layer_sizes("model.units", model.units, at_least=1)
         return _Read(replace(model, units=units.value, shape=shape.value), (*units.problems, *shape.problems))
     if isinstance(model, CustomModelSettings):
-        digest = _digest("model", model.function)
+        digest = _digest("model", model.function, model.parameters)
         return _Read(replace(model, shape=shape.value, digest=digest.value), (*shape.problems, *digest.problems))
     return _Read(model)
 

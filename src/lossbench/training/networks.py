@@ -11,6 +11,8 @@ from lossbench.ground.loading_functions import load_function
 from lossbench.ground.seeds import stream
 
 Layers = list[keras.layers.Layer]
+# The activations of output layers.
+OUTPUTS = ("linear", "sigmoid", "softmax", "tanh")
 
 
 def build_model(
@@ -31,7 +33,7 @@ def build_model(
     ------
     ValueError
         If the number of features does not fit ``model.shape``, or a custom model does not return one vector for each
-        sample.
+        sample, is compiled, or ends in an output layer of its own.
     """
     inputs = keras.Input((n_features,))
     x = inputs
@@ -40,7 +42,7 @@ def build_model(
         if np.prod(shape) != n_features:
             raise ValueError(f"model.shape={shape} must have a place for each of the {n_features} features")
         x = keras.layers.Reshape(shape)(x)
-    for layer in _body(settings, dense):
+    for layer in _body(settings, n_outputs, dense):
         x = layer(x)
     if len(x.shape) != 2:
         raise ValueError(f"the model's body gives the shape {x.shape}; it must give (n_samples, n_units): flatten it")
@@ -116,7 +118,7 @@ def _rnn(settings: RnnSettings) -> Layers:
     return [*layers, cell(last, unroll=True)]
 
 
-def _body(settings: ModelSettings, dense: type[keras.layers.Dense]) -> list[Any]:
+def _body(settings: ModelSettings, n_outputs: int, dense: type[keras.layers.Dense]) -> list[Any]:
     """Return the layers before the output layer; for a custom model, the model or layer of the user's function."""
     if isinstance(settings, MlpSettings):
         return _mlp(settings, dense)
@@ -124,15 +126,31 @@ def _body(settings: ModelSettings, dense: type[keras.layers.Dense]) -> list[Any]
         return _cnn(settings, dense)
     if isinstance(settings, RnnSettings):
         return _rnn(settings)
-    return [_custom_body(settings)] if isinstance(settings, CustomModelSettings) else []
+    return [_custom_body(settings, n_outputs)] if isinstance(settings, CustomModelSettings) else []
 
 
-def _custom_body(settings: CustomModelSettings) -> Any:
+def _custom_body(settings: CustomModelSettings, n_outputs: int) -> Any:
     """Call the user's function and return its Keras model or layer."""
     body = load_function(settings.function)(**settings.parameters)
     if not callable(body):
         raise ValueError(f"model.function={settings.function} must return a Keras model or layer; got {body!r}")
+    if problem := _whole_network(body, n_outputs):
+        raise ValueError(
+            f"model.function={settings.function} must return the layers below the output layer, which head=… adds; "
+            f"it returns a model that {problem}"
+        )
     return body
+
+
+def _whole_network(body: Any, n_outputs: int) -> str:
+    """Return what shows that a model is a whole network, and not what stands below an output layer; '' if nothing."""
+    if getattr(body, "compiled", False):
+        return "is compiled (optimizer=… and loss=… are settings)"
+    last = body.layers[-1] if isinstance(body, keras.Model) and body.layers else None
+    activation = getattr(getattr(last, "activation", None), "__name__", "")
+    if not isinstance(last, keras.layers.Dense) or last.units != n_outputs or activation not in OUTPUTS:
+        return ""
+    return f"ends in Dense({last.units}, {activation})"
 
 
 def build_optimizer(config: Mapping[str, Any]) -> keras.optimizers.Optimizer:

@@ -1,0 +1,46 @@
+"""``lossbench-list``: files with gaps, choices of the user's own, and words that stand for something else."""
+
+import pytest
+from support.commands import run
+
+GAPS = "a,y\n" + "".join(f"{'' if i % 9 == 4 else i * 7 % 23},{i * i}\n" for i in range(60))
+
+
+@pytest.fixture
+def home(tmp_path):
+    (tmp_path / "gaps.csv").write_text(GAPS, encoding="utf-8")
+    own = tmp_path / "conf" / "loss"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("defaults: [custom]\nfunction: mine:relative\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("first", [["dataset"], []])
+def test_columns_are_shown_before_it_is_decided_what_becomes_of_missing_values(home, first):
+    words = [*first, "dataset.path=gaps.csv", "dataset.target=y"]
+    done = run(home, *words, command="lossbench-list")
+    assert (done.status, done.err) == (0, "")
+    (row,) = [line.split() for line in done.out.splitlines() if line.startswith("a ")]
+    assert row[-2] == "7"
+    assert "column 'a' has no value. Missing values: a (7)." in " ".join(done.out.split())
+    strict = run(home, *words, "dataset.missing=error", command="lossbench-list")
+    assert (strict.status, "Missing values: a (7)." in strict.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "hint"),
+    [
+        ("lossbench-list", ["dataset", "gaps.csv"], "hint: lossbench-list dataset dataset.path=gaps.csv"),
+        ("lossbench", ["dataset=gaps.csv"], "hint: dataset.path=gaps.csv"),
+    ],
+)
+def test_a_file_in_place_of_a_data_set_is_told_how_to_be_given(home, command, words, hint):
+    done = run(home, *words, command=command)
+    assert (done.status, hint in done.err) == (2, True), done.err
+
+
+def test_a_choice_of_the_users_has_a_card(home):
+    done = run(home, "loss", "mine", command="lossbench-list")
+    assert (done.status, done.err) == (0, "")
+    assert "a choice of yours, in" in done.out
+    assert "loss.function=mine:relative" in done.out
