@@ -58,8 +58,8 @@ def _studies(plan: Plan, open_runs: dict[str, list[RunId]]) -> list[str]:
         return []
     n_trials = sum(cell.settings.study.trials * n_repetitions(cell) for cell in studies)
     n_there = sum(len(read_trials(cell, plan.folder / cell.folder)) for cell in studies)
-    there = f" ({n_there} finished)" if n_there else ""
-    return [f"first {counted(len(studies), 'study')} of {counted(n_trials, 'trial')}{there}"]
+    there = f", {n_there} finished" if n_there else ""
+    return [f"first {counted(len(studies), 'study')} of learning rates ({counted(n_trials, 'trial')}{there})"]
 
 
 def _other_runs(plan: Plan) -> list[str]:
@@ -91,7 +91,7 @@ def _changes(plan: Plan, other: dict[str, Any]) -> list[str]:
 def yardstick_lines(plan: Plan, opened: dict[str, list[tuple[str, RunId]]]) -> list[str]:
     """Return a line for each data set with its yardsticks that are open, for ``plan=true``."""
     return [
-        f"  {each.data}: yardsticks, {len(opened.get(each.folder, []))} of {each.size} to do"
+        f"  {each.data}/yardsticks: {len(opened.get(each.folder, []))} of {len(each.parts)} to do ({each.size})"
         for each in yardsticks(plan)
     ]
 

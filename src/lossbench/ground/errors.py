@@ -69,6 +69,7 @@ def unknown(what: str, name: str, known: Iterable[str], *, also: Iterable[str] =
         A sentence to end the hint with.
     """
     known = list(known)
-    near = difflib.get_close_matches(name, [*known, *also], n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known) or 'none'}."
+    by_lower = {each.lower(): each for each in [*also, *reversed(known)]}
+    near = difflib.get_close_matches(name.lower(), list(reversed(by_lower)), n=1, cutoff=0.6)
+    hint = f"did you mean {by_lower[near[0]]!r}?" if near else f"there is {', '.join(known) or 'none'}."
     return Problem(f"unknown {what} {name!r}.", f"{hint} {more}".strip())

@@ -249,6 +249,9 @@ def _set(cell: DictConfig, key: str, value: Any) -> Problem | None:
     known = _keys(cell)
     if key not in known:
         group = key.split(".")[0]
+        if whole := next((each for each in OPEN_KEYS if key.startswith(f"{each}.") and each in known), None):
+            entry = f"{key.removeprefix(f'{whole}.')}: {value}"
+            return Problem(f"{whole} is set as a whole, not as {key}.", f"'{whole}={{{entry}}}'")
         near = hint_of_key(key, [*known, *GROUPS, "seed"])
         if group not in GROUPS or "." not in key:
             top = [*(name for name in known if "." not in name), *GROUPS]

@@ -19,7 +19,7 @@ from lossbench.planning.command_line import Arguments
 from lossbench.planning.composition import hydra_started, typed
 
 # Part of a cached description's name. Increase it when the code describes the same file differently than before.
-RULES_VERSION = 6
+RULES_VERSION = 7
 _kept: dict[str, FileDescription] = {}
 
 

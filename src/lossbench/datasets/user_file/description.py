@@ -185,6 +185,10 @@ def _notes(table: Table, settings: FileSettings, facts: FileFacts, target: Targe
     if n_dropped:
         why = "miss a value" if settings.missing == "drop" else "miss the target"
         lines.append(f"{name}: {n_dropped} rows that {why} are left out")
+    features = [*facts.numbers, *facts.categories]
+    n_filled = int(table.frame.loc[kept, features].isna().to_numpy().sum()) if settings.missing == "impute" else 0
+    if n_filled:
+        lines.append(f"{name}: {n_filled} missing values are filled in with what is usual in the training rows")
     if facts.left_out:
         shown = [f"{column} ({why})" for column, why in list(facts.left_out.items())[:NAMES_SHOWN]]
         more = len(facts.left_out) - len(shown)
