@@ -47,6 +47,7 @@ def on(cluster: Cluster, home: Path, *arguments: str) -> Done:
         pytest.param(["hydra/launcher=submitit_slurm"], id="Hydra's own"),
         pytest.param(OURS, id="ours, a cell a job"),
         pytest.param([*OURS, "hydra.launcher.cells_per_job=4", "hydra.launcher.cores=1"], id="ours, in groups"),
+        pytest.param([*OURS, "hydra.launcher.seeds_per_job=2", "hydra.launcher.cores=1"], id="ours, cells in shares"),
     ],
 )
 def test_nine_cells_have_the_table_of_one_process(cluster, whole, tmp_path, launcher):

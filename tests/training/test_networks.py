@@ -254,6 +254,11 @@ def normalized():
     return keras.Sequential([layers.Dense(8), layers.LayerNormalization(), layers.Activation("gelu")])
 
 
+def pooled():
+    found = [layers.Reshape((4, 4, 1)), layers.Conv2D(4, 3, padding="same"), layers.MaxPooling2D(2, padding="same")]
+    return keras.Sequential([*found, keras.Sequential([layers.Conv2D(4, 2, padding="same"), layers.Flatten()])])
+
+
 def convolution():
     return keras.Sequential(
         [layers.Reshape((4, 4, 1)), layers.Conv2D(4, 3, activation="relu"), layers.GlobalAveragePooling2D()]
@@ -288,14 +293,14 @@ def gated():
 def own_layer():
     return keras.Sequential([Own(), layers.ReLU()])
 """
-TEN = (
-    "wide_and_deep", "residual", "normalized", "convolution", "separable", "convolution_in_time", "bidirectional",
+ELEVEN = (
+    "wide_and_deep", "residual", "normalized", "pooled", "convolution", "separable", "convolution_in_time", "bidirectional",
     "attention", "gated", "own_layer",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("function", slow_but(("own_layer",), TEN))
-def test_compiled_and_fit_trainer_agree_for_ten_ordinary_architectures(function, tmp_path, monkeypatch):
+@pytest.mark.parametrize("function", slow_but(("own_layer", "pooled"), ELEVEN))
+def test_compiled_and_fit_trainer_agree_for_eleven_ordinary_architectures(function, tmp_path, monkeypatch):
     (tmp_path / "architectures.py").write_text(ARCHITECTURES)
     monkeypatch.syspath_prepend(tmp_path)
     model = shipped("model", "custom", function=f"architectures:{function}")

@@ -19,9 +19,10 @@ from lossbench.ground.seeds import batch_orders
 from lossbench.losses.functions import per_sample_loss, term_losses
 from lossbench.losses.heads import HEADS, NUMBER_TASKS
 from lossbench.training import specification
+from lossbench.training.fast_convolution import MatrixConv2D, SlicedMaxPooling2D
 from lossbench.training.metric_in_program import empty_sum, metric_of_sum, metric_sum
 from lossbench.training.narrow_dense import NarrowDense
-from lossbench.training.networks import build_optimizer, initial_weights, random_states
+from lossbench.training.networks import LayerTypes, build_optimizer, initial_weights, random_states
 from lossbench.training.repeatable_names import repeatable_names
 from lossbench.training.specification import (
     Data,
@@ -33,6 +34,8 @@ from lossbench.training.specification import (
     tracing_lock,
     unit_of_curve,
 )
+
+FAST_LAYERS = LayerTypes(NarrowDense, MatrixConv2D, SlicedMaxPooling2D)
 
 
 def train_compiled(
@@ -107,7 +110,7 @@ class Program:
         self.structure = structure
         self._pinned: list[tuple[np.ndarray, tf.Tensor]] = []
         with tracing_lock, repeatable_names(f"{structure} training"):
-            self._model = structure.build(dense=NarrowDense)
+            self._model = structure.build(FAST_LAYERS)
             self._optimizer = _pure_optimizer(json.loads(structure.optimizer))
             self._optimizer.build(self._model.trainable_variables)
             self._optimizer_variables = _optimizer_variables(self._optimizer)

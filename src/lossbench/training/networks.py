@@ -1,6 +1,7 @@
 """Builds networks (Keras models that return raw predictions) and optimizers, and draws initial weights from a seed."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -15,9 +16,19 @@ Layers = list[keras.layers.Layer]
 OUTPUTS = ("linear", "sigmoid", "softmax", "tanh")
 
 
-def build_model(
-    settings: ModelSettings, n_features: int, n_outputs: int, dense: type[keras.layers.Dense] = keras.layers.Dense
-) -> keras.Model:
+@dataclass(frozen=True)
+class LayerTypes:
+    """The classes of layers of which the networks of ``conf/model/`` are made."""
+
+    dense: type[keras.layers.Dense] = keras.layers.Dense
+    convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D
+    pooling: type[keras.layers.MaxPooling2D] = keras.layers.MaxPooling2D
+
+
+KERAS = LayerTypes()
+
+
+def build_model(settings: ModelSettings, n_features: int, n_outputs: int, types: LayerTypes = KERAS) -> keras.Model:
     """Return the network of a cell. Its last layer is linear; the head's activation is applied outside.
 
     Parameters
@@ -26,8 +37,8 @@ def build_model(
         The cell's.
     n_features, n_outputs : int
         The number of features of a sample, and of values in its raw prediction.
-    dense : type
-        The class to use for fully connected layers.
+    types : LayerTypes
+        The classes to use for layers.
 
     Raises
     ------
@@ -42,13 +53,13 @@ def build_model(
         if np.prod(shape) != n_features:
             raise ValueError(f"model.shape={shape} must have a place for each of the {n_features} features")
         x = keras.layers.Reshape(shape)(x)
-    for layer in _body(settings, n_outputs, dense):
+    for layer in _body(settings, n_outputs, types):
         x = layer(x)
     if len(x.shape) != 2:
         raise ValueError(f"the model's body gives the shape {x.shape}; it must give (n_samples, n_units): flatten it")
     scale = settings.output_scale if isinstance(settings, MlpSettings) else 1.0
     last = _scaled("glorot_uniform", scale)
-    return keras.Model(inputs, dense(n_outputs, kernel_initializer=last)(x))
+    return keras.Model(inputs, types.dense(n_outputs, kernel_initializer=last)(x))
 
 
 class ScaledInitializer(keras.initializers.Initializer):
@@ -71,8 +82,8 @@ def _scaled(name: str, scale: float) -> str | keras.initializers.Initializer:
     return name if scale == 1.0 else ScaledInitializer(name, scale)
 
 
-def _mlp(settings: MlpSettings, dense: type[keras.layers.Dense]) -> Layers:
-    return [layer for n_units in settings.hidden_units for layer in _hidden(settings, n_units, dense)]
+def _mlp(settings: MlpSettings, types: LayerTypes) -> Layers:
+    return [layer for n_units in settings.hidden_units for layer in _hidden(settings, n_units, types.dense)]
 
 
 def _hidden(settings: MlpSettings, n_units: int, dense: type[keras.layers.Dense]) -> Layers:
@@ -91,22 +102,22 @@ def _hidden(settings: MlpSettings, n_units: int, dense: type[keras.layers.Dense]
     return layers + ([keras.layers.Dropout(settings.dropout)] if settings.dropout else [])
 
 
-def _cnn(settings: CnnSettings, dense: type[keras.layers.Dense]) -> Layers:
+def _cnn(settings: CnnSettings, types: LayerTypes) -> Layers:
     layers: Layers = []
     for n_filters in settings.filters:
         layers += [
-            keras.layers.Conv2D(
+            types.convolution(
                 n_filters,
                 settings.kernel_size,
                 padding="same",
                 activation=settings.activation,
                 kernel_initializer=settings.initializer,
             ),
-            keras.layers.MaxPooling2D(settings.pooling, padding="same"),
+            types.pooling(settings.pooling, padding="same"),
         ]
     layers.append(keras.layers.Flatten())
     for n_units in settings.hidden_units:
-        layers.append(dense(n_units, activation=settings.activation, kernel_initializer=settings.initializer))
+        layers.append(types.dense(n_units, activation=settings.activation, kernel_initializer=settings.initializer))
     return layers
 
 
@@ -118,15 +129,27 @@ def _rnn(settings: RnnSettings) -> Layers:
     return [*layers, cell(last, unroll=True)]
 
 
-def _body(settings: ModelSettings, n_outputs: int, dense: type[keras.layers.Dense]) -> list[Any]:
+def _body(settings: ModelSettings, n_outputs: int, types: LayerTypes) -> list[Any]:
     """Return the layers before the output layer; for a custom model, the model or layer of the user's function."""
     if isinstance(settings, MlpSettings):
-        return _mlp(settings, dense)
+        return _mlp(settings, types)
     if isinstance(settings, CnnSettings):
-        return _cnn(settings, dense)
+        return _cnn(settings, types)
     if isinstance(settings, RnnSettings):
         return _rnn(settings)
-    return [_custom_body(settings, n_outputs)] if isinstance(settings, CustomModelSettings) else []
+    if not isinstance(settings, CustomModelSettings):
+        return []
+    body = _custom_body(settings, n_outputs)
+    _exchange(body, {keras.layers.Conv2D: types.convolution, keras.layers.MaxPooling2D: types.pooling})
+    return [body]
+
+
+def _exchange(layer: Any, classes: Mapping[type, type]) -> None:
+    """Make a layer, and those within it, one of another class that computes the same, if its class has one."""
+    if type(layer) in classes:
+        layer.__class__ = classes[type(layer)]
+    for inner in getattr(layer, "layers", ()):
+        _exchange(inner, classes)
 
 
 def _custom_body(settings: CustomModelSettings, n_outputs: int) -> Any:

@@ -25,7 +25,7 @@ from lossbench.losses.pairing import Pair
 from lossbench.metrics.catalogue import MAIN_METRICS, METRICS, lower_is_better
 from lossbench.metrics.classification import confusion_matrix, of_confusions, of_labels
 from lossbench.metrics.regression import of_numbers
-from lossbench.training.networks import build_model, initial_weights
+from lossbench.training.networks import KERAS, LayerTypes, build_model, initial_weights
 from lossbench.training.schedules import is_constant, step_rates
 
 # Keras's building of models and graphs is not thread-safe: only one thread at a time may build or trace. Reentrant,
@@ -97,9 +97,9 @@ class Structure:
         """The curve that selects the best epoch, and the sign that makes lower values better."""
         return f"validation/{self.metric}", 1.0 if lower_is_better(self.metric) else -1.0
 
-    def build(self, dense: type[keras.layers.Dense] = keras.layers.Dense) -> keras.Model:
+    def build(self, types: LayerTypes = KERAS) -> keras.Model:
         """Return the network with the weights that Keras draws."""
-        return build_model(group_settings("model", json.loads(self.model)), self.n_features, self.n_raw, dense)
+        return build_model(group_settings("model", json.loads(self.model)), self.n_features, self.n_raw, types)
 
     def rebuild(self, seed: int) -> list[np.ndarray]:
         """Return the weights of a new copy of the network, built with Keras's global seed set to ``seed``."""
