@@ -294,8 +294,8 @@ def own_layer():
     return keras.Sequential([Own(), layers.ReLU()])
 """
 ELEVEN = (
-    "wide_and_deep", "residual", "normalized", "pooled", "convolution", "separable", "convolution_in_time", "bidirectional",
-    "attention", "gated", "own_layer",
+    "wide_and_deep", "residual", "normalized", "pooled", "convolution", "separable", "convolution_in_time",
+    "bidirectional", "attention", "gated", "own_layer",
 )  # fmt: skip
 
 
