@@ -192,7 +192,8 @@ def _typed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> _Typ
         try:
             cell[key] = _typed_group(key, config[key])
         except (OmegaConfBaseException, KeyError) as error:
-            problems.append(Problem(f"{key} of this configuration is wrong: {str(error).splitlines()[0]}"))
+            hint = _own_file_hint(key, dict(choices).get(key, ""))
+            problems.append(Problem(f"{key} of this configuration is wrong: {str(error).splitlines()[0]}", hint))
     if problems:
         raise UsageError(*problems)
     cell.head.name = dict(choices).get("head", config.head.name)
@@ -200,6 +201,12 @@ def _typed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> _Typ
     for name in OF_EXPERIMENTS:
         del settings[name]
     return _TypedCell(cell, settings)
+
+
+def _own_file_hint(group: str, choice: str) -> str:
+    """Return the hint that names the user's own file of a choice; '' if it is one of lossbench's."""
+    paths = [path for folder in group_folders()[1:] if (path := folder / group / f"{choice}.yaml").exists()]
+    return f"it is read from {paths[0]}; `lossbench-list {group}` shows what others are made of." if paths else ""
 
 
 def has_key(choices: dict[str, str], key: str, experiment: str | None) -> bool:
