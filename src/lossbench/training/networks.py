@@ -13,7 +13,7 @@ from lossbench.ground.seeds import stream
 
 Layers = list[keras.layers.Layer]
 # The activations of output layers.
-OUTPUTS = ("linear", "sigmoid", "softmax", "tanh")
+OUTPUTS = ("linear", "sigmoid", "softmax")
 
 
 @dataclass(frozen=True)
