@@ -1,9 +1,12 @@
 """The answer in words, and which cells are compared with which: on results made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.results import NOISE, cell, cell_results, classified, sweep
 
+from lossbench.console.opening import first_lines
 from lossbench.console.summary import summary_lines
 from lossbench.findings.number_formats import ends
 from lossbench.findings.recommendation import advice_lines
@@ -271,3 +274,11 @@ def test_of_many_cells_the_best_are_shown_with_their_baseline():
     few = many_cells(5)
     own = main_table(sweep(*few), few)
     assert own.shown() is own
+
+
+def test_a_start_that_runs_failed_ones_again_says_if_there_are_none():
+    plan = sweep(BASE)
+    before = {BASE.cell.folder: {run.info.id: run for run in BASE.runs}}
+    for rerun, said in (("none", "nothing to run"), ("failed", "nothing to run: no run ended in an error")):
+        first, *_ = first_lines(replace(plan, rerun=rerun), before, {BASE.cell.folder: []})
+        assert first.endswith(f"; {said}")

@@ -30,7 +30,8 @@ def first_lines(plan: Plan, before: dict[str, dict[RunId, Run]], open_runs: dict
         if n_open > rerun:
             reasons.append(f"{n_open - rerun} to run")
     if not n_open:
-        reasons.append("nothing to run")
+        # Runs that diverged or got stuck are results, and would end so again.
+        reasons.append("nothing to run" + (": no run ended in an error" if plan.rerun == "failed" else ""))
     reasons += [*_studies(plan, open_runs), *_other_runs(plan)]
     failed = sum(
         run.info.status == FAILED and each not in open_runs[folder]
