@@ -11,7 +11,7 @@ from lossbench.console.summary import summary_lines
 from lossbench.findings.number_formats import ends
 from lossbench.findings.recommendation import advice_lines
 from lossbench.findings.sentences import answer, outside_domain, verdict_hints, what_went_wrong
-from lossbench.findings.tables import main_table
+from lossbench.findings.tables import main_table, metric_table
 from lossbench.report.caveats import limits
 from lossbench.report.dataset_section import section
 from lossbench.results.cells import CellResults
@@ -282,3 +282,14 @@ def test_a_start_that_runs_failed_ones_again_says_if_there_are_none():
     for rerun, said in (("none", "nothing to run"), ("failed", "nothing to run: no run ended in an error")):
         first, *_ = first_lines(replace(plan, rerun=rerun), before, {BASE.cell.folder: []})
         assert first.endswith(f"; {said}")
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "f1", "matthews"])
+def test_an_answer_by_a_metric_that_is_no_sum_over_rows_is_given_too(metric):
+    rng = np.random.default_rng(0)
+    cells = [cell("binary_crossentropy", metric=metric), cell("hinge", head="tanh", metric=metric)]
+    results = [classified(own, rng.random((30, 60)) < 0.8) for own in cells]
+    table = metric_table(sweep(*results), results, metric)
+    assert table.over_naive(0) is None
+    assert answer(table)
+    assert verdict_hints(table)

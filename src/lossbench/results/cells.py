@@ -15,7 +15,7 @@ from lossbench.ground.errors import DamagedFileError
 from lossbench.ground.run_ids import RunId
 from lossbench.losses.heads import NUMBER_TASKS
 from lossbench.losses.pairing import Pair
-from lossbench.metrics.rows import contributions, naive_contributions
+from lossbench.metrics.rows import contributions, has_contributions, naive_contributions
 from lossbench.planning.plan import Cell, Plan
 from lossbench.results.damage import CELL, read_cell_file
 from lossbench.results.part_files import FINISHED, Run, read_runs, runs_on_disk
@@ -158,8 +158,11 @@ class CellResults:
         return {each: hashlib.sha256(raw.tobytes()).hexdigest() for each, raw in found.items()}
 
     def naive_contributions(self, metric: str) -> np.ndarray | None:
-        """Return what each test row contributes to a metric of the naive predictor; None for several labels."""
-        if "test" not in self.targets or self.cell.task == "multilabel":
+        """Return what each test row contributes to a metric of the naive predictor; None if it is not a sum over rows.
+
+        That is also so for several labels.
+        """
+        if "test" not in self.targets or self.cell.task == "multilabel" or not has_contributions(metric):
             return None
         y = self.targets["test"][self._shown_rows]
         return naive_contributions(self.cell.task, metric, self.targets["train"], y, self._scale)
