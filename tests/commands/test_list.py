@@ -39,6 +39,39 @@ def test_a_file_in_place_of_a_data_set_is_told_how_to_be_given(home, command, wo
     assert (done.status, hint in done.err) == (2, True), done.err
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["optimizer=adam"], "hint: lossbench-list optimizer adam"),
+        (["loss=hinge"], "hint: lossbench-list loss hinge"),
+        (["color=red"], "unknown group 'color=red'"),
+    ],
+)
+def test_a_setting_in_place_of_a_group_is_told_what_lists_it(home, words, hint):
+    done = run(home, *words, command="lossbench-list")
+    assert (done.status, hint in done.err) == (2, True), done.err
+
+
+def test_a_network_of_the_users_is_listed_beside_the_others(home):
+    (home / "conf" / "model").mkdir()
+    (home / "conf" / "model" / "big.yaml").write_text("defaults: [mlp]\nhidden_units: [200]\n", encoding="utf-8")
+    listed = run(home, "model", command="lossbench-list")
+    assert (listed.status, listed.err) == (0, "")
+    assert "big     a choice of yours" in listed.out
+    card = run(home, "model", "big", command="lossbench-list")
+    assert (card.status, "model.hidden_units=[200]" in card.out) == (0, True)
+
+
+def test_a_wrong_file_of_the_users_hides_no_other_mistake(home):
+    (home / "conf" / "loss" / "broken.yaml").write_text("{name: huber, dleta: 0.5}\n", encoding="utf-8")
+    done = run(home, "dataset=circles", "loss=bce", "loss.delta=3", "plan=true")
+    assert "unknown key 'loss.delta': loss=binary_crossentropy has loss.label_smoothing." in done.err
+    assert "hint: loss=huber has it." in done.err
+    chosen = run(home, "dataset=regression", "loss=broken", "plan=true")
+    assert "it is read from" in chosen.err
+    assert "broken.yaml" in chosen.err
+
+
 def test_a_choice_of_the_users_has_a_card(home):
     done = run(home, "loss", "mine", command="lossbench-list")
     assert (done.status, done.err) == (0, "")

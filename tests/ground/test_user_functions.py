@@ -18,6 +18,9 @@ def one(y_true): ...
 
 @decorated
 def wrapped(anything): ...
+
+def again(): ...
+again = wrapped
 """
 BOTH = ("y_true", "y_pred")
 
@@ -38,6 +41,7 @@ def there(tmp_path, monkeypatch):
         ("optional", {"scale": 2.0}),
         ("open_", {"x": 1.0}),
         ("wrapped", {}),
+        ("again", {}),
     ],
 )
 def test_a_function_that_can_be_called_so_has_a_digest(function, parameters):
@@ -52,7 +56,8 @@ def test_a_function_that_can_be_called_so_has_a_digest(function, parameters):
         ("mine:scaled", {"sacle": 1.0}, "needs scale, which it is not given and does not take sacle."),
         ("mine:one", {}, "takes 1 arguments by place, not 2."),
         ("mine.py:plain", {}, "did you mean loss.function=mine:plain?"),
-        ("lib/mine.py:plain", {}, "did you mean loss.function=lib.mine:plain?"),
+        ("./lib/mine.py:plain", {}, "did you mean loss.function=lib.mine:plain?"),
+        ("/lib/mine.py:plain", {}, "loss.function=package.module:name, found from the working directory."),
         ("mine:plian", {}, "did you mean 'plain'?"),
         ("mine", {}, "must be of the form package.module:name; got 'mine'."),
         ("yours:plain", {}, "there is no module 'yours'."),

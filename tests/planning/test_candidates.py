@@ -37,6 +37,8 @@ def test_a_setting_is_set_for_the_choices_that_have_it_and_that_is_said():
     # A cell without it is the one of a sweep without it.
     (alone,) = plan("dataset=regression", "loss=mse").cells
     assert found.cells[0].key == alone.key
+    # What auto stands for is not known yet.
+    assert "dataset.noise is set" not in " ".join(plan("-m", "dataset=circles,moons", "dataset.noise=0.2").notes)
     optimizers = plan("-m", "dataset=circles", "loss=bce", "optimizer=sgd,adam", "optimizer.momentum=0.5").cells
     assert [cell.settings.optimizer.parameters.get("momentum") for cell in optimizers] == [0.5, None]
 

@@ -209,7 +209,9 @@ def test_a_file_with_wrong_settings_is_said_with_its_group(own):
     own("model", "unknown", "name: nothere\n")
     with pytest.raises(UsageError) as error:
         typed({"optimizer": "mistyped", "model": "unknown"}, {}, None)
-    first, second = str(error.value).splitlines()
+    first, where, second, _ = str(error.value).splitlines()
+    assert where.startswith("  hint: it is read from ")
+    assert where.endswith("model/unknown.yaml.")
     # In the order of the groups.
     assert first.startswith("error: model of this configuration is wrong: 'nothere'")
     assert second.startswith("error: optimizer of this configuration is wrong: Key 'learning_rat'")

@@ -61,7 +61,7 @@ def test_exactly_the_planned_runs_of_six_sweeps_at_once_arrive_from_two_accounts
         elsewhere.mkdir()
         for name, password, said in [
             ("anna", "wrong", "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
-            ("ben", passwords["ben"], "this account may not write the experiment of this name"),
+            ("ben", passwords["ben"], "this account probably may not write the experiment of this name"),
         ]:
             # The name is of a sweep of anna's.
             words = [*SWEEP, f"name=of-{homes[0].name}"]

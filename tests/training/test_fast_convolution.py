@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lossbench.training import fast_convolution
 from lossbench.training.fast_convolution import MatrixConv2D, SlicedMaxPooling2D
 
 SIZES = [(8, 8), (7, 5), (1, 6)]
@@ -59,6 +60,13 @@ def test_max_pooling_is_that_of_keras(size, pool):
 )
 def test_what_is_not_written_out_is_left_to_keras(own, of_keras, words):
     both(own(**words), of_keras(**words), (8, 7, 2))
+
+
+def test_a_convolution_that_would_take_too_much_memory_is_left_to_keras(monkeypatch):
+    words = {"filters": 4, "kernel_size": 3, "padding": "same"}
+    monkeypatch.setattr(fast_convolution, "MOST_VALUES", 3 * 8 * 8 * 9 * 2 - 1)
+    monkeypatch.setattr(tf, "matmul", None)
+    both(MatrixConv2D(**words), keras.layers.Conv2D(**words), (8, 8, 2))
 
 
 def test_of_equal_values_the_first_one_gets_the_gradient():

@@ -4,6 +4,7 @@ import argparse
 import textwrap
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
@@ -18,7 +19,7 @@ from lossbench.losses.heads import HEADS, TASKS
 from lossbench.losses.pairing import ALIASES, LOSSES, fitting_heads
 from lossbench.metrics.catalogue import MAIN_METRICS, METRICS
 from lossbench.planning.candidates import why_left_out
-from lossbench.planning.command_line import Arguments, choices_of, group_folders, read_overrides
+from lossbench.planning.command_line import Arguments, choices_of, group_folders, is_data, read_overrides
 from lossbench.planning.presets import read_preset
 from lossbench.planning.schema import GROUPS, meaning
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 LISTED = (*GROUPS, "metric")
 # The most letters of a column's name in the table of a file's columns.
 LONGEST_NAME = 22
+OWN = "a choice of yours"
 SWEEPS, MISSING = "sweeps", "dataset.missing"
 
 
@@ -51,8 +53,11 @@ def run(argv: list[str]) -> int:
         from lossbench.commands import list_sweeps
 
         lines = list_sweeps.summaries(arguments.name) if arguments.name else list_sweeps.lines()
-    elif "=" in arguments.group:
+    elif arguments.group.startswith(("dataset.", "dataset=")):
         lines = _columns_of_file("dataset", [arguments.group, *arguments.name])
+    elif arguments.group.partition("=")[0] in LISTED and "=" in arguments.group:
+        asked = arguments.group.replace("=", " ", 1)
+        raise UsageError(Problem(f"{arguments.group} is a setting, not a group.", f"lossbench-list {asked}"))
     elif arguments.group not in LISTED:
         raise UsageError(unknown("group", arguments.group, (*LISTED, SWEEPS)))
     elif not arguments.name:
@@ -104,7 +109,9 @@ def _group(group: str) -> list[str]:
     if group == "metric":
         return _wrapped_table([[metric.name, metric.description] for metric in METRICS.values()])
     if group in ("model", "optimizer", "schedule", "corruption", "tune", "repeat"):
-        return _wrapped_table([[name, meaning(group, name)] for name in choices_of(group)])
+        return _wrapped_table(
+            [[name, OWN if _is_own(group, name) else meaning(group, name)] for name in choices_of(group)]
+        )
     if group == "experiment":
         return _wrapped_table([[name, _experiment_comment(name)] for name in choices_of(group)])
     if not choices_of(group):
@@ -140,12 +147,13 @@ def _card(group: str, name: str) -> list[str]:
     name = ALIASES.get(name, name) if group == "loss" else name
     tables: dict[str, dict[str, Any]] = {"loss": LOSSES, "head": HEADS, "dataset": DATASETS, "metric": METRICS}
     known = list(tables[group]) if group in tables else choices_of(group)
-    if name not in known and group == "dataset" and Path(name).expanduser().exists():
-        raise UsageError(Problem(f"{name} is no data set, but data.", f"lossbench-list dataset dataset.path={name}"))
+    if name not in known and group == "dataset" and is_data(name):
+        asked = quote(f"dataset.path={name}")
+        raise UsageError(Problem(f"{name} is no data set, but data.", f"lossbench-list dataset {asked}"))
     if name not in (*known, *choices_of(group)):
         raise UsageError(unknown(group, name, known))
-    if name not in known:
-        rows = {"what it is": f"a choice of yours, in {_own_file(group, name)}", "settings": _settings(group, name)}
+    if name not in known or _is_own(group, name):
+        rows = {"what it is": f"{OWN}, in {_own_file(group, name)}", "settings": _settings(group, name)}
     elif group in ("model", "optimizer", "schedule", "corruption", "tune", "repeat"):
         rows = {"what it is": meaning(group, name), "settings": _settings(group, name)}
     elif group == "experiment":
@@ -229,6 +237,11 @@ def _short(values: dict[str, Any]) -> str:
     return ", ".join(
         f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()
     )
+
+
+def _is_own(group: str, name: str) -> bool:
+    """Return whether a choice is a file of the working directory's ``conf/``, and none of lossbench's."""
+    return group in GROUPS and group != "tuned" and not (conf_folder() / group / f"{name}.yaml").exists()
 
 
 def _own_file(group: str, name: str) -> Path:

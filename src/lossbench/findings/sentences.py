@@ -226,6 +226,8 @@ def _rates_of_optimizers(table: Table) -> list[str]:
     if table.compare != "optimizer" or any(each.is_tuned for each in settings):
         return []
     rates = {each.optimizer.name: each.optimizer.learning_rate for each in settings}
+    if len({(each.optimizer.name, each.optimizer.learning_rate) for each in settings}) > len(rates):
+        return []
     shown = joined([f"{name} {rate:g}" for name, rate in rates.items()])
     return [f"each optimizer has its configured learning rate ({shown}): tune=learning_rate finds one for each."]
 

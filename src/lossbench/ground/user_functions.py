@@ -41,10 +41,11 @@ def find_function(
     if not name:
         return Problem(f"{key.split('.')[0]}=custom needs a function.", form)
     module, _, function = name.partition(":")
-    is_path = "/" in module or Path(module).is_file()
+    is_path = "/" in module or (module.endswith(".py") and Path(module).is_file())
     if is_path or not function.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
-        near = f"{module.removesuffix('.py').replace('/', '.').strip('.')}:{function or 'name'}"
-        meant = f"did you mean {key}={near}?" if is_path else form
+        near = module.removesuffix(".py").removeprefix("./").replace("/", ".")
+        is_below = is_path and all(part.isidentifier() for part in near.split("."))
+        meant = f"did you mean {key}={near}:{function or 'name'}?" if is_below else form
         return Problem(f"{key} must be of the form package.module:name; got {name!r}.", meant)
     make_importable()
     try:
@@ -76,9 +77,9 @@ def find_function(
 def _wrong_call(tree: ast.Module, function: str, called_with: Sequence[str], given: Mapping) -> list[str]:
     """Return what is wrong with calling a function so, as clauses; what its source does not tell is not checked."""
     found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function]
-    if not found or found[-1].decorator_list:
+    if len(found) != 1 or found[0].decorator_list or _n_bindings(tree, function) > 1:
         return []
-    own = found[-1].args
+    own = found[0].args
     by_place = [each.arg for each in (*own.posonlyargs, *own.args)]
     required = by_place[len(called_with) : len(by_place) - len(own.defaults)]
     required += [each.arg for each, value in zip(own.kwonlyargs, own.kw_defaults, strict=True) if value is None]
@@ -91,6 +92,14 @@ def _wrong_call(tree: ast.Module, function: str, called_with: Sequence[str], giv
     if surplus := [name for name in given if name not in known and own.kwarg is None]:
         problems.append(f"does not take {', '.join(map(str, surplus))}")
     return problems
+
+
+def _n_bindings(tree: ast.Module, name: str) -> int:
+    """Return how often a module may give a name a meaning, at whatever depth."""
+    made = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    made += [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    made += [node.asname or node.name for node in ast.walk(tree) if isinstance(node, ast.alias)]
+    return made.count(name)
 
 
 def _top_level_names(tree: ast.Module) -> list[str]:

@@ -19,7 +19,7 @@ from lossbench.interface.sweep_results import Sweep
 # As the command ``lossbench``, which need not be on the path. -P: modules of the working directory shadow no others.
 COMMAND = (sys.executable, "-P", "-c", "from lossbench.commands.main import main; main()")
 # A key in a hint, as it stands in quotes.
-KEY = re.compile(r"'[a-z_]+\.[a-z_.]+'")
+KEY = re.compile(r"'(dataset|loss|head|model|optimizer|schedule|corruption|repeat|tune|report|tracking)\.[a-z_.]+'")
 
 
 def compare(
@@ -68,7 +68,7 @@ def compare(
     >>> sweep = lossbench.compare(x, y, ["mse", "mae", "huber"], epochs=50)  # doctest: +SKIP
     >>> sweep.best  # doctest: +SKIP
     """
-    names = [losses] if isinstance(losses, str) else list(losses)
+    names: list[Any] = [losses] if isinstance(losses, str) or callable(losses) else list(losses)
     problems = [*map(_wrong_loss, names), *(_wrong_setting(*each) for each in settings.items())]
     if any(problems):
         raise UsageError(*filter(None, problems))
@@ -104,7 +104,10 @@ def _wrong_setting(key: str, value: Any) -> Problem | None:
     if key in ("dataset__path", "dataset__target", "dataset", "loss"):
         return Problem(f"{key} cannot be set: the data are X and y, the losses the third argument.")
     if any(map(callable, value if isinstance(value, tuple) else (value,))):
-        hint = f'write it into mine.py beside this program, and give {key}="mine:name"'
+        how = {"model": 'model="custom", model__function'}.get(key, key)
+        hint = f'write it into mine.py beside this program, and give {how}="mine:name"'
+        if how == key and not key.endswith("__function"):
+            return Problem(f"{key} takes a name or a value; got a function.", f"`lossbench-list {key}` may show some.")
         return Problem(f"{key} is a function, which a sweep's processes cannot see.", hint)
     if key in GROUPS and isinstance(value, list):
         return Problem(f"{key} takes a name; got a list.", f"a tuple is several to compare: {key}={tuple(value)!r}")

@@ -37,7 +37,8 @@ def leased(folder: Path, share: tuple[str, ...], *, is_alone: bool) -> Iterator[
     name = f"{folder.name}{SHARE}{share[0]}" if share else folder.name
     try:
         if is_alone:
-            leases.settle(lambda each: _cell_of(each) == folder.name)
+            # The shares of others are not in the way of a share.
+            leases.settle(lambda each: each in (name, folder.name) if share else _cell_of(each) == folder.name)
         is_ours = _take(leases, name)
         while not is_ours and WAITS in os.environ:
             time.sleep(POLL_SECONDS)

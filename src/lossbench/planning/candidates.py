@@ -166,8 +166,9 @@ def drafts_of(assignments, experiment: str | None) -> tuple[list[Draft], list[tu
     drafts: list[Draft] = []
     alternatives = {group: unique(each.get(group) for each, *_ in combined) for group in GROUPS_OF_A_CELL}
     for choices, values, swept in combined:
-        own, notes = _own_values(choices, values, alternatives, experiment)
+        own = values
         try:
+            own, notes = _own_values(choices, values, alternatives, experiment)
             drafts += _drafted(choices, own, swept, notes, experiment, problems)
         except UsageError as error:
             problems += unique([*_of_values(choices, own, experiment), *error.problems])
@@ -193,12 +194,15 @@ def _own_values(
     for key in values:
         group = key.partition(".")[0]
         others = alternatives.get(group, [])
-        if key == group or len(others) < 2 or has_key(choices, key, experiment):
+        # What ``auto`` stands for is chosen later.
+        if key == group or len(others) < 2 or AUTO in others or has_key(choices, key, experiment):
             continue
-        having = [name for name in others if name and has_key({**choices, group: name}, key, experiment)]
+        rest = {name: choice for name, choice in choices.items() if name != group}
+        having = [each for each in others if has_key(rest | ({group: each} if each else {}), key, experiment)]
         if having:
             del own[key]
-            notes.append(f"{key} is set for {group}={','.join(having)}, which alone can have it")
+            named = ",".join(filter(None, having)) or "the default"
+            notes.append(f"{key} is set for {group}={named}, which alone can have it")
     return own, notes
 
 

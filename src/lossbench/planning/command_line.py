@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import Any, NoReturn
 
 # Hydra has no public function that returns the parser of its flags.
@@ -166,6 +167,12 @@ def _choose_by_path(arguments: Arguments) -> None:
     arguments.notes.append(f"dataset.path names {named}: dataset={kinds[0]}")
 
 
+def is_data(name: str) -> bool:
+    """Return whether a name is the path of a file or folder that may hold data."""
+    path = Path(name).expanduser()
+    return path.is_dir() or (path.is_file() and bool(path.suffix))
+
+
 def kind_of_path(path: str) -> str:
     """Return the choice of ``dataset`` that reads what a path names, by its ending, or if it is a folder."""
     if path.lower().endswith(".npz"):
@@ -229,7 +236,7 @@ def _read(override: Override, text: str, arguments: Arguments) -> Problem | None
             "seeds=5 means the seeds 0 to 4, 'seeds=[3,5]' these two; 'seed=range(0,5)' works too.",
         )
     values = _values(override)
-    if key == LAYERS and len(values) > 1 and all(type(value) is int for value in values):
+    if key == LAYERS and re.fullmatch(r"\d+( *, *\d+)+", override.get_value_string()):
         layers = f"'{key}=[{override.get_value_string()}]' is one network with {len(values)} hidden layers"
         if len(unique(values)) < len(values):
             return Problem(f"{text} names a network of one layer twice; a comma means another network.", f"{layers}.")
@@ -262,7 +269,7 @@ def _read_seed(override: Override, arguments: Arguments) -> Problem | None:
         return Problem(f"seed={override.get_value_string()} and seeds= name the same thing.", "leave one of them out.")
     arguments.values["seeds"] = [seeds]
     if len(seeds) == 1:
-        arguments.notes.append(f"seed={seeds[0]}: one run of each cell, with this seed")
+        arguments.notes.append(f"seed={seeds[0]} is one seed (seeds={max(2, seeds[0])} are {max(2, seeds[0])} of them)")
     return None
 
 
@@ -274,8 +281,8 @@ def _read_choice(group: str, names: list[str], arguments: Arguments) -> Problem 
         if canonical != name:
             arguments.notes.append(f"{group}={name} is {canonical}")
         if canonical not in known and not (group == "loss" and canonical == ALL):
-            if group == "dataset" and Path(name).suffix and Path(name).expanduser().exists():
-                return Problem(f"{name} is no data set, but data.", f"dataset.path={name}")
+            if group == "dataset" and is_data(name):
+                return Problem(f"{name} is no data set, but data.", quote(f"dataset.path={name}"))
             more = f"`lossbench-list {group}` shows all." if group in ("dataset", "head", "loss") else ""
             more = "`lossbench-export tuned <sweep>` writes one." if group == "tuned" else more
             return unknown(group, name, known, also=_aliases(group), more=more)

@@ -206,7 +206,7 @@ def _typed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> _Typ
 def _own_file_hint(group: str, choice: str) -> str:
     """Return the hint that names the user's own file of a choice; '' if it is one of lossbench's."""
     paths = [path for folder in group_folders()[1:] if (path := folder / group / f"{choice}.yaml").exists()]
-    return f"it is read from {paths[0]}; `lossbench-list {group}` shows what others are made of." if paths else ""
+    return f"it is read from {paths[0]}." if paths else ""
 
 
 def has_key(choices: dict[str, str], key: str, experiment: str | None) -> bool:
@@ -257,8 +257,8 @@ def _set(cell: DictConfig, key: str, value: Any) -> Problem | None:
     if key not in known:
         group = key.split(".")[0]
         if whole := next((each for each in OPEN_KEYS if key.startswith(f"{each}.") and each in known), None):
-            entry = f"{key.removeprefix(f'{whole}.')}: {value}"
-            return Problem(f"{whole} is set as a whole, not as {key}.", f"'{whole}={{{entry}}}'")
+            entry = encode(key.removeprefix(f"{whole}."), value).replace("=", ": ", 1)
+            return Problem(f"{whole} is set as a whole, not as {key}.", f"all entries in one: '{whole}={{{entry}}}'")
         near = hint_of_key(key, [*known, *GROUPS, "seed"])
         if group not in GROUPS or "." not in key:
             top = [*(name for name in known if "." not in name), *GROUPS]
@@ -287,8 +287,16 @@ def _choices_with(group: str, key: str) -> str:
     """Return the hint that names the choices of a group that have a key; '' if none has it."""
     if group not in GROUPS_OF_A_CELL:
         return ""
-    names = [name for name in choices_of(group) if has_key({group: name}, key, None)]
+    names = [name for name in choices_of(group) if _may_have(group, name, key)]
     return f"{group}={' or '.join(names[:MOST_NAMED])} has it." if names else ""
+
+
+def _may_have(group: str, choice: str, key: str) -> bool:
+    try:
+        return has_key({group: choice}, key, None)
+    except UsageError:
+        # A file of the user's that is wrong, and that nobody has chosen.
+        return False
 
 
 def _keys(cell: DictConfig) -> dict[str, str]:

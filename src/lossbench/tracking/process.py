@@ -52,8 +52,8 @@ ANSWER = re.compile(r"failed with error code (\d+)")
 WAYS_OUT = {
     "401": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; "
     "then lossbench-sync sends it.",
-    "403": "this account may not write the experiment of this name; run the sweep with another name=…, or have the "
-    "account permitted, then lossbench-sync sends it.",
+    "403": "this account probably may not write the experiment of this name: have it permitted, then lossbench-sync "
+    "sends it; or run the sweep anew with another name=…",
 }
 
 

@@ -12,7 +12,7 @@ from lossbench.ground.loading_functions import load_function
 from lossbench.ground.seeds import stream
 
 Layers = list[keras.layers.Layer]
-# The activations of output layers.
+# The activations of output layers. A linear hidden layer as wide as the output before it would add nothing.
 OUTPUTS = ("linear", "sigmoid", "softmax")
 
 
@@ -168,8 +168,10 @@ def _custom_body(settings: CustomModelSettings, n_outputs: int) -> Any:
 def _whole_network(body: Any, n_outputs: int) -> str:
     """Return what shows that a model is a whole network, and not what stands below an output layer; '' if nothing."""
     if getattr(body, "compiled", False):
-        return "is compiled (optimizer=… and loss=… are settings)"
+        return "is compiled (optimizer=… and loss=… are settings; keras.models.load_model takes compile=False)"
     last = body.layers[-1] if isinstance(body, keras.Model) and body.layers else None
+    if isinstance(last, keras.layers.Softmax):
+        return "ends in Softmax"
     activation = getattr(getattr(last, "activation", None), "__name__", "")
     if not isinstance(last, keras.layers.Dense) or last.units != n_outputs or activation not in OUTPUTS:
         return ""
