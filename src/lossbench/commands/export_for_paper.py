@@ -26,7 +26,7 @@ def add_kinds(kinds: Any) -> None:
     figure.add_argument("figure", nargs="*", help="figures (circles-runs) or kinds of them (runs); else all")
     figure.add_argument("--format", choices=("pdf", "svg"), default="pdf")
     figure.add_argument("--width", type=float, default=3.4, help="in inches; the default is that of a column")
-    table.add_argument("--format", choices=("latex", "markdown", "csv"), default="latex", help="latex uses booktabs")
+    table.add_argument("--format", choices=("latex", "markdown", "csv"), default="latex", help="default: latex, for booktabs")
     methods.add_argument("--format", choices=("latex", "markdown"), default="latex")
 
 
@@ -43,7 +43,7 @@ def _table(plan: Plan, arguments: argparse.Namespace) -> None:
     found = paper_tables(plan, read_results(plan))
     if arguments.format == "latex":
         _write(f"{plan.name}-table.tex", latex(plan, found))
-        print(f"use it: \\usepackage{{booktabs}} and \\input{{{plan.name}-table}}")
+        print(f"use it: \\usepackage{{booktabs}}, \\usepackage[T1]{{fontenc}} and \\input{{{plan.name}-table}}")
     elif arguments.format == "markdown":
         _write(f"{plan.name}-table.md", markdown(found))
     else:
