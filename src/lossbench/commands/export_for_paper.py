@@ -26,7 +26,9 @@ def add_kinds(kinds: Any) -> None:
     figure.add_argument("figure", nargs="*", help="figures (circles-runs) or kinds of them (runs); else all")
     figure.add_argument("--format", choices=("pdf", "svg"), default="pdf")
     figure.add_argument("--width", type=float, default=3.4, help="in inches; the default is that of a column")
-    table.add_argument("--format", choices=("latex", "markdown", "csv"), default="latex", help="default: latex, for booktabs")
+    table.add_argument(
+        "--format", choices=("latex", "markdown", "csv"), default="latex", help="default: latex, for booktabs"
+    )
     methods.add_argument("--format", choices=("latex", "markdown"), default="latex")
 
 
