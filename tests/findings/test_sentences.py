@@ -293,3 +293,10 @@ def test_an_answer_by_a_metric_that_is_no_sum_over_rows_is_given_too(metric):
     assert table.over_naive(0) is None
     assert answer(table)
     assert verdict_hints(table)
+
+
+def test_where_no_run_works_nobody_is_told_to_compare_what_is_there():
+    failed = [cell_results(own.cell, 0.85 + NOISE[:8], stuck=range(7), missing=(7,)) for own in (BASE, BASE)]
+    assert said(*failed, n_seeds=8) == "On circles no run works."
+    absent = [cell_results(own.cell, 0.85 + NOISE[:8], missing=range(8)) for own in (BASE, BASE)]
+    assert "report.allow_missing=true" in said(*absent, n_seeds=8)

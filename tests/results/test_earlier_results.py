@@ -58,10 +58,7 @@ def test_an_earlier_study_stays_beside_the_one_that_the_same_command_now_makes(t
     done = run(home, *shlex.split(json.loads((home / "multirun/tuned/plan.json").read_text())["command"])[1:])
     assert done.status == 0, done.err
     # The untuned cell is finished. The tuned one is another, because its study has other settings.
-    said = (
-        "tuned: 2 cells, 4 runs, 2 finished; 2 to run; first 1 study of learning rates (3 trials); 2 runs of other "
-        "settings on disk"
-    )
+    said = "tuned: 2 cells, 4 runs, 2 finished; 2 to run; first 1 study (3 trials); 2 runs of other settings on disk"
     assert done.out.startswith(said)
     after = files_of(home, "tuned")
     assert {name: after[name] for name in before if name != "results.csv"} == {

@@ -370,7 +370,7 @@ def test_the_sweep_prints_chosen_rates_with_tuned_and_untuned_results(small: Swe
     assert small.done.status == 0, small.done.err
     assert small.done.err == ""
     lines = small.done.out.splitlines()
-    assert lines[0] == "small: 4 cells, 8 runs, 0 finished; first 2 studies of learning rates (10 trials)"
+    assert lines[0] == "small: 4 cells, 8 runs, 0 finished; first 2 studies (10 trials)"
     assert max(map(len, lines)) <= 80
     assert "hinge/tuned: " in small.done.out
     table = lines.index("(5 trials x 1 x 2 folds; from, to: rates as good as the best, to a standard") + 1

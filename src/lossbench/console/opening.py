@@ -60,7 +60,7 @@ def _studies(plan: Plan, open_runs: dict[str, list[RunId]]) -> list[str]:
     n_trials = sum(cell.settings.study.trials * n_repetitions(cell) for cell in studies)
     n_there = sum(len(read_trials(cell, plan.folder / cell.folder)) for cell in studies)
     there = f", {n_there} finished" if n_there else ""
-    return [f"first {counted(len(studies), 'study')} of learning rates ({counted(n_trials, 'trial')}{there})"]
+    return [f"first {counted(len(studies), 'study')} ({counted(n_trials, 'trial')}{there})"]
 
 
 def _other_runs(plan: Plan) -> list[str]:

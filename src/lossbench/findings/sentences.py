@@ -28,7 +28,8 @@ def answer(table: Table) -> str:
     """Return a sentence that names the best loss on a data set; '' if there is nothing to compare."""
     if len(table.results) < 2:
         return ""
-    if table.refused and any(each.works.any() for each in table.samples):
+    all_fail = any(result.runs for result in table.results) and not any(each.works.any() for each in table.samples)
+    if table.refused and not all_fail:
         hint = "report.allow_missing=true compares what is there"
         return f"On {table.data} nothing is compared: {table.refused} ({hint})."
     inside = [result for result in table.results if not result.cell.outside_domain]
