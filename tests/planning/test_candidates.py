@@ -66,6 +66,25 @@ def test_a_mistake_in_a_key_is_said_beside_what_is_wrong_with_the_data(tmp_path)
         assert "dataset=csv needs a target" in found
 
 
+def test_of_a_setting_that_is_given_twice_the_last_one_counts_but_seed_is_not_seeds():
+    words = ["dataset=circles", "loss=hinge"]
+    assert plan(*words, "seeds=2", "seeds=4").seeds == {"seeds": [0, 1, 2, 3]}
+    found = plan(*words, "seed=7")
+    assert found.seeds == {"seeds": [7]}
+    assert "seed=7 is one seed (seeds=7 are 7 of them)" in found.notes
+    for both in (["seed=7", "seeds=2"], ["seeds=2", "seed=7"]):
+        assert "seed= and seeds= name the same thing." in message(*words, *both)
+
+
+@pytest.mark.parametrize("units", ["100,100", "64, 64,8"])
+def test_layers_that_are_separated_by_commas_are_told_the_brackets(units):
+    said = message("-m", "dataset=circles", "loss=hinge", f"model.hidden_units={units}")
+    assert f"'model.hidden_units=[{units}]' is one network with" in said
+    found = plan("-m", "dataset=circles", "loss=hinge", "model.hidden_units=64,32")
+    assert "model.hidden_units=64,32: 2 networks; 'model.hidden_units=[64,32]' is one network with 2" in found.notes[0]
+    assert not plan("-m", "dataset=circles", "loss=hinge", "model.hidden_units=range(8,32,8)").notes[0].count("[")
+
+
 # ---- Combinations.
 
 

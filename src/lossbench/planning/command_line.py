@@ -138,6 +138,8 @@ def read_overrides(overrides: list[str], *, multirun: bool) -> Arguments:
         problem = _read(override, text, arguments)
         if problem:
             problems.append(problem)
+    if {"seed", "seeds"} <= {text.partition("=")[0] for text in overrides}:
+        problems.append(Problem("seed= and seeds= name the same thing.", "leave one of them out."))
     if problems:
         raise UsageError(*problems)
     if "dataset.path" in arguments.values and "dataset" not in arguments.choices:
@@ -228,8 +230,6 @@ def _read(override: Override, text: str, arguments: Arguments) -> Problem | None
         return Problem(f"{text} asks for more than one value, which is a sweep.", "add -m: lossbench -m …")
     if key == "seed":
         return _read_seed(override, arguments)
-    if key == "seeds" and "seeds" in arguments.values:
-        return Problem(f"seed= and {text} name the same thing.", "leave one of them out.")
     if key == "seeds" and override.is_sweep_override():
         return Problem(
             f"{text} would sweep over counts of seeds.",
@@ -265,8 +265,6 @@ def _read_seed(override: Override, arguments: Arguments) -> Problem | None:
     seeds = _values(override)
     if not all(type(seed) is int and seed >= 0 for seed in seeds):
         return Problem(f"seed must be an integer from 0; got {override.get_value_string()}.")
-    if "seeds" in arguments.values:
-        return Problem(f"seed={override.get_value_string()} and seeds= name the same thing.", "leave one of them out.")
     arguments.values["seeds"] = [seeds]
     if len(seeds) == 1:
         arguments.notes.append(f"seed={seeds[0]} is one seed (seeds={max(2, seeds[0])} are {max(2, seeds[0])} of them)")
