@@ -54,7 +54,7 @@ sync: $(STAMP) ## send to MLflow what is not in it yet
 list: $(STAMP) ## show the data sets, heads and losses, and which go together
 	@$(BIN)/lossbench-list $(ARGS)
 
-test: $(STAMP) ## run the fast tests (18 minutes on two cores)
+test: $(STAMP) ## run the fast tests (22 minutes on two cores)
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-all: $(STAMP) ## run all tests

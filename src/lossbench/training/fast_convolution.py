@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 # A product of more values of patches would take too much memory (4 bytes each), as in the evaluation of large pictures.
-MOST_VALUES = 2**25
+MOST_VALUES = 2**24
 
 
 class MatrixConv2D(keras.layers.Conv2D):
