@@ -62,6 +62,16 @@ def test_a_network_of_the_users_is_listed_beside_the_others(home):
     assert (card.status, "model.hidden_units=[200]" in card.out) == (0, True)
 
 
+def test_an_experiment_of_the_users_is_described_by_its_comment(home):
+    (home / "conf" / "experiment").mkdir()
+    text = "# @package _global_\n# lossbench experiment=noise\n# How much noise is too much.\nseeds: 20\n"
+    (home / "conf" / "experiment" / "noise.yaml").write_text(text, encoding="utf-8")
+    card = run(home, "experiment", "noise", command="lossbench-list")
+    assert (card.status, card.err) == (0, "")
+    assert "How much noise is too much." in card.out
+    assert "lossbench experiment=noise" in card.out
+
+
 def test_a_wrong_file_of_the_users_hides_no_other_mistake(home):
     (home / "conf" / "loss" / "broken.yaml").write_text("{name: huber, dleta: 0.5}\n", encoding="utf-8")
     done = run(home, "dataset=circles", "loss=bce", "loss.delta=3", "plan=true")

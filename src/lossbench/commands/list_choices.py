@@ -240,8 +240,9 @@ def _short(values: dict[str, Any]) -> str:
 
 
 def _is_own(group: str, name: str) -> bool:
-    """Return whether a choice is a file of the working directory's ``conf/``, and none of lossbench's."""
-    return group in GROUPS and group != "tuned" and not (conf_folder() / group / f"{name}.yaml").exists()
+    """Return whether a choice is a file of the working directory's ``conf/`` that says nothing of itself."""
+    described = group in GROUPS and group not in ("experiment", "tuned")
+    return described and not (conf_folder() / group / f"{name}.yaml").exists()
 
 
 def _own_file(group: str, name: str) -> Path:

@@ -9,8 +9,8 @@ from lossbench.ground.errors import UsageError
 from lossbench.ground.leases import FOLDER as LEASES
 from lossbench.jobs.sharing import is_at_work
 from lossbench.planning.known_sweeps import folders_of
-from lossbench.planning.plan import read_plan
-from lossbench.results.cells import read_results
+from lossbench.planning.plan import Plan, read_plan
+from lossbench.results.cells import CellResults, read_results
 from lossbench.results.damage import check_files
 from lossbench.results.part_files import DIVERGED, FAILED
 
@@ -41,7 +41,8 @@ def summaries(names: list[str]) -> list[str]:
     for folder in folders_of(names):
         plan = read_plan(folder)
         check_files(plan)
-        found += [f"{plan.name}: {state(folder)}", *summary_lines(plan, read_results(plan)), ""]
+        results = read_results(plan)
+        found += [f"{plan.name}: {_state_of(plan, results)}", *summary_lines(plan, results), ""]
     return found[:-1]
 
 
@@ -65,12 +66,16 @@ def state(folder: Path) -> str:
         plan = read_plan(folder)
     except UsageError:
         return "damaged plan.json: its command writes it anew"
-    runs = [run for result in read_results(plan) for run in result.runs]
+    return _state_of(plan, read_results(plan))
+
+
+def _state_of(plan: Plan, results: list[CellResults]) -> str:
+    runs = [run for result in results for run in result.runs]
     words = [f"{len(runs)} of {plan.n_runs} runs"]
     for word in (FAILED, DIVERGED, STUCK):
         n = sum(run.info.stuck if word == STUCK else run.info.status == word for run in runs)
         words += [f"{n} {word}"] if n else []
-    words += ["at work"] if is_at_work(folder) else []
+    words += ["at work"] if is_at_work(plan.folder) else []
     return ", ".join(words)
 
 

@@ -23,7 +23,7 @@ from lossbench.jobs.cluster.shares import OpenCell
 from lossbench.jobs.early_start import BASIC, launcher_of
 from lossbench.jobs.failing_alike import common_failure
 from lossbench.jobs.launching_process import end_with_launching_process, ending_with_this_process
-from lossbench.jobs.open_jobs import read_open_jobs, write_open_jobs
+from lossbench.jobs.open_jobs import is_divisible, read_open_jobs, write_open_jobs
 from lossbench.jobs.open_runs import OpenRuns, OpenYardsticks
 from lossbench.jobs.share import own_share
 from lossbench.jobs.worker.supervision import supervisor
@@ -107,15 +107,12 @@ def open_cells(folder: Path) -> list[OpenCell]:
     opened = read_open_jobs(folder)
     plan = opened.plan
     common = [f"experiment={plan.experiment}"] if plan.experiment else []
-    return [
-        OpenCell(
-            name,
-            opened.task(name).paths,
-            [*common, *overrides, encode("name", plan.name), encode("hydra.sweep.subdir", name)],
-            is_divisible=opened.is_divisible(name),
-        )
-        for name, overrides in opened.overrides.items()
-    ]
+    found = []
+    for name, own in opened.overrides.items():
+        task = opened.task(name)
+        overrides = [*common, *own, encode("name", plan.name), encode("hydra.sweep.subdir", name)]
+        found.append(OpenCell(name, task.paths, overrides, is_divisible(task)))
+    return found
 
 
 def job(config: DictConfig) -> None:

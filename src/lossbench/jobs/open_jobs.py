@@ -129,11 +129,6 @@ class OpenJobs:
         """
         return self.cell_task(folder) if folder in self.cells else self._yardsticks_task(folder)
 
-    def is_divisible(self, folder: str) -> bool:
-        """Return whether several jobs may train what is open in a folder: the runs of a cell whose study has ended."""
-        task = self.task(folder)
-        return isinstance(task, CellTask) and not (task.has_study and study_is_open(task.folder, task.runs))
-
     def cell_task(self, folder: str) -> CellTask:
         """Return what the job of a cell has to train."""
         own = self.plan.folder / folder
@@ -147,3 +142,8 @@ class OpenJobs:
         parts: list[tuple[str, RunId]] = [(model, run) for model, run in named if run is not None]
         left = [part for part in parts if not yardstick_path(own, *part).exists()]
         return YardsticksTask(self.yardsticks[folder], own, left)
+
+
+def is_divisible(task: Task) -> bool:
+    """Return whether several jobs may train what is open of a task: the runs of a cell whose study has ended."""
+    return isinstance(task, CellTask) and not (task.has_study and study_is_open(task.folder, task.runs))
