@@ -1,10 +1,22 @@
 """Cells as Hydra composes them, held against their types."""
 
 import pytest
+from hydra import compose
+from omegaconf import OmegaConf
 from support.plans import message, plan
 
+from lossbench.config.paths import conf_folder
+from lossbench.config.settings import GROUPS_OF_A_CELL
 from lossbench.ground.errors import MissingEnvironmentError, UsageError
-from lossbench.planning.composition import check_launcher, composed, hydra_started, search_path_override, typed
+from lossbench.planning.command_line import choices_of
+from lossbench.planning.composition import (
+    check_launcher,
+    composed,
+    hydra_started,
+    search_path_override,
+    shipped_choice,
+    typed,
+)
 
 CIRCLES = {"dataset": "circles", "loss": "hinge"}
 
@@ -184,6 +196,28 @@ def test_all_that_is_wrong_with_terms_is_said():
 
 
 # ---- Files and launchers.
+
+
+@pytest.mark.parametrize("group", [group for group in GROUPS_OF_A_CELL if group != "head"])
+def test_our_choices_are_what_hydra_composes(group):
+    for name in choices_of(group):
+        assert shipped_choice(group, name, None) == compose("config", [f"{group}={name}"])[group]
+
+
+def test_our_experiments_choose_and_change_no_content_of_a_choice():
+    for name in choices_of("experiment"):
+        content = OmegaConf.load(conf_folder() / "experiment" / f"{name}.yaml")
+        assert not set(content) & set(GROUPS_OF_A_CELL)
+        assert all(key.startswith("override /") for each in content.get("defaults", []) for key in each)
+
+
+def test_what_a_file_of_ones_own_may_change_is_left_to_hydra(own):
+    own("experiment", "mine", "# @package _global_\noptimizer:\n  learning_rate: 0.3\n")
+    own("optimizer", "fast", "defaults:\n  - sgd\n  - _self_\nlearning_rate: 0.5\n")
+    assert shipped_choice("optimizer", "fast", None) is None
+    assert shipped_choice("optimizer", "adam", "mine") is None
+    with hydra_started():
+        assert composed({"optimizer": "adam"}, "mine").optimizer.learning_rate == 0.3
 
 
 def test_a_choice_of_the_working_directory_is_found(own):

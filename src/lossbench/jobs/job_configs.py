@@ -12,6 +12,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from lossbench.config.settings import GROUPS_OF_A_CELL
+from lossbench.planning.composition import shipped_choice
 from lossbench.planning.schema import GROUPS
 
 
@@ -24,8 +25,8 @@ class JobConfigs:
     """Takes the place of Hydra's config loader for a launcher whose jobs run in its own process.
 
     Composing a cell takes Hydra 70 ms. A group's content does not depend on the choices of other groups, as the planner
-    assumes too, so each choice is composed once, and a job's configuration is a copy of theirs with the job's values.
-    It equals what Hydra would have composed.
+    assumes too, so what is common to all cells is composed once, and so is each choice of the user's; ours are read. A
+    job's configuration is a copy of theirs with the job's values. It equals what Hydra would have composed.
     """
 
     def __init__(self, loader: ConfigLoaderImpl) -> None:
@@ -53,9 +54,10 @@ class JobConfigs:
         config = self._whole(master_config, *common).copy()
         for text in choices:
             if text not in common:
-                group, chosen = _key(_parsed(text)), self._whole(master_config, *common, text)
-                config[group] = chosen[group]
-                config.hydra.runtime.choices[group] = chosen.hydra.runtime.choices[group]
+                group, name = _key(_parsed(text)), str(_parsed(text).value())
+                content = shipped_choice(group, name, config.hydra.runtime.choices.experiment)
+                config[group] = self._whole(master_config, *common, text)[group] if content is None else content
+                config.hydra.runtime.choices[group] = name
         return config
 
     def _whole(self, master_config: DictConfig, *choices: str) -> DictConfig:

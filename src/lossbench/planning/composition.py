@@ -62,6 +62,18 @@ def _compose(*choices: tuple[str, str]) -> DictConfig:
     return compose("config", [*search_path_override(), *overrides])
 
 
+@cache
+def shipped_choice(group: str, name: str, experiment: str | None) -> DictConfig | None:
+    """Return the content of a group's choice as it is in a cell of an experiment, without composing the cell.
+
+    Our own files of groups are whole by themselves, and our own experiments choose but change no content of a choice.
+    The result must not be changed; None where a file of the user's may do otherwise, so that Hydra has to compose it.
+    """
+    path = conf_folder() / group / f"{name}.yaml"
+    is_ours = experiment is None or (conf_folder() / "experiment" / f"{experiment}.yaml").exists()
+    return OmegaConf.load(path) if is_ours and path.exists() else None  # type: ignore[return-value]
+
+
 def search_path_override() -> list[str]:
     """Return the override that adds the working directory's ``conf/`` to Hydra's search path; none without one."""
     own = group_folders()[1:]
@@ -117,7 +129,8 @@ def _composed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> D
             if group in GROUPS_OF_A_CELL and group != "head":
                 # A group's content does not depend on the choices of other groups, so each choice is composed once and
                 # combinations are put together from the cache. Heads differ in their names only, which ``_typed`` sets.
-                config[group] = _compose(*common, (group, name))[group]
+                content = shipped_choice(group, name, experiment)
+                config[group] = _compose(*common, (group, name))[group] if content is None else content
         return config
     except HydraException as error:
         raise UsageError(Problem(f"the configuration cannot be composed: {error}")) from None
@@ -186,8 +199,7 @@ class _TypedCell:
 def _typed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> _TypedCell:
     config = composed(dict(choices), experiment)
     problems = []
-    ungrouped = {key: value for key, value in config.items() if key not in GROUPS}
-    cell: Any = OmegaConf.merge(OmegaConf.structured(whole_schema()), ungrouped)
+    cell: Any = _typed_common(experiment).copy()
     for key in GROUPS_OF_A_CELL:
         try:
             cell[key] = _typed_group(key, config[key])
@@ -201,6 +213,13 @@ def _typed(choices: tuple[tuple[str, str], ...], experiment: str | None) -> _Typ
     for name in OF_EXPERIMENTS:
         del settings[name]
     return _TypedCell(cell, settings)
+
+
+@cache
+def _typed_common(experiment: str | None) -> Any:
+    """Return the typed settings of no group, which are the same for all choices. The result must not be changed."""
+    ungrouped = {key: value for key, value in composed({}, experiment).items() if key not in GROUPS}
+    return OmegaConf.merge(OmegaConf.structured(whole_schema()), ungrouped)
 
 
 def _own_file_hint(group: str, choice: str) -> str:
@@ -240,7 +259,7 @@ def _terms(given: Any) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
             problems.append(unknown("loss in loss.terms", alias, known, also=ALIASES))
             continue
         own = own if isinstance(own, dict) else {"weight": own}
-        defaults = {"weight": 1.0, **to_container(_compose(("loss", name)).loss)}
+        defaults = {"weight": 1.0, **to_container(composed({"loss": name}).loss)}
         del defaults["name"]
         problems += [unknown(f"key in loss.terms.{name}", key, defaults) for key in own if key not in defaults]
         terms[name] = {key: own.get(key, value) for key, value in defaults.items()}
