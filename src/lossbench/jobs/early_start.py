@@ -3,25 +3,48 @@
 It is imported before anything is planned, so it imports little itself.
 """
 
+from pathlib import Path
+from typing import Any
+
 from lossbench.config.paths import home
+from lossbench.ground.errors import UsageError
+from lossbench.ground.seeds import parse_seeds
 from lossbench.jobs.worker.supervision import supervisor
+from lossbench.planning.plan import read_plan
+from lossbench.results.part_files import part_path
 
 # Hydra's launcher where none is named: it runs the jobs in the process that launches them, one by one.
 BASIC = "basic"
 
 
-def start_early(hydra: list[str], name: str) -> None:
-    """Start the process that trains for a sweep of a name, if that is surely new and will train in this process's jobs.
+def start_early(hydra: list[str], name: str, seeds: Any) -> None:
+    """Start the process that trains for a sweep of a name, if its runs are trained in this process's jobs.
 
-    Of a sweep that is there all may be finished, and jobs of other launchers start processes of their own.
+    Where all runs may be finished it is not started, nor with other launchers, whose jobs start processes of their own.
 
     Parameters
     ----------
     hydra : list of str
         Overrides of Hydra's own configuration.
+    seeds : int, list of int, str or None
+        The seeds as they were given, unchecked.
     """
-    if launcher_of(hydra) == BASIC and not (home() / "multirun" / name).exists():
+    if launcher_of(hydra) == BASIC and _is_open(home() / "multirun" / name, seeds):
         supervisor.start()
+
+
+def _is_open(folder: Path, seeds: Any) -> bool:
+    """Return whether runs are open of a sweep that is started with these seeds, as far as its last plan tells."""
+    if not folder.exists():
+        return True
+    try:
+        plan = read_plan(folder)
+        wanted = [] if seeds is None else parse_seeds(seeds)
+    except (UsageError, ValueError):
+        return False
+    if set(wanted) - {seed for each in plan.seeds.values() for seed in each}:
+        return True
+    return any(not part_path(folder / cell.folder, run).exists() for cell in plan.cells for run in plan.runs(cell))
 
 
 def launcher_of(hydra: list[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from lossbench.config.settings import (
     CUSTOM,
@@ -44,7 +44,7 @@ ENDINGS = re.compile(r"(\.(csv|tsv|txt|npz|parquet|pq|jsonl|ndjson|gz|bz2|xz|zip
 SWEEP_SETTINGS = keys_of(SweepSettings)
 
 
-def make_plan(arguments: Arguments, command: str, begin: Callable[[str], None] = lambda name: None) -> Plan:
+def make_plan(arguments: Arguments, command: str, begin: Callable[[str, Any], None] = lambda name, seeds: None) -> Plan:
     """Return the plan of a sweep with every cell validated.
 
     Parameters
@@ -54,8 +54,8 @@ def make_plan(arguments: Arguments, command: str, begin: Callable[[str], None] =
     command : str
         The same as the user gave it.
     begin : callable
-        Called with the sweep's name as soon as that is known, long before all cells are planned; not for a sweep that
-        is only planned.
+        Called with the sweep's name, and with its seeds as they were given, as soon as these are known, long before all
+        cells are planned; not for a sweep that is only planned.
 
     Raises
     ------
@@ -66,7 +66,8 @@ def make_plan(arguments: Arguments, command: str, begin: Callable[[str], None] =
     with hydra_started():
         common = composed({}, experiment)
         if not _given("plan", arguments, common):
-            begin(str(_given("name", arguments, common) or _sweep_name(arguments, experiment)[0]))
+            name = str(_given("name", arguments, common) or _sweep_name(arguments, experiment)[0])
+            begin(name, _given("seeds", arguments, common))
         grids = [
             {key: axis_values(key, value) for key, value in grid.items()} for grid in to_container(common.grids)
         ] or [{}]
@@ -111,7 +112,8 @@ def make_plan(arguments: Arguments, command: str, begin: Callable[[str], None] =
 
 def _given(key: str, arguments: Arguments, common: DictConfig) -> Any:
     """Return a setting of the sweep from the command line, else from its experiment or the default."""
-    return arguments.values.get(key, [common[key]])[0]
+    value = arguments.values.get(key, [common[key]])[0]
+    return to_container(value) if OmegaConf.is_config(value) else value
 
 
 def _as_published(grids: list[dict[str, list]], arguments: Arguments) -> bool:
