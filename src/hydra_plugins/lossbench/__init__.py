@@ -24,7 +24,8 @@ class PlanSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Make the launcher that the user configured."""
         self.config = config
-        if config.hydra.launcher._target_ == BASIC:
+        self.runs_jobs_here = config.hydra.launcher._target_ == BASIC
+        if self.runs_jobs_here:
             from lossbench.jobs.job_configs import composing_once
 
             # Its jobs run in this process; those of other launchers compose their configurations where they run.
@@ -34,13 +35,18 @@ class PlanSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Launch all open cells in one batch; the arguments were read when the plan was made."""
+        """Launch all open cells; the arguments were read when the plan was made."""
         from lossbench.jobs.launch import open_cells
 
         assert self.config is not None
         assert self.launcher is not None
-        folder = Path(self.config.hydra.sweep.dir)
-        return self.launcher.launch([cell.overrides for cell in open_cells(folder)], initial_job_idx=0)
+        jobs = [cell.overrides for cell in open_cells(Path(self.config.hydra.sweep.dir))]
+        if not self.runs_jobs_here:
+            return self.launcher.launch(jobs, initial_job_idx=0)
+        for number, overrides in enumerate(jobs):
+            # One by one: of each job Hydra returns two copies of the configuration, a megabyte that nobody reads.
+            self.launcher.launch([overrides], initial_job_idx=number)
+        return None
 
 
 class ClusterLauncher(Launcher):

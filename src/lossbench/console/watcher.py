@@ -20,8 +20,9 @@ from lossbench.results.part_files import FAILED, part_path, read_run, read_runs
 from lossbench.results.yardsticks import read_yardsticks, yardstick_path
 from lossbench.tuning.study_files import open_studies, read_outcome
 
-# How often the folder is searched for new part files.
-POLL_SECONDS = 0.1
+# How often the folder is searched for new part files: in these seconds, but for at most this share of the time. A sweep
+# may have thousands of cells, and the search competes with the training.
+POLL_SECONDS, MOST_OF_THE_TIME = 0.1, 0.1
 # How often the progress is shown anew.
 SHOW_SECONDS = 0.4
 # After so many seconds in which no training has ended a line says so.
@@ -33,6 +34,7 @@ class Watcher:
 
     def __init__(self, plan: Plan, terminal: Terminal, open_runs: dict[str, list[RunId]], open_yardsticks: dict):
         self.plan = plan
+        self._folder = plan.folder
         self.terminal = terminal
         self._waiting = {folder: set(runs) for folder, runs in open_runs.items()}
         self._studies = open_studies(plan, open_runs)
@@ -63,9 +65,10 @@ class Watcher:
         self.terminal.durations.note_trained(self._measured.seconds())
 
     def _watch(self) -> None:
-        last = False
+        last, pause = False, POLL_SECONDS
         while not last:
-            last = self._stopped.wait(POLL_SECONDS)
+            last = self._stopped.wait(pause)
+            began = time.monotonic()
             if supervisor.is_ready:
                 self._measured.note_ready()
             for cell in list(self._studies):
@@ -77,6 +80,7 @@ class Watcher:
                 self._look_at_yardsticks(each)
             self._show_progress()
             self._say_if_still()
+            pause = max(POLL_SECONDS, (time.monotonic() - began) / MOST_OF_THE_TIME)
 
     def _show_progress(self) -> None:
         now = time.monotonic()
@@ -134,7 +138,7 @@ class Watcher:
             self.terminal.study_finished(cell, outcome, outcome.ended - max(outcome.started, self._started))
 
     def _look(self, cell: Cell) -> None:
-        folder, waiting = self.plan.folder / cell.folder, self._waiting[cell.folder]
+        folder, waiting = self._folder / cell.folder, self._waiting[cell.folder]
         parts = folder / "parts"
         # One listing instead of a look at the file of every open run.
         names = set(os.listdir(parts)) if parts.is_dir() else set()
