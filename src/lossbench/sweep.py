@@ -276,9 +276,11 @@ class _Collected:
 def _collect(plan: Plan, tracking: TrackingProcess | None, *, is_whole: bool, has_studies: bool) -> _Collected:
     """Write the table of results, Optuna's storage and the report, then wait until MLflow is written.
 
-    The tracking process comes last: it attaches the table and the report to the sweep's MLflow run, so they must exist.
+    The tracking process ends last: it attaches the table and the report to the sweep's MLflow run, so they must exist.
     """
     began = time.monotonic()
+    if tracking is not None and is_whole:
+        tracking.note_trained()
     results = read_results(plan)
     table = write_results(plan, results)
     if has_studies:

@@ -110,7 +110,7 @@ class Experiment:
         identity : str
             The tag by which there is one run of the kind; None if there may be several.
         """
-        runs = search_all(self.client, self.experiment_id, f"tags.kind = '{kind}'", ViewType.ALL)
+        runs = self._runs_of_kind(kind)
         doubles = _doubles(runs, identity) if identity else []
         for run in doubles:
             self.replace(run)
@@ -118,6 +118,12 @@ class Experiment:
         live = (run for run in runs if run.info.lifecycle_stage != "deleted")
         self.open |= {run.info.run_id for run in live if run.info.status == "RUNNING"}
         return runs
+
+    def _runs_of_kind(self, kind: str) -> list[Run]:
+        """Return all runs of a kind, the latest start first; of their data, only the tags are sure to be there."""
+        if self._direct is not None:
+            return self._direct.find(self.experiment, kind)
+        return search_all(self.client, self.experiment_id, f"tags.kind = '{kind}'", ViewType.ALL)
 
     def delete_unanswered(self) -> None:
         """Delete the runs that a server has made without our knowing: its answer was lost, and we asked again."""
@@ -143,10 +149,24 @@ class Experiment:
         self.complete(made.info.run_id, run)
         return made
 
-    def complete(self, run_id: str, run: FinishedRun) -> None:
-        """Write what a run still lacks, and end it."""
+    def complete(self, run_id: str, run: FinishedRun, tags: dict[str, str] | None = None) -> None:
+        """Write the metrics and params that a run still lacks, and tags that it gets only at its end, and end it."""
+        if self._direct is not None:
+            self._direct.complete(run_id, run, tags or {})
+            self.open.discard(run_id)
+            return
         self.log(run_id, run.metrics, run.params)
+        for key, value in (tags or {}).items():
+            self.client.set_tag(run_id, key, value)
         self.terminate(run_id, run.status, run.ended)
+
+    def set_tag(self, run_ids: list[str], key: str, value: str) -> None:
+        """Set a tag of several runs."""
+        if self._direct is not None:
+            self._direct.set_tag(run_ids, key, value)
+            return
+        for run_id in run_ids:
+            self.client.set_tag(run_id, key, value)
 
     def create(self, name: str, tags: dict[str, str], started: float) -> Run:
         """Create an open run."""

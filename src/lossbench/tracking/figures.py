@@ -3,6 +3,7 @@
 They are made without pyplot, whose global state is not safe in threads.
 """
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -13,14 +14,23 @@ from lossbench.tuning.study_files import FINISHED, Outcome, Trial
 # Okabe and Ito's palette, safe for colour-blind readers, and markers for print without colour.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+# In a sweep of more cells they get no picture each, which would take longer than all else that is written of them;
+# MLflow's charts have their curves. Nor do more cells of a data set get one in common: nobody could tell them apart.
+MOST_DRAWN, MOST_TOGETHER = 100, 40
 
 
 def cell_figure(results: CellResults, metric: str) -> Figure:
     """Draw a cell: a thin test curve for each run, and the mean and 95 % interval of train and test."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, value in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
+    figure, panels = _two_panels(3.6, between=0.2)
+    for axes, value in zip(panels, ("loss", metric), strict=True):
         epochs, matrix = curve_matrix(results, f"test/{value}")
-        axes.plot(epochs, matrix.T, color="0.8", linewidth=0.5, zorder=1)
+        # One line with gaps between the runs: a sweep has many cells, and this is drawn for each.
+        gaps = np.full((len(matrix), 1), np.nan)
+        axes.plot(
+            np.tile([*epochs, np.nan], len(matrix)),
+            np.hstack([matrix, gaps]).ravel(),
+            color="0.8", linewidth=0.5, zorder=1,
+        )  # fmt: skip
         _band(axes, results, f"train/{value}", COLOURS[1], "train", "--")
         _band(axes, results, f"test/{value}", COLOURS[0], "test", "-")
         _finish(axes, value)
@@ -30,8 +40,7 @@ def cell_figure(results: CellResults, metric: str) -> Figure:
 
 def dataset_figure(dataset: str, results: list[CellResults], metric: str) -> Figure:
     """Draw the main metric of a data set's cells: mean and 95 % interval, on train and on test."""
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
+    figure, panels = _two_panels(4.2, between=0.08, sharey=True)
     for axes, split in zip(panels, ("train", "test"), strict=True):
         for i, result in enumerate(results):
             colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
@@ -69,6 +78,16 @@ def study_figure(name: str, trials: list[Trial], outcome: Outcome, *, lower_is_b
     axes.set_xlabel("learning rate")
     figure.suptitle(f"{name}: {outcome.n_trials} trials")
     return figure
+
+
+def _two_panels(height: float, *, between: float, sharey: bool = False) -> tuple[Figure, np.ndarray]:
+    """Return a figure of this height in inches and its two panels, with the space between them as a share of a panel.
+
+    The margins are fixed: to find some by itself, Matplotlib measures every label, half of the drawing time.
+    """
+    figure = Figure(figsize=(9, height))
+    margins = {"left": 0.09, "right": 0.985, "bottom": 0.5 / height, "top": 1 - 0.4 / height, "wspace": between}
+    return figure, figure.subplots(1, 2, sharey=sharey, gridspec_kw=margins)
 
 
 def _band(

@@ -16,6 +16,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ from lossbench.tuning.study_files import most_trials_in_all, outcomes, read_outc
 POLL_SECONDS = 1.0
 # The most runs that are written together: they hold the database for a fifth of a second.
 MOST_AT_ONCE = 50
+# What a running sweep says: all its runs are there, and its report is too.
+TRAINED, FINISH = "trained", "finish"
 # Stands for the outcome of a study among the numbers of its trials.
 CONCLUSION = -1
 # The most characters of a description; a little less than MLflow keeps.
@@ -78,8 +81,8 @@ def follow(plan: Plan, lease: str) -> str:
 class TrackingProcess:
     """A process that runs ``lossbench-sync --follow`` beside a sweep.
 
-    The sweep writes ``finish`` to its standard input at the end. If the sweep is killed, that input ends without the
-    word, and the process closes its open MLflow runs and ends too.
+    The sweep writes ``trained`` to its standard input once it has trained, and ``finish`` when the report is written.
+    If the sweep is killed, that input ends without the word, and the process closes its open MLflow runs and ends too.
     """
 
     def __init__(self, plan: Plan, lease: str):
@@ -105,10 +108,18 @@ class TrackingProcess:
             start_new_session=True,
         )
 
+    def note_trained(self) -> None:
+        """Let the process write what does not need the report, while that is written."""
+        assert self._process.stdin is not None
+        # A process that has ended says why when it is waited for.
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{TRAINED}\n")
+            self._process.stdin.flush()
+
     def finish(self, *, interrupted: bool) -> str:
         """Let the process write the rest, wait for it, and return its error, '' without one."""
         try:
-            said, _ = self._process.communicate("" if interrupted else "finish\n")
+            said, _ = self._process.communicate("" if interrupted else f"{FINISH}\n")
         except KeyboardInterrupt:
             # A second Ctrl-C: do not wait for MLflow any longer. The next start sends the rest.
             self._process.kill()
@@ -177,7 +188,7 @@ def first_line(error: Exception) -> str:
 def _send(plan: Plan, tracker: Any, may_write: Callable[[], bool], *, running: bool) -> str:
     waiting = {cell.folder: set(plan.runs(cell)) for cell in plan.cells}
     trials = {cell.folder: _of_study(cell) for cell in plan.cells}
-    message = None if running else "finish"
+    message = None if running else FINISH
     n_waiting = plan.n_runs
     while may_write():
         for cell in plan.cells:
@@ -187,22 +198,33 @@ def _send(plan: Plan, tracker: Any, may_write: Callable[[], bool], *, running: b
             tracker.progress(plan.n_runs - n_waiting)
         if message is not None:
             break
-        # Read before the next look at the folder: after "finish", that look finds every run of the sweep.
+        # Read before the next look at the folder: after "trained", that look finds every run of the sweep.
         message = _message()
-    if message != "finish" or not may_write():
+    if message not in (TRAINED, FINISH) or not may_write():
         return ""
     results = read_results(plan)
+    tracker.add_figures(results)
+    problem = _keep_models(plan, tracker, results)
+    while message in (TRAINED, None):
+        message = _message()
+    if message != FINISH or not may_write():
+        return ""
     answers = " ".join(filter(None, map(answer, tables(plan, results))))
     tracker.finish(results, _note(plan, results), answers)
+    # Without a report the next start writes one, and it belongs to the artifacts.
+    if not problem and not any(waiting.values()) and is_written(plan, results):
+        write_text(_marker(plan), _state(plan, results))
+    return problem
+
+
+def _keep_models(plan: Plan, tracker: Any, results: list[CellResults]) -> str:
+    """Keep the networks that the plan asks for as models; return the error, '' without one."""
     try:
         chosen = saved_runs(plan, results)
         if chosen:
             tracker.keep_models(chosen)
     except Exception as error:
         return f"all but models: {first_line(error)} (tracking.models=none leaves them out)"
-    # Without a report the next start writes one, and it belongs to the artifacts.
-    if not any(waiting.values()) and is_written(plan, results):
-        write_text(_marker(plan), _state(plan, results))
     return ""
 
 

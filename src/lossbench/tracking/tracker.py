@@ -26,7 +26,7 @@ from lossbench.results.table import results_table
 from lossbench.tracking.aggregates import aggregates, counts
 from lossbench.tracking.curves import cell_curves, run_curves
 from lossbench.tracking.experiment import Experiment, params
-from lossbench.tracking.figures import COLOURS, cell_figure, dataset_figure
+from lossbench.tracking.figures import COLOURS, MOST_DRAWN, MOST_TOGETHER, cell_figure, dataset_figure
 from lossbench.tracking.finished_run import FinishedRun, milliseconds
 from lossbench.tracking.models import keep_models
 from lossbench.tracking.notes import description
@@ -46,6 +46,11 @@ class Tracker(Experiment):
         # Of a run that was trained again the latest counts, which comes last here.
         found["run"] += self.find("all_rows", "run_key")
         self._seed_runs = {run.data.tags["run_key"]: run for run in reversed(found["run"])}
+        # Those of earlier starts, by the beginning of their cell's key.
+        self._earlier: dict[str, list[str]] = {}
+        for key in self._seed_runs:
+            self._earlier.setdefault(key.partition("-")[0], []).append(key)
+        self._places = {cell.key: place for place, cell in enumerate(plan.cells)}
         self._cells: dict[str, list[Run]] = {}
         for run in found["cell"]:
             self._cells.setdefault(run.data.tags["cell_key"], []).append(run)
@@ -133,7 +138,6 @@ class Tracker(Experiment):
         metrics += [Metric(f"ceiling/{name}", value, moment, 0) for name, value in results.ceiling.items()]
         metrics += cell_curves(results, moment)
         metrics += [Metric(name, value, moment, 0) for name, value in self._tuned(cell).items()]
-        self.log(run_id, metrics, params(cell, results.tuned))
         self._log_dataset(run_id, cell)
         folder = self.plan.folder / cell.folder
         with suppress(FileNotFoundError):
@@ -141,10 +145,18 @@ class Tracker(Experiment):
             self.client.log_artifact(run_id, str(folder / ".hydra" / "config.yaml"))
         table = results_table(self.plan, [results]).to_csv(index=False)
         self.client.log_text(run_id, table, "runs.csv")
-        if any("epochs" in run.arrays for run in results.runs):
+        if len(self.plan.cells) <= MOST_DRAWN and any("epochs" in run.arrays for run in results.runs):
             self.client.log_figure(run_id, cell_figure(results, cell.metric), "curves.png")
-        self.client.set_tag(run_id, "mlflow.note.content", self._cell_note(results))
-        self.terminate(run_id, "FINISHED", ended)
+        whole = FinishedRun(
+            name=cell.name,
+            tags={},
+            params=params(cell, results.tuned),
+            metrics=metrics,
+            status="FINISHED",
+            started=results.runs[0].info.started,
+            ended=ended,
+        )
+        self.complete(run_id, whole, {"mlflow.note.content": self._cell_note(results)})
         for other in self._cells.get(cell.key, []):
             if other.info.run_id != run_id and other.info.lifecycle_stage != "deleted":
                 self.replace(other)
@@ -166,13 +178,16 @@ class Tracker(Experiment):
         metric = Metric("runs_finished", n_finished, milliseconds(time.time()), n_finished)
         self.log(self.sweep_run_id, [metric], {})
 
-    def finish(self, results: list[CellResults], note: str, answers: str) -> None:
-        """Write the answer, report and figures of a finished sweep to its MLflow run, and the answer above its runs."""
+    def add_figures(self, results: list[CellResults]) -> None:
+        """Write a figure of each data set to the sweep's MLflow run."""
         for data in dict.fromkeys(result.cell.data for result in results):
             chosen = [r for r in results if r.cell.data == data and any("epochs" in x.arrays for x in r.runs)]
-            if chosen:
+            if 0 < len(chosen) <= MOST_TOGETHER:
                 figure = dataset_figure(data, chosen, chosen[0].cell.metric)
                 self.client.log_figure(self.sweep_run_id, figure, f"curves-{shortened(data.replace('/', '-'))}.png")
+
+    def finish(self, results: list[CellResults], note: str, answers: str) -> None:
+        """Write the answer and report of a finished sweep to its MLflow run, and the answer above its runs."""
         for name in ("results.csv", "plan.json", PAGE, SUMMARY, TABLE):
             if (self.plan.folder / name).exists():
                 self.client.log_artifact(self.sweep_run_id, str(self.plan.folder / name))
@@ -218,13 +233,13 @@ class Tracker(Experiment):
     def _new_cell_run(self, cell: Cell, started: float) -> str:
         tags = self.tags(cell, "cell") | {"cell_key": cell.key, "seeds": self._runs_of(cell)}
         tags |= self._study_tags(cell)
-        tags["mlflow.runColor"] = COLOURS[self.plan.cells.index(cell) % len(COLOURS)]
+        tags["mlflow.runColor"] = COLOURS[self._places[cell.key] % len(COLOURS)]
         run = self.create(cell.name, tags | self.source(), started)
         self._cells.setdefault(cell.key, []).append(run)
         # Runs of the cell that are in MLflow already, of other seeds too, are nested in the new run from now on.
-        for key, seed_run in self._seed_runs.items():
-            if key.startswith(f"{cell.key[:16]}-") and seed_run.info.lifecycle_stage != "deleted":
-                self.client.set_tag(seed_run.info.run_id, "mlflow.parentRunId", run.info.run_id)
+        there = [self._seed_runs[key] for key in self._earlier.get(cell.key[:16], []) if key in self._seed_runs]
+        ids = [each.info.run_id for each in there if each.info.lifecycle_stage != "deleted"]
+        self.set_tag(ids, "mlflow.parentRunId", run.info.run_id)
         self._current[cell.key] = run.info.run_id
         return run.info.run_id
 
