@@ -5,8 +5,10 @@ The statistics are in ``lossbench.comparison``; this module chooses what is comp
 
 import math
 from collections import Counter
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -92,13 +94,18 @@ def baselines(cells: list[Cell], report: ReportSettings) -> dict[int, int]:
     canonical = BASELINES[cells[0].task]
     value = next((one for one in (report.baseline, canonical) if one in values), values[0])
     there = [i for i, one in enumerate(values) if one == value]
-    found = {}
-    for i, cell in enumerate(cells):
-        same = [j for j in there if rest_of(cells[j], key) == rest_of(cell, key)]
-        # Only the first such cell is the baseline. Another cell of the baseline's loss (with another head, or another
-        # parameter of the loss) is a candidate.
-        found[i] = same[0] if same else there[0] if key == LOSS else i
-    return found
+    rests = [_hashable(rest_of(cell, key)) for cell in cells]
+    # Only the first such cell is the baseline. Another cell of the baseline's loss (with another head, or another
+    # parameter of the loss) is a candidate.
+    first = {rests[i]: i for i in reversed(there)}
+    return {i: first.get(rests[i], there[0] if key == LOSS else i) for i in range(len(cells))}
+
+
+def _hashable(value: Any) -> Hashable:
+    """Return what is equal and can be looked up where the value is equal."""
+    if isinstance(value, Mapping):
+        return frozenset((name, _hashable(each)) for name, each in value.items())
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
