@@ -103,6 +103,30 @@ def test_a_file_its_columns_and_classes_may_have_any_name(tmp_path, file):
     compile(written.read_text(encoding="utf-8"), written.name, "exec")
 
 
+# ---- What a terminal would obey.
+
+CONTROLS = {"colour": "\x1b[31m", "title": "\x1b]0;mine\x07", "backspace": "\b", "C1": "\x9b2J", "direction": "\u202e"}
+
+
+@pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)
+@pytest.mark.parametrize("where", ["column", "class"])
+def test_a_control_character_is_refused_and_does_not_reach_the_terminal(tmp_path, control, where):
+    column, label = (f"a{control}", "no") if where == "column" else ("a", f"no{control}")
+    rows = "".join(f"{i % 7},{label if i % 2 else 'yes'}\n" for i in range(40))
+    data = tmp_path / "table.csv"
+    data.write_text(f"{column},y\n{rows}", encoding="utf-8")
+    said = message(f"dataset.path={data}", "dataset.target=y")
+    assert f"has the control character {ascii(control[0])[1:-1]}." in said
+    assert control[0] not in said
+
+
+def test_a_class_of_arrays_has_no_control_character(tmp_path):
+    path = tmp_path / "arrays.npz"
+    np.savez(path, x=np.arange(40.0).reshape(20, 2), y=np.array(["no\x1b[31m", "yes"] * 10))
+    said = message("dataset=npz", f"dataset.path={path}")
+    assert "the class 'no\\x1b[31m' has the control character \\x1b." in said
+
+
 # ---- Configuration that tries to run code or to read the environment.
 
 EXPERIMENT = "# @package _global_\ndefaults:\n  - override /loss: hinge\n"

@@ -6,6 +6,7 @@ import numpy as np
 
 from lossbench.datasets.own_arrays.given import Given, shape_in_words
 from lossbench.datasets.user_file.targets import SUM_TOLERANCE, Target
+from lossbench.ground.control_characters import control_character
 from lossbench.losses.heads import TASKS
 
 # Whole numbers are names of classes if each has, on average, at least so many rows.
@@ -36,7 +37,7 @@ def infer_target(given: Given, task: str) -> Inferred:
     """
     y = given.y
     if given.classes is not None:
-        return _in_words(given, _numbered(given.classes, y), "")
+        return _in_words(given, _numbered(given, given.classes, y), "")
     if y.dtype.kind not in "biufUS" or y.ndim not in (1, 2) or not y.size:
         said = f"{given.y_name} must be numbers or texts, one or several for each sample; got {shape_in_words(y)}."
         raise given.error(said, "names of classes are an array of texts: y.astype(str).")
@@ -79,7 +80,7 @@ def _one(given: Given, y: np.ndarray, task: str) -> Inferred:
         n_wanted, other = ("two", "multiclass") if task == "binary" else ("more than two", "binary")
         said = f"dataset.task={task} needs {n_wanted} classes; {given.y_name} has {len(different)}: {shown}{more}."
         raise given.error(said, f"dataset.task={other}")
-    target = _numbered([_label(value) for value in different], codes)
+    target = _numbered(given, [_label(value) for value in different], codes)
     _check_classes(given, target)
     number = "dataset.task=regression takes them as numbers" if whole and task == "auto" else ""
     return _in_words(given, target, number)
@@ -108,14 +109,18 @@ def _several(given: Given, y: np.ndarray, task: str) -> Inferred:
         }[task]
         raise given.error(f"dataset.task={task} needs {needs}; {given.y_name} has others.", "dataset.task=auto")
     if task in CLASSES:
-        target = _numbered([str(i) for i in range(values.shape[1])], values.argmax(axis=1))
+        target = _numbered(given, [str(i) for i in range(values.shape[1])], values.argmax(axis=1))
         _check_classes(given, target)
         return _in_words(given, target, "dataset.task=multilabel takes its columns as labels")
     values = values / values.sum(axis=1, keepdims=True) if task == "shares" else values
     return _in_words(given, Target(task, names if task != "regression" else [], values), "")
 
 
-def _numbered(labels: list[str], codes: np.ndarray) -> Target:
+def _numbered(given: Given, labels: list[str], codes: np.ndarray) -> Target:
+    for label in labels:
+        if control := control_character(label):
+            said = f"the class {label!a} has the control character {control}."
+            raise given.error(said, "write the classes without it.")
     return Target("binary" if len(labels) == 2 else "multiclass", labels, codes.reshape(-1).astype(np.int64))
 
 

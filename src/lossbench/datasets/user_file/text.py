@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from lossbench.datasets.user_file.opening import FIRST_ROWS, Reading, open_bytes, open_text
+from lossbench.ground.control_characters import control_character
 from lossbench.ground.errors import Problem, UsageError
 
 # Usual separators, each as it is typed on the command line.
@@ -130,7 +131,11 @@ def check_header(reading: Reading, rows: list[list[str]]) -> list[str]:
 
 
 def check_header_names(reading: Reading, names: list[str], place: str) -> None:
-    """Raise UsageError if two columns have the same name; empty names may repeat."""
+    """Raise UsageError if two columns have the same name, or one a control character; empty names may repeat."""
+    for number, name in enumerate(names, start=1):
+        if control := control_character(name):
+            said = f"the name of column {number}, {name!a}, has the control character {control}."
+            raise reading.error(said, "rename the column in the file.", place=place)
     named = [name for name in names if name]
     double = next((name for name in named if named.count(name) > 1), None)
     if double is not None:
