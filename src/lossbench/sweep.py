@@ -18,6 +18,7 @@ from lossbench.console.watcher import Watcher
 from lossbench.findings.tables import Table, tables
 from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS, DamagedFileError, UsageError
 from lossbench.ground.files import remove_unfinished, set_aside, write_text
+from lossbench.ground.garbage import importing
 from lossbench.ground.leases import Leases
 from lossbench.ground.temporary import remove_left_folders
 from lossbench.jobs.cluster.job_list import ClusterJob, at_work, jobs_at_work, read_jobs, refuse_rerun
@@ -306,7 +307,8 @@ def _write_report(plan: Plan, results: list[CellResults], found: list[Table]) ->
     if is_written(plan, results):
         return ""
     try:
-        from lossbench.report.writing import write_report
+        with importing():
+            from lossbench.report.writing import write_report
 
         write_report(plan, results, found)
     except Exception:

@@ -7,6 +7,8 @@ import os
 import sys
 import tempfile
 
+from lossbench.ground.garbage import no_collection
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -19,7 +21,8 @@ def _import() -> None:
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         try:
-            import tensorflow
+            with no_collection():
+                import tensorflow
 
             # TensorFlow warns of "retracing" when many functions are compiled. The trainer compiles one program for
             # each structure on purpose.

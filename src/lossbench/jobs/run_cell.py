@@ -1,7 +1,5 @@
 """Trains one cell, from its settings to its part files: the work of a Hydra job."""
 
-import functools
-import gc
 import logging
 import threading
 import time
@@ -93,7 +91,6 @@ def run_cell(
         The runs that the study is made for, if these are only some of them.
     """
     started = time.time()
-    _leave_imports_alone()
     try:
         make_importable()
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,15 +111,6 @@ def run_cell(
             _write_failed(cell, folder, each, started, error)
         return
     _train_all(prepared, folder, runs, n_threads, doing)
-
-
-@functools.cache
-def _leave_imports_alone() -> None:
-    """Exclude imported objects from garbage collection.
-
-    TensorFlow alone has a million objects that are never freed; every full collection would walk through them.
-    """
-    gc.freeze()
 
 
 def _search(cell: Cell, folder: Path, runs: list[RunId], n_threads: int, doing: Doing) -> Outcome:

@@ -6,7 +6,6 @@ it can be ended and started again at any time.
 """
 
 import fcntl
-import gc
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from lossbench.findings.sentences import answer
 from lossbench.findings.tables import tables
 from lossbench.ground.errors import Problem
 from lossbench.ground.files import write_text
+from lossbench.ground.garbage import importing
 from lossbench.ground.leases import is_held
 from lossbench.ground.run_ids import RunId
 from lossbench.ground.secrets import without_secrets
@@ -145,11 +145,11 @@ def _write(plan: Plan, may_write: Callable[[], bool], *, running: bool) -> str:
         try:
             configure_mlflow()
             # Imported after the environment is set, which MLflow reads when it is imported.
-            from lossbench.tracking.tracker import Tracker
+            with importing():
+                from lossbench.tracking.tracker import Tracker
 
-            tracker = Tracker(plan, store)
-            # Exclude imported objects from garbage collection: every full collection would walk through all of them.
-            gc.freeze()
+                # MLflow imports more when it opens a store.
+                tracker = Tracker(plan, store)
             try:
                 # MLflow makes artifacts among the temporary files; a kill would leave them there.
                 with own_temporary_files("mlflow"):
