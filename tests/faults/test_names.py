@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support.invariants import check
 from support.places import Place
-from support.plans import message
+from support.plans import message, plan
 
 NASTY = {
     "blanks": "a  b ",
@@ -118,6 +118,14 @@ def test_a_control_character_is_refused_and_does_not_reach_the_terminal(tmp_path
     said = message(f"dataset.path={data}", "dataset.target=y")
     assert f"has the control character {ascii(control[0])[1:-1]}." in said
     assert control[0] not in said
+
+
+def test_signs_of_windows_read_as_latin_1_are_said_to_be_of_another_encoding(tmp_path):
+    data = tmp_path / "table.csv"
+    data.write_bytes("Preis (€),y\n".encode("cp1252") + b"".join(b"%d,%d\n" % (i, i % 2) for i in range(40)))
+    said = message(f"dataset.path={data}", "dataset.target=y", "dataset.encoding=latin-1")
+    assert said.endswith("hint: dataset.encoding=cp1252 may be what it is written in.")
+    assert plan(f"dataset.path={data}", "dataset.target=y", "dataset.encoding=cp1252").cells
 
 
 def test_a_class_of_arrays_has_no_control_character(tmp_path):

@@ -60,7 +60,26 @@ def test_where_a_run_is_left(begun, finished):
     assert begun == ["started"]
 
 
-def test_not_where_the_plan_cannot_be_read(begun, finished):
-    (finished.folder / "plan.json").write_text("{")
+def test_not_for_runs_that_are_not_asked_for(begun, finished):
+    for cell in finished.cells:
+        part_path(finished.folder / cell.folder, finished.runs(cell)[-1]).unlink()
+    start_early([], "small", 1)
+    assert begun == []
+    start_early([], "small", None)
+    assert begun == ["started"]
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"format": 99}', None])
+def test_not_where_the_plan_cannot_be_read(begun, finished, content):
+    path = finished.folder / "plan.json"
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
     start_early([], "small", 3)
+    assert begun == []
+
+
+@pytest.mark.parametrize("name", ["..", "x" * 300])
+def test_a_name_that_cannot_be_is_left_to_the_planning(begun, finished, name):
+    start_early([], name, 3)
     assert begun == []

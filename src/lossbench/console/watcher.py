@@ -20,9 +20,9 @@ from lossbench.results.part_files import FAILED, part_path, read_run, read_runs
 from lossbench.results.yardsticks import read_yardsticks, yardstick_path
 from lossbench.tuning.study_files import open_studies, read_outcome
 
-# How often the folder is searched for new part files: in these seconds, but for at most this share of the time. A sweep
-# may have thousands of cells, and the search competes with the training.
-POLL_SECONDS, MOST_OF_THE_TIME = 0.1, 0.1
+# How often the folder is searched for new part files: in the first of these seconds, but for at most this share of the
+# time, up to the last. A sweep may have thousands of cells, and the search competes with the training.
+POLL_SECONDS, MOST_OF_THE_TIME, LONGEST_PAUSE = 0.1, 0.1, 2.0
 # How often the progress is shown anew.
 SHOW_SECONDS = 0.4
 # After so many seconds in which no training has ended a line says so.
@@ -80,7 +80,7 @@ class Watcher:
                 self._look_at_yardsticks(each)
             self._show_progress()
             self._say_if_still()
-            pause = max(POLL_SECONDS, (time.monotonic() - began) / MOST_OF_THE_TIME)
+            pause = min(max(POLL_SECONDS, (time.monotonic() - began) / MOST_OF_THE_TIME), LONGEST_PAUSE)
 
     def _show_progress(self) -> None:
         now = time.monotonic()

@@ -3,14 +3,14 @@
 It is imported before anything is planned, so it imports little itself.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
 from lossbench.config.paths import home
-from lossbench.ground.errors import UsageError
 from lossbench.ground.seeds import parse_seeds
 from lossbench.jobs.worker.supervision import supervisor
-from lossbench.planning.plan import read_plan
+from lossbench.planning.plan import Cell, Plan, read_plan
 from lossbench.results.part_files import part_path
 
 # Hydra's launcher where none is named: it runs the jobs in the process that launches them, one by one.
@@ -35,16 +35,24 @@ def start_early(hydra: list[str], name: str, seeds: Any) -> None:
 
 def _is_open(folder: Path, seeds: Any) -> bool:
     """Return whether runs are open of a sweep that is started with these seeds, as far as its last plan tells."""
-    if not folder.exists():
-        return True
     try:
+        if not folder.exists():
+            return True
         plan = read_plan(folder)
-        wanted = [] if seeds is None else parse_seeds(seeds)
-    except (UsageError, ValueError):
+        wanted = {seed for each in plan.seeds.values() for seed in each} if seeds is None else set(parse_seeds(seeds))
+        if wanted - {seed for each in plan.seeds.values() for seed in each}:
+            return True
+        return any(_lacks_parts(plan, cell, wanted) for cell in plan.cells)
+    except Exception:
+        # Only time is lost. What is wrong is said by the planning, which comes next.
         return False
-    if set(wanted) - {seed for each in plan.seeds.values() for seed in each}:
-        return True
-    return any(not part_path(folder / cell.folder, run).exists() for cell in plan.cells for run in plan.runs(cell))
+
+
+def _lacks_parts(plan: Plan, cell: Cell, seeds: set[int]) -> bool:
+    paths = [part_path(plan.folder / cell.folder, run) for run in plan.runs(cell) if run.seed in seeds]
+    # One listing instead of a look at each file.
+    there = set(os.listdir(paths[0].parent)) if paths and paths[0].parent.is_dir() else set()
+    return not {path.name for path in paths} <= there
 
 
 def launcher_of(hydra: list[str]) -> str:

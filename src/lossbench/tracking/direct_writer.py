@@ -96,7 +96,8 @@ class DirectWriter:
 
     def set_tag(self, run_ids: list[str], key: str, value: str) -> None:
         """Set a tag of runs that are there."""
-        self._execute([(LATER_TAG, [(key, value, run_id) for run_id in run_ids])])
+        if run_ids:
+            self._execute([(LATER_TAG, [(key, value, run_id) for run_id in run_ids])])
 
     def complete(self, run_id: str, run: FinishedRun, tags: dict[str, str]) -> None:
         """Write the metrics and params of a run that is there, and tags that it gets only now, and end it."""

@@ -111,10 +111,10 @@ class TrackingProcess:
     def note_trained(self) -> None:
         """Let the process write what does not need the report, while that is written."""
         assert self._process.stdin is not None
-        # A process that has ended says why when it is waited for.
+        # A process that has ended says why when it is waited for. Written past the buffer, which would keep the word
+        # and fail again when it is closed.
         with suppress(BrokenPipeError):
-            self._process.stdin.write(f"{TRAINED}\n")
-            self._process.stdin.flush()
+            os.write(self._process.stdin.fileno(), f"{TRAINED}\n".encode())
 
     def finish(self, *, interrupted: bool) -> str:
         """Let the process write the rest, wait for it, and return its error, '' without one."""

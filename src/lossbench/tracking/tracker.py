@@ -6,6 +6,7 @@ MLflow run is found again by its tags, and all times come from the results.
 
 import json
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import quote, urlencode
 
@@ -46,10 +47,9 @@ class Tracker(Experiment):
         # Of a run that was trained again the latest counts, which comes last here.
         found["run"] += self.find("all_rows", "run_key")
         self._seed_runs = {run.data.tags["run_key"]: run for run in reversed(found["run"])}
-        # Those of earlier starts, by the beginning of their cell's key.
-        self._earlier: dict[str, list[str]] = {}
-        for key in self._seed_runs:
-            self._earlier.setdefault(key.partition("-")[0], []).append(key)
+        # Their keys, by the beginning of their cell's key.
+        self._keys: dict[str, set[str]] = {}
+        self._note_keys(self._seed_runs)
         self._places = {cell.key: place for place, cell in enumerate(plan.cells)}
         self._cells: dict[str, list[Run]] = {}
         for run in found["cell"]:
@@ -74,6 +74,11 @@ class Tracker(Experiment):
                 self._update(cell, run, self._seed_runs[run.info.key])
         made = self.add([self._finished(cell, run) for cell, run in new.values()])
         self._seed_runs |= dict(zip(new, made, strict=True))
+        self._note_keys(new)
+
+    def _note_keys(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._keys.setdefault(key.partition("-")[0], set()).add(key)
 
     def _prepare(self, cell: Cell, run: Result) -> None:
         """Make sure that the run's cell has an MLflow run, and that the run has none of an earlier training."""
@@ -82,7 +87,7 @@ class Tracker(Experiment):
         if recorded is not None and recorded.data.tags.get("started") != f"{run.info.started:.3f}":
             # The run was trained again: replace its MLflow run and, as its aggregates change, that of its cell.
             self.delete(self._seed_runs.pop(run.info.key))
-            if parent not in self.open:
+            if parent not in self.open and not _is_on_all_rows(cell, run):
                 self._new_cell_run(cell, run.info.started)
 
     def _update(self, cell: Cell, run: Result, recorded: Run) -> None:
@@ -237,7 +242,8 @@ class Tracker(Experiment):
         run = self.create(cell.name, tags | self.source(), started)
         self._cells.setdefault(cell.key, []).append(run)
         # Runs of the cell that are in MLflow already, of other seeds too, are nested in the new run from now on.
-        there = [self._seed_runs[key] for key in self._earlier.get(cell.key[:16], []) if key in self._seed_runs]
+        keys = sorted(self._keys.get(cell.key[:16], ()))
+        there = [self._seed_runs[key] for key in keys if key in self._seed_runs]
         ids = [each.info.run_id for each in there if each.info.lifecycle_stage != "deleted"]
         self.set_tag(ids, "mlflow.parentRunId", run.info.run_id)
         self._current[cell.key] = run.info.run_id

@@ -8,6 +8,7 @@ import pandas as pd
 from lossbench.config.settings import FileSettings
 from lossbench.datasets.user_file.columns import DATES, NUMBERS, are_dates, as_numbers, as_text, bad_cell, kind_of, told
 from lossbench.datasets.user_file.reading import Table
+from lossbench.datasets.user_file.text import hint_of_control
 from lossbench.ground.control_characters import control_character
 from lossbench.ground.errors import Problem, UsageError
 
@@ -179,9 +180,8 @@ def _classes(table: Table, name: str, column: pd.Series, task: str) -> Target:
     for number, label in enumerate(labels):
         if control := control_character(label):
             said = f"the class {label!a} of the target {name!r} has the control character {control}."
-            raise table.reading.error(
-                said, "write the classes without it.", place=table.place(int((codes == number).argmax()))
-            )
+            hint = hint_of_control(table.reading, control, "write the classes without it.")
+            raise table.reading.error(said, hint, place=table.place(int((codes == number).argmax())))
     shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
     if task == "binary" and len(labels) > 2:
         many = len(labels) > MOST_CLASSES and kind_of(column) in NUMBERS

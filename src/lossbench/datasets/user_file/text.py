@@ -130,12 +130,19 @@ def check_header(reading: Reading, rows: list[list[str]]) -> list[str]:
     return [name or f"Unnamed: {i}" for i, name in enumerate(header)]
 
 
+def hint_of_control(reading: Reading, control: str, otherwise: str) -> str:
+    """Return the hint for a control character in a file: of Windows' signs, read as latin-1, another encoding."""
+    # Where cp1252 has signs such as the euro's, latin-1 has these control characters.
+    is_latin = codecs.lookup(reading.encoding).name == "iso8859-1"
+    return "dataset.encoding=cp1252 may be what it is written in." if is_latin and control >= "\\x80" else otherwise
+
+
 def check_header_names(reading: Reading, names: list[str], place: str) -> None:
     """Raise UsageError if two columns have the same name, or one a control character; empty names may repeat."""
     for number, name in enumerate(names, start=1):
         if control := control_character(name):
             said = f"the name of column {number}, {name!a}, has the control character {control}."
-            raise reading.error(said, "rename the column in the file.", place=place)
+            raise reading.error(said, hint_of_control(reading, control, "rename the column in the file."), place=place)
     named = [name for name in names if name]
     double = next((name for name in named if named.count(name) > 1), None)
     if double is not None:

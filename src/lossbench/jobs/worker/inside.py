@@ -83,7 +83,7 @@ def _without_matplotlib() -> Iterator[None]:
     try:
         yield
     finally:
-        del sys.modules["matplotlib"]
+        sys.modules.pop("matplotlib", None)
 
 
 class _Inside:
