@@ -52,7 +52,7 @@ from lossbench.planning.plan import Plan, read_plan
 from lossbench.results.cells import CellResults, read_results
 from lossbench.results.part_files import read_runs
 from lossbench.results.table import write_results
-from lossbench.tracking.process import TrackingProcess, is_tracked
+from lossbench.tracking.process import TrackingProcess, forget_tracked, is_tracked
 from lossbench.tuning.study_files import open_studies
 
 
@@ -214,9 +214,11 @@ def _prepare(
 
 
 def _start_tracking(plan: Plan, token: str, *, is_work: bool) -> TrackingProcess | None:
-    if plan.tracking.enabled and (is_work or not is_tracked(plan, read_results(plan))):
-        return TrackingProcess(plan, token)
-    return None
+    if not plan.tracking.enabled or (not is_work and is_tracked(plan, read_results(plan))):
+        return None
+    # If this start is killed and the next one wants what an earlier one had finished, MLflow has to be put in order.
+    forget_tracked(plan)
+    return TrackingProcess(plan, token)
 
 
 def _run(plan: Plan, open_runs: OpenRuns, open_yardsticks: OpenYardsticks, leases: Leases, terminal: Terminal) -> bool:
