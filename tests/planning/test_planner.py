@@ -185,15 +185,17 @@ def test_a_baseline_must_be_there():
 @pytest.mark.parametrize(
     ("argv", "begun"),
     [
-        (["experiment=smoke"], ["smoke"]),
-        (["experiment=smoke", "name=mine"], ["mine"]),
-        (["experiment=named"], ["other"]),
+        (["experiment=smoke"], [("smoke", 3)]),
+        (["experiment=smoke", "name=mine", "seeds=[1,7]"], [("mine", [1, 7])]),
+        (["experiment=named"], [("other", None)]),
+        (["experiment=listed"], [("listed", [2, 4])]),
         (["experiment=smoke", "plan=true"], []),
     ],
 )
-def test_the_name_of_a_sweep_that_is_run_is_told_before_its_cells_are_planned(argv, begun, experiment):
+def test_the_name_and_seeds_of_a_sweep_that_is_run_are_told_before_its_cells_are_planned(argv, begun, experiment):
     experiment("named", "name: other\ngrids:\n  - {dataset: [circles], loss: [hinge]}")
-    told: list[str] = []
-    made = make_plan(read_overrides(argv, multirun=False), "lossbench", told.append)
+    experiment("listed", "seeds: [2, 4]\ngrids:\n  - {dataset: [circles], loss: [hinge]}")
+    told: list[tuple[str, object]] = []
+    made = make_plan(read_overrides(argv, multirun=False), "lossbench", lambda *what: told.append(what))
     assert told == begun
-    assert made.only_plan or [made.name] == begun
+    assert made.only_plan or [made.name] == [name for name, _ in begun]
