@@ -18,7 +18,7 @@ from lossbench.console.watcher import Watcher
 from lossbench.findings.tables import Table, tables
 from lossbench.ground.errors import INTERRUPTED, SOME_FAILED, SUCCESS, DamagedFileError, UsageError
 from lossbench.ground.files import remove_unfinished, set_aside, write_text
-from lossbench.ground.garbage import importing
+from lossbench.ground.garbage import lasting
 from lossbench.ground.leases import Leases
 from lossbench.ground.temporary import remove_left_folders
 from lossbench.jobs.cluster.job_list import ClusterJob, at_work, jobs_at_work, read_jobs, refuse_rerun
@@ -284,7 +284,8 @@ def _collect(plan: Plan, tracking: TrackingProcess | None, *, is_whole: bool, ha
     began = time.monotonic()
     if tracking is not None and is_whole:
         tracking.note_trained()
-    results = read_results(plan)
+    with lasting():
+        results = read_results(plan)
     table = write_results(plan, results)
     if has_studies:
         from lossbench.tuning.proposals import write_storage
@@ -309,7 +310,7 @@ def _write_report(plan: Plan, results: list[CellResults], found: list[Table]) ->
     if is_written(plan, results):
         return ""
     try:
-        with importing():
+        with lasting():
             from lossbench.report.writing import write_report
 
         write_report(plan, results, found)

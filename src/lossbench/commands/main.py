@@ -19,7 +19,7 @@ from lossbench.config.mlflow_environment import kept_address
 from lossbench.console.streams import drop_output, flush, prepare_streams
 from lossbench.ground import process_start  # noqa: F401
 from lossbench.ground.errors import INTERRUPTED, NOT_THERE, SUCCESS, USAGE, Problem, UsageError
-from lossbench.ground.garbage import importing
+from lossbench.ground.garbage import lasting
 from lossbench.ground.secrets import without_secrets
 from lossbench.ground.shortages import problem_of_shortage
 
@@ -158,7 +158,7 @@ def _lossbench(argv: list[str]) -> int:
         from lossbench.commands.standing import run
 
         return run()
-    with importing():
+    with lasting():
         from lossbench.jobs.early_start import start_early
         from lossbench.jobs.worker.supervision import supervisor
         from lossbench.planning.planner import make_plan
@@ -168,7 +168,7 @@ def _lossbench(argv: list[str]) -> int:
     try:
         plan = make_plan(arguments, command, partial(start_early, arguments.hydra))
         # Imported here: it takes a while, in which the process that trains can already load what it needs.
-        with importing():
+        with lasting():
             from lossbench.sweep import run_sweep
 
         return run_sweep(plan)
@@ -224,14 +224,14 @@ def _no_job(_config: object) -> None:
 
 
 def _sync(argv: list[str]) -> int:
-    with importing():
+    with lasting():
         from lossbench.commands.sync import run
 
     return run(argv)
 
 
 def _report(argv: list[str]) -> int:
-    with importing():
+    with lasting():
         from lossbench.commands.report import run
 
     return run(argv)

@@ -12,6 +12,7 @@ from lossbench.config.paths import home
 from lossbench.config.settings import ReportSettings, plain, report_settings
 from lossbench.ground.errors import Problem, UsageError, unknown
 from lossbench.ground.files import write_text
+from lossbench.ground.garbage import lasting
 from lossbench.planning.compared import compared, value_in
 from lossbench.planning.known_sweeps import folders_of, newest_sweep
 from lossbench.planning.normalisation import normalised_report
@@ -42,9 +43,10 @@ def run(argv: list[str]) -> int:
     from lossbench.report.writing import write_report
 
     check_files(plan)
-    results = read_results(plan)
+    with lasting():
+        results = read_results(plan)
+        found = tables(plan, results)
     write_results(plan, results)
-    found = tables(plan, results)
     path = write_report(plan, results, found)
     print("\n".join([*summary_lines(plan, results, found), "", f"report: {path}"]).strip())
     return 0

@@ -1,4 +1,4 @@
-"""Has large imports done without Python's garbage collection, which takes a quarter of their time and finds little."""
+"""Has large imports and the like done without garbage collection, which takes a quarter of their time for nothing."""
 
 import gc
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ def no_collection() -> Iterator[None]:
 
 
 @contextmanager
-def importing() -> Iterator[None]:
-    """Collect no garbage while a process of ours imports in the block, and never look at what is imported by then.
+def lasting() -> Iterator[None]:
+    """Collect no garbage in the block, whose objects a process of ours keeps to its end, nor ever look at them again.
 
-    A full collection walks through all objects. TensorFlow, MLflow and pandas have hundreds of thousands, and none of
-    them is ever freed.
+    A full collection walks through all objects. TensorFlow, MLflow and pandas have hundreds of thousands, the results
+    of a large sweep no less, and none of them is ever freed.
     """
     with no_collection():
         yield

@@ -27,7 +27,7 @@ from lossbench.findings.sentences import answer
 from lossbench.findings.tables import tables
 from lossbench.ground.errors import Problem
 from lossbench.ground.files import write_text
-from lossbench.ground.garbage import importing
+from lossbench.ground.garbage import lasting
 from lossbench.ground.leases import is_held
 from lossbench.ground.run_ids import RunId
 from lossbench.ground.secrets import without_secrets
@@ -145,7 +145,7 @@ def _write(plan: Plan, may_write: Callable[[], bool], *, running: bool) -> str:
         try:
             configure_mlflow()
             # Imported after the environment is set, which MLflow reads when it is imported.
-            with importing():
+            with lasting():
                 from lossbench.tracking.tracker import Tracker
 
                 # MLflow imports more when it opens a store.

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from lossbench.ground.errors import INTERRUPTED
-from lossbench.ground.garbage import importing
+from lossbench.ground.garbage import lasting
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class _Inside:
         _check_memory()
         from lossbench.ground.user_functions import make_importable
 
-        with importing(), _without_matplotlib():
+        with lasting(), _without_matplotlib():
             from lossbench.jobs.run_cell import compile_ahead
         from lossbench.jobs.worker.process import CompileAhead, Train
 
