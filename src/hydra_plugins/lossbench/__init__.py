@@ -44,7 +44,7 @@ class PlanSweeper(Sweeper):
         if not self.runs_jobs_here:
             return self.launcher.launch(jobs, initial_job_idx=0)
         for number, overrides in enumerate(jobs):
-            # One by one: of each job Hydra returns two copies of the configuration, a megabyte that nobody reads.
+            # One by one: of each job Hydra returns two copies of the configuration, which its list would keep.
             self.launcher.launch([overrides], initial_job_idx=number)
         return None
 
