@@ -39,10 +39,9 @@ def _is_open(folder: Path, seeds: Any) -> bool:
         if not folder.exists():
             return True
         plan = read_plan(folder)
-        wanted = {seed for each in plan.seeds.values() for seed in each} if seeds is None else set(parse_seeds(seeds))
-        if wanted - {seed for each in plan.seeds.values() for seed in each}:
-            return True
-        return any(_lacks_parts(plan, cell, wanted) for cell in plan.cells)
+        planned = {seed for each in plan.seeds.values() for seed in each}
+        wanted = planned if seeds is None else set(parse_seeds(seeds))
+        return not wanted <= planned or any(_lacks_parts(plan, cell, wanted) for cell in plan.cells)
     except Exception:
         # Only time is lost. What is wrong is said by the planning, which comes next.
         return False
