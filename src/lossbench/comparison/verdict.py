@@ -1,6 +1,7 @@
 """What may be said of a loss beside another: better, worse, equivalent, or that these runs do not tell."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -127,10 +128,10 @@ class Comparison:
         Of the hypothesis that both fail equally often.
     margin : float
         A difference up to this does not matter.
+    n_tests, n_rows, least, in_folds
+        What ``needed`` asks for.
     by_failures : str
         The verdict on how often they work; empty where nothing is to be said of it.
-    needed : Needed
-        The seeds, or the test rows, that would do for a verdict if the difference is what it seems to be.
     """
 
     statement: Statement
@@ -142,7 +143,10 @@ class Comparison:
     n_baseline_failing: int
     failures_p: float
     margin: float
-    needed: Needed
+    n_tests: int
+    n_rows: int
+    least: int
+    in_folds: bool
     failures_p_corrected: float = float("nan")
     by_failures: str = ""
 
@@ -170,6 +174,18 @@ class Comparison:
     def verdict(self) -> str:
         """The verdict."""
         return self.statement.verdict
+
+    @cached_property
+    def needed(self) -> Needed:
+        """The seeds, or the test rows, that would do for a verdict if the difference is what it seems to be."""
+        return needed(
+            self.statement.tested,
+            self.margin,
+            self.n_tests,
+            n_rows=self.n_rows,
+            least=self.least,
+            in_folds=self.in_folds,
+        )
 
     @property
     def few_seeds(self) -> bool:
@@ -257,9 +273,10 @@ def _draft(
         n_baseline_failing=int((baseline.fails & candidate.there).sum()),
         failures_p=failures_p(*_only_one_fails(baseline, candidate)),
         margin=margin,
-        needed=needed(
-            tested, margin, n_tests, n_rows=baseline.n_rows, least=least, in_folds=baseline.folds is not None
-        ),
+        n_tests=n_tests,
+        n_rows=baseline.n_rows,
+        least=least,
+        in_folds=baseline.folds is not None,
     )
 
 
