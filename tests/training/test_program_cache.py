@@ -1,12 +1,13 @@
 """Compiled programs are kept on disk: the next worker loads them, and a damaged one is compiled again."""
 
+import os
 import zlib
 from pathlib import Path
 
 import pytest
 from support.commands import run
 
-from lossbench.training import program_cache
+from lossbench.training import program_cache, xla_flags
 
 COMMAND = ["-m", "dataset=circles", "epochs=5", "name=x", "tracking.enabled=false", "report.yardsticks=false"]
 
@@ -30,8 +31,8 @@ def first(tmp_path_factory) -> Path:
 
 def test_a_later_sweep_compiles_nothing_that_was_compiled_before_in_any_order(first, tmp_path):
     there = programs(first)
-    # Of each loss one for training and one for predictions.
-    assert len(there) == 4
+    # Of each loss one for training and one for predictions, and the one that makes XLA read its flags.
+    assert len(there) == 5
     done = run(first, *COMMAND, "loss=hinge,bce", "seeds=3", "name=y", TF_XLA_FLAGS="")
     assert done.status == 0, done.err
     assert programs(first) == there
@@ -78,3 +79,35 @@ def test_a_folder_that_cannot_be_written_is_no_problem(tmp_path):
     (tmp_path / "multirun" / ".programs").write_text("a file")
     done = run(tmp_path, *COMMAND, "loss=bce", "seeds=2", TF_XLA_FLAGS="")
     assert done.status == 0, done.out + done.err
+
+
+def test_all_programs_of_a_sweep_are_compiled_with_our_flags_and_the_users(tmp_path):
+    dump = tmp_path / "dump"
+    run_of = ("loss=bce", "seeds=1", "epochs=1")
+    done = run(tmp_path, *COMMAND, *run_of, TF_XLA_FLAGS="", XLA_FLAGS=f"--xla_dump_to={dump}")
+    assert done.status == 0, done.out + done.err
+    options = [path.read_text() for path in dump.glob("*.debug_options")]
+    # One makes XLA read its flags; one trains, one predicts.
+    assert len(options) == 3
+    for text in options:
+        assert "xla_cpu_prefer_vector_width: 512" in text
+        assert "xla_cpu_use_fusion_emitters: false" in text
+        assert "xla_cpu_enable_concurrency_optimized_scheduler: false" in text
+    # Programs that were compiled with other flags are others.
+    run(tmp_path, *COMMAND, *run_of, "rerun=all", TF_XLA_FLAGS="", XLA_FLAGS="--xla_cpu_prefer_vector_width=128")
+    assert len(list(tmp_path.glob("multirun/.programs/*"))) == 2
+
+
+def test_the_users_flags_come_last_and_a_file_of_flags_stands_alone(monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    ours = xla_flags.all_flags()
+    with xla_flags.flags_set():
+        assert os.environ["XLA_FLAGS"] == ours
+    assert "XLA_FLAGS" not in os.environ
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_prefer_vector_width=128")
+    assert xla_flags.all_flags() == f"{ours} --xla_cpu_prefer_vector_width=128"
+    with xla_flags.flags_set():
+        pass
+    assert os.environ["XLA_FLAGS"] == "--xla_cpu_prefer_vector_width=128"
+    monkeypatch.setenv("XLA_FLAGS", "flags.txt")
+    assert xla_flags.all_flags() == "flags.txt"

@@ -34,6 +34,12 @@ from lossbench.training.specification import (
     tracing_lock,
     unit_of_curve,
 )
+from lossbench.training.xla_flags import flags_set
+
+# XLA reads its flags when the process compiles first, so an empty program is compiled with ours. Here, and not before
+# the first training: a custom loss or another library may compile something earlier.
+with flags_set(), repeatable_names("flags"):
+    tf.function(tf.identity, jit_compile=True, autograph=False)(tf.constant(0.0))
 
 FAST_LAYERS = LayerTypes(NarrowDense, MatrixConv2D, SlicedMaxPooling2D)
 

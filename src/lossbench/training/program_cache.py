@@ -1,9 +1,9 @@
 """Compiled programs on disk: XLA keeps what a process has compiled, and later ones load it.
 
-The store is ``multirun/.programs``, by TensorFlow's version and the processor that the programs were compiled for. The
-name of a stored program begins with its checksum, and no stored file ever changes. A process works on a folder of its
-own, with links to the programs that are whole; what it has compiled is stored at its end. XLA loads a program only for
-exactly the same text (see ``repeatable_names``). The store can be deleted at any time.
+The store is ``multirun/.programs``, by TensorFlow's version, the processor, and XLA's flags. The name of a stored
+program begins with its checksum, and no stored file ever changes. A process works on a folder of its own, with links to
+the programs that are whole; what it has compiled is stored at its end. XLA loads a program only for exactly the same
+text (see ``repeatable_names``). The store can be deleted at any time.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from lossbench.config.paths import home
 from lossbench.ground.files import replace_file
+from lossbench.training.xla_flags import all_flags
 
 FLAGS, FLAG = "TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory"
 # The programs that are kept, the newest ones; each takes about half a megabyte.
@@ -83,8 +84,8 @@ def _link_stored(own: Path) -> None:
 
 
 def store() -> Path:
-    """Return the folder of the programs that this machine's TensorFlow has compiled."""
-    machine = hashlib.sha256(f"{platform.machine()} {_processor()}".encode()).hexdigest()[:8]
+    """Return the folder of the programs that this machine's TensorFlow has compiled, with the flags that are set."""
+    machine = hashlib.sha256(f"{platform.machine()} {_processor()} {all_flags()}".encode()).hexdigest()[:8]
     return home() / "multirun" / ".programs" / f"tensorflow-{version('tensorflow')}-{machine}"
 
 
