@@ -135,6 +135,6 @@ def check_nothing_is_left(place: Place, killed: Collection[str] = ()) -> None:
 
 
 def _is_probe(path: Path) -> bool:
-    """Return whether Python made a file to try the folder for temporary files; it stays if the process is killed then."""
+    """Return whether Python made a file to try the folder for temporary files; it stays if a kill comes then."""
     is_named_so = re.fullmatch("[a-z0-9_]{8}", path.name) is not None and path.is_file()
     return is_named_so and path.read_bytes() in (b"", b"blat")
