@@ -34,6 +34,7 @@ from lossbench.training.specification import (
     tracing_lock,
     unit_of_curve,
 )
+from lossbench.training.whole_loops import call_no_library, is_small, keep_recurrent_loops, next_by_sorting
 from lossbench.training.xla_flags import flags_set
 
 # XLA reads its flags when the process compiles first, so an empty program is compiled with ours. Here, and not before
@@ -117,6 +118,11 @@ class Program:
         self._pinned: list[tuple[np.ndarray, tf.Tensor]] = []
         with tracing_lock, repeatable_names(f"{structure} training"):
             self._model = structure.build(FAST_LAYERS)
+            self._is_small = is_small(self._model, structure.batch_size)
+            if self._is_small:
+                call_no_library(self._model)
+            else:
+                keep_recurrent_loops(self._model)
             self._optimizer = _pure_optimizer(json.loads(structure.optimizer))
             self._optimizer.build(self._model.trainable_variables)
             self._optimizer_variables = _optimizer_variables(self._optimizer)
@@ -294,7 +300,7 @@ class Program:
             if n_full:
                 _, state = tf.while_loop(
                     lambda i, _: i < n_full,
-                    lambda i, state: (i + 1, step(*in_order, e, i, batch, state)),
+                    lambda i, state: (self._next(i), step(*in_order, e, i, batch, state)),
                     (0, state),
                 )
             # The smaller last batch is a step with a size of its own: shapes are fixed at compilation.
@@ -306,7 +312,7 @@ class Program:
                 lambda: self._record(state, best, data, judging, parameters, history, e, number),
                 lambda: (best, history, diverged, ended),
             )
-            return e + 1, state, best, history, diverged, ended
+            return self._next(e), state, best, history, diverged, ended
 
         history = tf.zeros((structure.epochs_per_call, 1 + len(names)))
         state = (trainable, rest, optimizer)
@@ -316,6 +322,10 @@ class Program:
             (0, state, best, history, tf.constant(0), tf.constant(False)),
         )
         return (*state, best, history, diverged, ended)
+
+    def _next(self, i):
+        """Return i + 1, the counter of a loop."""
+        return i + 1 if self._is_small else next_by_sorting(i)
 
     def _with_rate(self, state, rates, e, i):
         """Return the state with the learning rate of this step, if the structure has a schedule."""
@@ -383,7 +393,7 @@ class Program:
                 tf.slice(t, [begin, *[0] * len(rest)], [specification.EVALUATION_BATCH, *rest])
                 for t, rest in zip(split, rest_of, strict=True)
             ]
-            return i + 1, [total + value for total, value in zip(totals, sums(*parts), strict=True)]
+            return self._next(i), [total + value for total, value in zip(totals, sums(*parts), strict=True)]
 
         n_full, n_last = divmod(n, specification.EVALUATION_BATCH)
         totals = [*[tf.constant(0.0)] * (len(self._terms) + 1), empty_sum(self.structure)]

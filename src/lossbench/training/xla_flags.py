@@ -4,6 +4,9 @@
 - Fusions by XLA's older emitters: the tutorial's programs compile in two thirds of the time and with 100 MB less, and
   networks with dropout train ten times faster. Recurrent networks are slower; docs/trainer.md says by how much.
 - No search for operations that could run side by side: a small network has none, and the order that it gives is slower.
+- Whole loops as one function, if a round of the loop accesses at most 4 MB: ``training/whole_loops.py`` says for
+  which networks. Such a function may call nothing, so XLA must not put sums into calls of its library YNNPACK, as it
+  does by itself; products of matrices still go there.
 """
 
 import os
@@ -15,6 +18,8 @@ FLAGS = (
     "--xla_cpu_prefer_vector_width=512",
     "--xla_cpu_use_fusion_emitters=false",
     "--xla_cpu_enable_concurrency_optimized_scheduler=false",
+    "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=4000000",
+    "--xla_cpu_experimental_ynn_fusion_type=LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
 )
 
 
