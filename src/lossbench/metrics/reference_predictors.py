@@ -8,8 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.stats import expectile
 
 from lossbench.losses.heads import ENCODINGS, HEADS, NUMBER_TASKS, Head
 from lossbench.losses.pairing import Pair
@@ -55,6 +53,13 @@ def _relative_median(y: np.ndarray) -> np.ndarray:
     return np.take_along_axis(ordered, (share >= 0.5).argmax(axis=0)[None, :], axis=0)[0]
 
 
+def _expectiles(y: np.ndarray, level: float) -> np.ndarray:
+    # Imported here: it takes half a second, and one loss needs it.
+    from scipy.stats import expectile
+
+    return np.array([expectile(column, alpha=level) for column in y.T])
+
+
 # The statistic that a loss estimates: the constant that minimises its mean over encoded targets of shape (n_samples,
 # n_outputs), as a function of the targets and the loss's parameters. For the other losses no formula is known, and
 # ``_search`` finds the constant.
@@ -68,7 +73,7 @@ STATISTICS: dict[str, Callable[..., np.ndarray]] = {
     "logarithmic_mean": lambda y: np.expm1(np.log1p(np.maximum(y, 0.0)).mean(axis=0)),
     "relative_median": _relative_median,
     "quantile": lambda y, quantile: np.quantile(y, quantile, axis=0, method="inverted_cdf"),
-    "expectile": lambda y, level: np.array([expectile(column, alpha=level) for column in y.T]),
+    "expectile": _expectiles,
 }
 
 
@@ -115,6 +120,9 @@ def _search(encoded: np.ndarray, head: Head, mean_loss: Callable[[np.ndarray], f
     starts = np.unique(np.concatenate([quantiles, np.eye(encoded.shape[1])]), axis=0)
     candidates = [head.invert(p)[None, :] for p in (*starts, encoded.mean(axis=0), np.median(encoded, axis=0))]
     start = min(candidates, key=mean_loss)
+    # Imported here: it takes a fifth of a second, and few losses need it.
+    from scipy.optimize import minimize
+
     found = minimize(lambda raw: mean_loss(raw[None, :]), start[0], method="Nelder-Mead", options={"maxiter": 200})
     return found.x[None, :] if found.fun <= mean_loss(start) else start
 
