@@ -124,9 +124,7 @@ def _cnn(settings: CnnSettings, types: LayerTypes) -> Layers:
 def _rnn(settings: RnnSettings) -> Layers:
     cell = {"simple": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[settings.cell]
     *before, last = settings.units
-    # Unrolled, so that XLA compiles the steps of a sequence without a loop nested in the training's loops.
-    layers = [cell(n_units, return_sequences=True, unroll=True) for n_units in before]
-    return [*layers, cell(last, unroll=True)]
+    return [*(cell(n_units, return_sequences=True) for n_units in before), cell(last)]
 
 
 def _body(settings: ModelSettings, n_outputs: int, types: LayerTypes) -> list[Any]:

@@ -2,7 +2,7 @@
 
 - Vectors as wide as the processor has them; by itself XLA takes 256 bits also where there are 512.
 - Fusions by XLA's older emitters: the tutorial's programs compile in two thirds of the time and with 100 MB less, and
-  networks with dropout train ten times faster. Recurrent networks are slower; docs/trainer.md says by how much.
+  networks with dropout train ten times faster. An LSTM is slower; docs/trainer.md says by how much.
 - No search for operations that could run side by side: a small network has none, and the order that it gives is slower.
 - Whole loops as one function, if a round of the loop accesses at most 4 MB: ``training/whole_loops.py`` says for
   which networks. Such a function may call nothing, so XLA must not put sums into calls of its library YNNPACK, as it
