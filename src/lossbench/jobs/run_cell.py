@@ -14,6 +14,7 @@ from lossbench.config.search_space import LEARNING_RATE, dimensions
 from lossbench.config.settings import CUSTOM
 from lossbench.ground import quiet_tensorflow  # noqa: F401
 from lossbench.ground.at_work import Doing
+from lossbench.ground.cores import n_cores
 from lossbench.ground.run_ids import RunId
 from lossbench.ground.user_functions import make_importable
 from lossbench.jobs.cell_files import write_cell
@@ -32,23 +33,29 @@ from lossbench.tuning.study_files import Outcome, read_outcome
 
 log = logging.getLogger(__name__)
 
+# Each program that is being compiled takes memory, and a loop that is one function is compiled by one thread.
+MOST_COMPILERS = 4
+
 
 def compile_ahead(tasks: list[CellTask], doing: Doing = nullcontext) -> None:
-    """Compile the programs of the open runs of these cells, one after the other, in a thread beside the trainings.
+    """Compile the programs of the open runs of these cells, in their order, in threads beside the trainings.
 
     User's own functions are not called ahead: if one takes the process down, it takes no other cell along.
     """
-    with doing(AHEAD):
-        for task in tasks:
-            settings = task.cell.settings
-            if settings.trainer != "compiled" or CUSTOM in (settings.loss.name, settings.model.name):
-                continue
-            try:
-                for structure in _structures(task.cell, task.folder, task.runs):
-                    program_for(structure)
-            except Exception:
-                # The cell's own job meets the same error and reports it to the user.
-                log.debug("compiling ahead failed for %s", task.cell.name, exc_info=True)
+    with doing(AHEAD), ThreadPoolExecutor(min(n_cores(), MOST_COMPILERS)) as pool:
+        list(pool.map(_compile_ahead, tasks))
+
+
+def _compile_ahead(task: CellTask) -> None:
+    settings = task.cell.settings
+    if settings.trainer != "compiled" or CUSTOM in (settings.loss.name, settings.model.name):
+        return
+    try:
+        for structure in _structures(task.cell, task.folder, task.runs):
+            program_for(structure)
+    except Exception:
+        # The cell's own job meets the same error and reports it to the user.
+        log.debug("compiling ahead failed for %s", task.cell.name, exc_info=True)
 
 
 def _structures(cell: Cell, folder: Path, runs: list[RunId]) -> Iterator[Structure]:
