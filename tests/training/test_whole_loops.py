@@ -10,7 +10,8 @@ from lossbench.training.compiled import Program
 from lossbench.training.trainers import train_compiled, train_with_fit
 
 NETWORKS = """
-from keras import Sequential, layers
+import keras
+from keras import Sequential, layers, ops
 
 def dense():
     return Sequential([layers.Dense(40, "relu"), Sequential([layers.Dense(33, "tanh"), layers.Dropout(0.0)])])
@@ -20,6 +21,21 @@ def recurrent(units):
 
 def two_ways():
     return Sequential([layers.Reshape((2, 2)), layers.Bidirectional(layers.GRU(12))])
+
+class Decaying(keras.Layer):
+    # Returns its state as it is, not in a list.
+    state_size = output_size = 40
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 40), name="kernel", initializer="glorot_uniform")
+
+    def call(self, inputs, states):
+        state = states[0] if isinstance(states, (list, tuple)) else states
+        state = 0.5 * state + ops.tanh(ops.matmul(inputs, self.kernel))
+        return state, state
+
+def own_cell():
+    return Sequential([layers.Reshape((2, 2)), layers.RNN(Decaying())])
 """
 
 
@@ -57,6 +73,8 @@ def functions_of_loops(structure):
         (mlp(8), 65, False),
         (own("recurrent", units=9), 32, False),
         (own("two_ways"), 32, False),
+        (own("own_cell"), 32, False),
+        (own("recurrent", units=2), 33, False),
     ],
 )
 def test_loops_of_small_networks_and_no_others_are_compiled_as_one_function(model, batch_size, small):
@@ -70,7 +88,15 @@ def test_the_smallest_recurrent_loops_are_one_function():
 
 @pytest.mark.parametrize(
     "model",
-    [mlp(40, 33), mlp(64, 64, 64), mlp(65, 64), own("dense"), own("recurrent", units=9), own("two_ways")],
+    [
+        mlp(40, 33),
+        mlp(64, 64, 64),
+        mlp(65, 64),
+        own("dense"),
+        own("recurrent", units=9),
+        own("two_ways"),
+        own("own_cell"),
+    ],
 )
 def test_compiled_and_fit_trainer_agree_for_both_kinds(model):
     cell = setting(MSE, model=model, epochs=5)

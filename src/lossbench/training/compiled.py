@@ -122,7 +122,7 @@ class Program:
             if self._is_small:
                 call_no_library(self._model)
             else:
-                keep_recurrent_loops(self._model)
+                keep_recurrent_loops(self._model, structure.batch_size)
             self._optimizer = _pure_optimizer(json.loads(structure.optimizer))
             self._optimizer.build(self._model.trainable_variables)
             self._optimizer_variables = _optimizer_variables(self._optimizer)

@@ -41,14 +41,15 @@ def call_no_library(model: keras.Model) -> None:
             layer.__class__ = SplitDense
 
 
-def keep_recurrent_loops(model: keras.Model) -> None:
-    """Make the recurrent layers of a network sort in their own loops, except the smallest."""
+def keep_recurrent_loops(model: keras.Model, batch_size: int) -> None:
+    """Make the recurrent layers of a network sort in their own loops, if products in these have many terms."""
     for layer in model._flatten_layers(include_self=False):
-        if isinstance(layer, keras.layers.RNN) and not isinstance(layer.cell, _SortingCell):
-            cell = layer.cell
-            longest = max((size for weight in cell.trainable_variables for size in weight.shape), default=0)
-            if longest > FEW_TERMS and not layer.unroll:
-                cell.__class__ = type(type(cell).__name__, (_SortingCell, type(cell)), {})
+        if not isinstance(layer, keras.layers.RNN) or layer.unroll or isinstance(layer.cell, _SortingCell):
+            continue
+        cell = layer.cell
+        lengths = [length for weight in cell.trainable_variables for length in weight.shape]
+        if max([batch_size, *lengths]) > FEW_TERMS:
+            cell.__class__ = type(type(cell).__name__, (_SortingCell, type(cell)), {})
 
 
 def next_by_sorting(i: tf.Tensor) -> tf.Tensor:
@@ -60,8 +61,9 @@ class _SortingCell(keras.layers.Layer):
     """Goes before the class of a recurrent layer's cell: sorts in every step, and in the gradient of every step."""
 
     def call(self, inputs, states, *args, **kwargs):
-        output, (first, *others) = super().call(inputs, states, *args, **kwargs)
-        return output, [_after_sorting(first), *others]
+        output, states = super().call(inputs, states, *args, **kwargs)
+        first, *others = tf.nest.flatten(states)
+        return output, tf.nest.pack_sequence_as(states, [_after_sorting(first), *others])
 
 
 @tf.custom_gradient
