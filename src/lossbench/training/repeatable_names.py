@@ -32,6 +32,8 @@ def repeatable_names(program: str) -> Iterator[None]:
     program : str
         What differs between programs.
     """
+    # A thread's own graph, which is made when it is first asked for, takes a number too.
+    ops.get_default_graph()
     _n_built[program] += 1
     start = int(hashlib.sha256(f"{program} {_n_built[program]}".encode()).hexdigest()[:13], 16)
     numbers, counted, mine = itertools.count(start), ops.uid, threading.get_ident()
