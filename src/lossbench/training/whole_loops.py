@@ -73,5 +73,5 @@ def _after_sorting(values):
 
 
 def _sorted(values):
-    i = tf.cast(tf.reshape(values, [-1])[0] > 0.0, tf.int32)
+    i = tf.cast(tf.reshape(values, [-1])[0] > 0, tf.int32)
     return values + tf.cast(next_by_sorting(i) - i - 1, values.dtype)
